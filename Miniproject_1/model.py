@@ -1,0 +1,101 @@
+"""Miniproject 1: a Noise2Noise denoiser with torch.nn, behind the course's interface.
+
+This is the only place where images are in [0, 255]; everything behind it works in [0, 1].
+"""
+
+from pathlib import Path
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from .others.checkpoint import read_checkpoint
+from .others.checks import check_epochs, check_images, check_pairs
+from .others.files import write_atomically
+from .others.network import ResidualUNet, self_ensemble
+from .others.prediction import denoise
+from .others.training import Trainer
+
+WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
+
+
+class Model:
+    """A residual U-Net that learns to denoise from pairs of noisy images, on a GPU if there is one."""
+
+    def __init__(self) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = ResidualUNet().to(self.device, memory_format=torch.channels_last)
+        self.pretrained = False
+
+    def load_pretrained_model(self, path: Optional[Path] = None) -> None:
+        """Load weights: those beside this file, from any working directory, unless `path` is given.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: truncated, or not the weights of this network. The model is left as it was.
+        """
+        path = WEIGHTS if path is None else Path(path)
+        weights = read_checkpoint(path)
+        expected = {name: value.shape for name, value in self.network.state_dict().items()}
+        found = {name: getattr(value, "shape", None) for name, value in weights.items()}
+        if found != expected:
+            wrong = sorted(
+                str(name)
+                for name in {*expected, *found}
+                if expected.get(name) != found.get(name)
+            )
+            raise ValueError(f"{path} holds the weights of another network: {wrong[:5]} differ")
+        self.network.load_state_dict(weights)
+        self.pretrained = True
+
+    def save_model(self, path: Path) -> None:
+        """Write the weights to `path`, as float32 CPU tensors; a kill leaves an old file whole."""
+        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
+        write_atomically(Path(path), lambda file: torch.save(weights, file))
+
+    def train(
+        self,
+        train_input: Tensor,
+        train_target: Tensor,
+        num_epochs: int,
+        checkpoint: Optional[Path] = None,
+    ) -> None:
+        """Train on noisy pairs; what comes out is never worse on held-out pairs than what went in.
+
+        Args:
+            train_input: uint8 or floating, (N, 3, H, W), in [0, 255].
+            train_target: the same images with other noise.
+            num_epochs: passes over the pairs, at least 1; the schedule fits any number.
+            checkpoint: a file to save the state to after each epoch, and to continue from.
+
+        Raises:
+            TypeError, ValueError: for any other input, before anything is changed.
+        """
+        first, second = check_pairs(train_input, train_target)
+        num_epochs = check_epochs(num_epochs)
+        path = None if checkpoint is None else Path(checkpoint)
+        Trainer(self.network, first, second, num_epochs, self.pretrained, path).run()
+        self.pretrained = True
+
+    def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:
+        """Denoise images of any size.
+
+        Args:
+            test_input: uint8 or floating, (N, 3, H, W) or (3, H, W), in [0, 255].
+            ensemble: answer with the mean over the eight flips and rotations: better by about
+                0.05 dB for eight times the work.
+
+        Returns:
+            float32 of the same shape, in [0, 255], on the device of the input.
+
+        Raises:
+            TypeError, ValueError: for any other input.
+        """
+        images = check_images(test_input)
+        batch = images if images.dim() == 4 else images.unsqueeze(0)
+
+        def apply(inputs: Tensor) -> Tensor:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            return self_ensemble(self.network, inputs) if ensemble else self.network(inputs)
+
+        return denoise(apply, batch, self.device).view(images.shape)

@@ -1,0 +1,96 @@
+"""The denoising network: a small residual U-Net.
+
+It predicts the noise, not the image: the output is the input plus a correction whose last
+convolution starts at zero, so that an untrained network is the identity. Each scale holds
+residual blocks of two 3x3 convolutions (He et al., 2016); 2x2 strided convolutions lead down,
+2x2 transposed ones lead up, and skips are added rather than concatenated, which halves the cost
+of the decoder. Noise2Noise (Lehtinen et al., 2018) pools five times; at 32x32 pixels once is enough,
+and the work is better spent on residual blocks at full resolution. There is no normalisation:
+every image is seen alone.
+"""
+
+from typing import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))): two 3x3 convolutions around the identity, any (N, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(x)))
+
+
+class ResidualUNet(nn.Module):
+    """(N, 3, H, W) in [0, 1] to the same shape, for any H and W of at least 1.
+
+    Args:
+        widths: channels at each scale, the finest first; each scale halves H and W.
+        encoder: residual blocks at each scale on the way down.
+        decoder: residual blocks at each scale but the coarsest on the way up.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (32, 64),
+        encoder: Sequence[int] = (2, 3),
+        decoder: Sequence[int] = (2,),
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** (len(widths) - 1)  # H and W are padded to a multiple of this
+        self.stem = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(blocks(c, n) for c, n in zip(widths, encoder))
+        pairs = list(zip(widths[:-1], widths[1:]))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, 2) for fine, coarse in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, 2) for fine, coarse in pairs)
+        self.decoder = nn.ModuleList(blocks(c, n) for c, n in zip(widths[:-1], decoder))
+        self.head = nn.Conv2d(widths[0], 3, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        padded = F.pad(image, padding, mode="replicate") if any(padding) else image
+        x = self.stem(padded)                              # (N, 32, H, W)
+        skips = []
+        for stage, down in zip(self.encoder, self.down):
+            x = stage(x)
+            skips.append(x)
+            x = down(x)                                    # (N, 64, H/2, W/2)
+        x = self.encoder[-1](x)
+        for stage, up, skip in reversed(list(zip(self.decoder, self.up, skips))):
+            x = stage(up(x) + skip)
+        return (padded + self.head(x))[..., :height, :width]
+
+
+def blocks(channels: int, count: int) -> nn.Sequential:
+    """A chain of `count` residual blocks."""
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """The number of trainable values."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@torch.no_grad()
+def self_ensemble(network: nn.Module, images: Tensor) -> Tensor:
+    """The mean of the network's answers to the eight flips and rotations of (N, 3, H, W).
+
+    Each answer is turned back before the mean is taken (Timofte et al., 2016).
+    """
+    total = torch.zeros_like(images)
+    for mirrored in (False, True):
+        view = images.flip(-1) if mirrored else images
+        for turns in range(4):
+            answer = network(view.rot90(turns, (-2, -1))).rot90(-turns, (-2, -1))
+            total += answer.flip(-1) if mirrored else answer
+    return total / 8

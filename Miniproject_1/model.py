@@ -12,8 +12,9 @@ from torch import Tensor
 from .others.checkpoint import read_checkpoint
 from .others.checks import check_epochs, check_images, check_pairs
 from .others.files import write_atomically
-from .others.network import ResidualUNet, self_ensemble
+from .others.network import ResidualUNet
 from .others.prediction import denoise
+from .others.symmetries import self_ensemble
 from .others.training import Trainer
 
 WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
@@ -77,6 +78,7 @@ class Model:
         Trainer(self.network, first, second, num_epochs, self.pretrained, path).run()
         self.pretrained = True
 
+    @torch.no_grad()
     def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:
         """Denoise images of any size.
 

@@ -5,6 +5,8 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
+from .symmetries import turn
+
 
 def augment(first: Tensor, second: Tensor, generator: torch.Generator) -> Tuple[Tensor, Tensor]:
     """Exchange pixels between the two copies, then flip and turn both alike.
@@ -23,14 +25,5 @@ def augment(first: Tensor, second: Tensor, generator: torch.Generator) -> Tuple[
     size = (len(first), 1, *first.shape[-2:])  # one coin a pixel, for all its channels
     coin = torch.rand(size, generator=generator, device=first.device) < 0.5
     pair = torch.where(coin, first, second), torch.where(coin, second, first)
-    flip = int(torch.randint(8, (1,), generator=generator, device=first.device))
-    return turn(pair[0], flip), turn(pair[1], flip)
-
-
-def turn(images: Tensor, which: int) -> Tensor:
-    """One of the eight symmetries of the square, numbered by its bits: columns, rows, diagonal."""
-    if which & 1:
-        images = images.flip(-1)
-    if which & 2:
-        images = images.flip(-2)
-    return images.transpose(-1, -2) if which & 4 else images
+    which = int(torch.randint(8, (1,), generator=generator, device=first.device))
+    return turn(pair[0], which), turn(pair[1], which)

@@ -11,7 +11,6 @@ every image is seen alone.
 
 from typing import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -79,18 +78,3 @@ def blocks(channels: int, count: int) -> nn.Sequential:
 def count_parameters(network: nn.Module) -> int:
     """The number of trainable values."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-@torch.no_grad()
-def self_ensemble(network: nn.Module, images: Tensor) -> Tensor:
-    """The mean of the network's answers to the eight flips and rotations of (N, 3, H, W).
-
-    Each answer is turned back before the mean is taken (Timofte et al., 2016).
-    """
-    total = torch.zeros_like(images)
-    for mirrored in (False, True):
-        view = images.flip(-1) if mirrored else images
-        for turns in range(4):
-            answer = network(view.rot90(turns, (-2, -1))).rot90(-turns, (-2, -1))
-            total += answer.flip(-1) if mirrored else answer
-    return total / 8

@@ -1,0 +1,66 @@
+# Every command of the project, with the environment it needs. `make` lists them.
+
+PYTHON ?= python3
+SCIPERS ?= 111111 222222 333333
+TORCH ?= $(shell sed -n 's/^torch==\([^ ]*\).*/\1/p' requirements.txt)
+ARGS ?=
+
+ENVIRONMENT := .venv/ready
+GRADER := .venv-grade-$(TORCH)
+DATA := data/train_data.pkl data/val_data.pkl
+SPACE := $(subst ,, )
+PROJECT = Proj_$(subst $(SPACE),_,$(strip $(SCIPERS)))
+
+.DEFAULT_GOAL := help
+.PHONY: help run test data train zip grade lint clean
+.NOTPARALLEL:  # one command writes both data files
+unexport PYTHONPATH  # packages come from here and from the environments below, whatever the caller has set
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(ENVIRONMENT) data/val_data.pkl  ## denoise the validation images with both trained models: a table, out/denoised.png
+	.venv/bin/python -m others.evaluate $(ARGS)
+
+test: $(ENVIRONMENT)  ## run the tests
+	.venv/bin/python -m pytest $(ARGS)
+
+data: $(DATA)  ## generate data/train_data.pkl and data/val_data.pkl, unless they are there
+
+train: $(ENVIRONMENT) $(DATA)  ## train a model; ARGS= holds the arguments, e.g. ARGS=--help
+	.venv/bin/python -m others.train $(ARGS)
+
+zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"
+	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist
+
+# The archive and the grader each get an empty folder: only what was handed in can be imported.
+grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch alone; TORCH=1.13.1 for another version
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/elsewhere" && \
+	$(PYTHON) -m zipfile -e "dist/$(PROJECT).zip" "$$folder/$(PROJECT)" && \
+	cp -r test.py grader "$$folder/elsewhere" && cd "$$folder/elsewhere" && \
+	"$(CURDIR)/$(GRADER)/bin/python" test.py -p "$$folder/$(PROJECT)" -d "$(CURDIR)/data" $(ARGS)
+
+# Without the variable, pyright asks a server outside PyPI for its newest version.
+lint: $(ENVIRONMENT)  ## check style and types
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/python -m pyright --pythonpath .venv/bin/python
+
+clean:  ## remove all that make has made, except data/, which may hold the course's own files
+	rm -rf .venv .venv-grade-* dist out .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# `ready` is written last: an environment without it was interrupted, and is made anew.
+$(ENVIRONMENT): requirements.txt requirements-others.txt requirements-dev.txt
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(GRADER)/ready:
+	$(PYTHON) -m venv --clear $(GRADER)
+	$(GRADER)/bin/python -m pip install --quiet torch==$(TORCH)
+	touch $@
+
+$(DATA): | $(ENVIRONMENT)
+	.venv/bin/python -m others.data data

@@ -1,0 +1,40 @@
+"""The eight flips and rotations of the square: for augmentation and for self-ensembles.
+
+This file lies in both miniprojects, byte for byte the same, because neither may import the other.
+"""
+
+from typing import Callable
+
+from torch import empty
+
+_Tensor = type(empty(0))
+
+
+def turn(images: "_Tensor", which: int) -> "_Tensor":
+    """One of the eight symmetries of (N, C, H, W), by the bits of `which`: columns, rows, diagonal."""
+    if which & 1:
+        images = images.flip(-1)
+    if which & 2:
+        images = images.flip(-2)
+    return images.transpose(-1, -2) if which & 4 else images
+
+
+def turn_back(images: "_Tensor", which: int) -> "_Tensor":
+    """The inverse of `turn`."""
+    if which & 4:
+        images = images.transpose(-1, -2)
+    if which & 2:
+        images = images.flip(-2)
+    return images.flip(-1) if which & 1 else images
+
+
+def self_ensemble(network: Callable[["_Tensor"], "_Tensor"], images: "_Tensor") -> "_Tensor":
+    """The mean of the network's answers to the eight turns of an image, each turned back.
+
+    Source: Timofte, Rothe, Van Gool, "Seven ways to improve example-based single image super
+    resolution", 2016.
+    """
+    total = images * 0
+    for which in range(8):
+        total += turn_back(network(turn(images, which)), which)
+    return total / 8

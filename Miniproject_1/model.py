@@ -12,7 +12,7 @@ from torch import Tensor
 from .others.checkpoint import read_checkpoint
 from .others.checks import check_epochs, check_images, check_pairs
 from .others.files import write_atomically
-from .others.network import ResidualUNet
+from .others.network import ResidualUNet, padded
 from .others.prediction import denoise
 from .others.symmetries import self_ensemble
 from .others.training import Trainer
@@ -21,11 +21,11 @@ WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
 
 
 class Model:
-    """A residual U-Net that learns to denoise from pairs of noisy images, on a GPU if there is one."""
+    """A residual U-Net that learns to denoise from pairs of noisy images, on a GPU if any."""
 
     def __init__(self) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = ResidualUNet().to(self.device, memory_format=torch.channels_last)
+        self.network = ResidualUNet().to(self.device).to(memory_format=torch.channels_last)
         self.pretrained = False
 
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
@@ -40,11 +40,8 @@ class Model:
         expected = {name: value.shape for name, value in self.network.state_dict().items()}
         found = {name: getattr(value, "shape", None) for name, value in weights.items()}
         if found != expected:
-            wrong = sorted(
-                str(name)
-                for name in {*expected, *found}
-                if expected.get(name) != found.get(name)
-            )
+            differing = {*expected.items()} ^ {*found.items()}
+            wrong = sorted({str(name) for name, _ in differing})
             raise ValueError(f"{path} holds the weights of another network: {wrong[:5]} differ")
         self.network.load_state_dict(weights)
         self.pretrained = True
@@ -97,7 +94,9 @@ class Model:
         batch = images if images.dim() == 4 else images.unsqueeze(0)
 
         def apply(inputs: Tensor) -> Tensor:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            return self_ensemble(self.network, inputs) if ensemble else self.network(inputs)
+            whole = padded(inputs, self.network.multiple)  # before a turn moves an odd last row
+            whole = whole.contiguous(memory_format=torch.channels_last)
+            answer = self_ensemble(self.network, whole) if ensemble else self.network(whole)
+            return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return denoise(apply, batch, self.device).view(images.shape)

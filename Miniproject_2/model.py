@@ -1,7 +1,8 @@
 """Miniproject 2: the prescribed Noise2Noise network on a framework written by hand.
 
-Everything the course asks for can be imported from here, as `Miniproject_2.model` from the project's
-folder and as `model` from inside this one. Images are in [0, 255] here and in [0, 1] behind it.
+Everything the course asks for can be imported from here, as `Miniproject_2.model` from the
+project's folder and as `model` from inside this one. Images are in [0, 255] here and in [0, 1]
+behind it.
 """
 
 from pathlib import Path
@@ -11,8 +12,18 @@ from torch import arange
 
 if __package__:
     from .framework import (
-        MSE, SGD, Adam, Conv2d, LeakyReLU, Module, NearestUpsampling, ReLU, Sequential, Sigmoid,
-        TransposeConv2d, Upsampling,
+        MSE,
+        SGD,
+        Adam,
+        Conv2d,
+        LeakyReLU,
+        Module,
+        NearestUpsampling,
+        ReLU,
+        Sequential,
+        Sigmoid,
+        TransposeConv2d,
+        Upsampling,
     )
     from .framework.checks import check_epochs, check_images, check_pairs
     from .framework.prediction import denoise
@@ -22,8 +33,18 @@ if __package__:
     from .framework.training import Trainer
 else:
     from framework import (
-        MSE, SGD, Adam, Conv2d, LeakyReLU, Module, NearestUpsampling, ReLU, Sequential, Sigmoid,
-        TransposeConv2d, Upsampling,
+        MSE,
+        SGD,
+        Adam,
+        Conv2d,
+        LeakyReLU,
+        Module,
+        NearestUpsampling,
+        ReLU,
+        Sequential,
+        Sigmoid,
+        TransposeConv2d,
+        Upsampling,
     )
     from framework.checks import check_epochs, check_images, check_pairs
     from framework.prediction import denoise
@@ -33,13 +54,24 @@ else:
     from framework.training import Trainer
 
 __all__ = [
-    "MSE", "SGD", "Adam", "Conv2d", "LeakyReLU", "Model", "Module", "NearestUpsampling", "ReLU",
-    "Sequential", "Sigmoid", "TransposeConv2d", "Upsampling",
+    "MSE",
+    "SGD",
+    "Adam",
+    "Conv2d",
+    "LeakyReLU",
+    "Model",
+    "Module",
+    "NearestUpsampling",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "TransposeConv2d",
+    "Upsampling",
 ]
 
 WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
 CHANNELS = 64, 192  # after the first and the second convolution
-STEP = 4            # H and W are padded to a multiple of this: two strides of 2
+STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
 
 class Model:
@@ -48,13 +80,13 @@ class Model:
     def __init__(self) -> None:
         few, many = CHANNELS
         self.network = Sequential(
-            Conv2d(3, few, 4, stride=2, padding=1),                # (N, 3, H, W) to (N, 64, H/2, W/2)
+            Conv2d(3, few, 4, stride=2, padding=1),  # (N, 64, H/2, W/2)
             ReLU(),
-            Conv2d(few, many, 4, stride=2, padding=1),             # (N, 192, H/4, W/4)
+            Conv2d(few, many, 4, stride=2, padding=1),  # (N, 192, H/4, W/4)
             ReLU(),
-            TransposeConv2d(many, few, 4, stride=2, padding=1),    # (N, 64, H/2, W/2)
+            TransposeConv2d(many, few, 4, stride=2, padding=1),  # (N, 64, H/2, W/2)
             ReLU(),
-            TransposeConv2d(few, 3, 4, stride=2, padding=1),       # (N, 3, H, W)
+            TransposeConv2d(few, 3, 4, stride=2, padding=1),  # (N, 3, H, W)
             Sigmoid(),
         )
         self.pretrained = False
@@ -68,8 +100,8 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = load(path)
-        if not all(isinstance(value, Tensor) for value in weights.values()):
-            raise ValueError(f"{path} should hold tensors by name, got {sorted(weights)[:5]}")
+        if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
+            raise ValueError(f"{path} should hold tensors by name, got {list(weights)[:5]}")
         try:
             self.network.load_state_dict(weights)
         except ValueError as error:

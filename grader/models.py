@@ -33,7 +33,7 @@ from grader.subject import (
 
 ALLOWED_LOSS = 0.02  # dB per image that an epoch from the pretrained weights may cost
 TIME_LIMIT = 45 * 60  # seconds for training on a CPU, from the handout
-QUICK = 5  # seconds in which bad input is refused: enough for a slow machine, not for a training
+QUICK = 5  # CPU seconds in which bad input is refused: enough to look at it, not to train
 HANDOUT_IMPORTS = {
     "torch.empty",
     "torch.cat",
@@ -163,7 +163,7 @@ def bad_input(s: Subject) -> None:
     weights, x = file.read_bytes(), s.noisy[:4].float().clamp(1, 254)
     before = model.predict(x)
     for call in BAD_CALLS:
-        start, outcome = time.perf_counter(), "is accepted"
+        start, outcome = time.process_time(), "is accepted"
         try:
             eval(f"model.{call}", {"model": model, "x": x, "torch": torch})
         except (ValueError, TypeError, FileNotFoundError) as error:
@@ -171,7 +171,7 @@ def bad_input(s: Subject) -> None:
         except Exception as error:  # noqa: BLE001 - any other is what the check is after
             outcome = f"raises {type(error).__name__}: {error}"
         require(not outcome, f"{call} {outcome}")
-        require(time.perf_counter() - start < QUICK, f"{call} is refused only after {QUICK} s")
+        require(time.process_time() - start < QUICK, f"{call} is refused only after {QUICK} s")
     require_same_image("predict after bad input", model.predict(x), before)
     require(file.read_bytes() == weights, "bestmodel.pth was overwritten")
 
@@ -205,8 +205,9 @@ def bad_weights(s: Subject) -> None:
 def pretrained(s: Subject) -> str:
     """The pretrained model, found from any working folder, beats the noisy input by both PSNRs."""
     model, start = s.pretrained(), time.perf_counter()
-    ours, noisy = s.psnr(model.predict), s.psnr(Tensor.float)
+    ours = s.psnr(model.predict)
     seconds = time.perf_counter() - start
+    noisy = s.psnr(Tensor.float)
     s.scores.update({"per image": ours[0], "pooled": ours[1], "images/s": len(s.noisy) / seconds})
     text = f"{ours[0]:.2f} dB per image and {ours[1]:.2f} dB pooled"
     better = ours[0] > noisy[0] and ours[1] > noisy[1]

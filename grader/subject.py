@@ -45,11 +45,11 @@ class Subject:
         self.warnings: list[str] = []
 
     @property
-    def module(self) -> Any:  # noqa: ANN401 - what model.py holds is known at run time alone
+    def module(self) -> Any:
         """The miniproject's model.py, imported when first asked for."""
         return importlib.import_module(f"{self.name}.model")
 
-    def pretrained(self) -> Any:  # noqa: ANN401
+    def pretrained(self) -> Any:
         """A new Model that has loaded bestmodel.pth."""
         model = self.module.Model()
         model.load_pretrained_model()

@@ -20,19 +20,24 @@ class _TensorsOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is neither a tensor nor a container")
 
 
+def _load(*source: Any, **options: Any) -> Any:
+    """`pickle.load`, for files that are none of torch's zips."""
+    return _TensorsOnly(*source, **options).load()
+
+
 def read_checkpoint(path: Path) -> Dict[str, Any]:
     """The dictionary in `path`, with its tensors on the CPU.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: truncated, not a checkpoint, or with anything but tensors and plain values in it.
+        ValueError: truncated, no checkpoint, or with anything but tensors and plain values in it.
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, found no such file")
     if "weights_only" in inspect.signature(torch.load).parameters:
         options: Dict[str, Any] = {"weights_only": True}
     else:
-        tensors_only = SimpleNamespace(Unpickler=_TensorsOnly, load=None, __name__="tensors_only")
+        tensors_only = SimpleNamespace(Unpickler=_TensorsOnly, load=_load, __name__="tensors_only")
         options = {"pickle_module": tensors_only}
     try:
         content = torch.load(path, map_location="cpu", **options)

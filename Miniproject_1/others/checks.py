@@ -5,19 +5,19 @@ file and `progress.py` lie in both miniprojects, byte for byte the same, because
 the other; that is also why they use nothing that the second miniproject may not.
 """
 
-from torch import empty
+from typing import Tuple
 
-_TENSOR = type(empty(0))
+from .tensor import Tensor
 
 
-def check_images(images: object, name: str = "test_input"):  # noqa: ANN201 - Tensor can't be named
+def check_images(images: object, name: str = "test_input") -> Tensor:
     """Return `images`, detached, if it is (N, 3, H, W) or (3, H, W), finite and in [0, 255].
 
     Raises:
         TypeError: not a tensor, or a boolean or complex one.
         ValueError: another shape, an empty batch, NaN, infinity, or values outside [0, 255].
     """
-    if not isinstance(images, _TENSOR):
+    if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a tensor (N, 3, H, W), got a {type(images).__name__}")
     if images.is_complex() or str(images.dtype) == "torch.bool":
         raise TypeError(f"{name} must be uint8 or floating point, got {images.dtype}")
@@ -33,7 +33,7 @@ def check_images(images: object, name: str = "test_input"):  # noqa: ANN201 - Te
     return images
 
 
-def check_pairs(first: object, second: object):  # noqa: ANN201 - Tensor can't be named
+def check_pairs(first: object, second: object) -> Tuple[Tensor, Tensor]:
     """Return both sets of noisy images if each passes `check_images` and both are (N, 3, H, W).
 
     Raises:

@@ -9,7 +9,7 @@ from typing import IO, Callable
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: a kill leaves the old one."""
+    """Let `write` fill a temporary file beside `path` and rename it: a kill leaves the old one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -4,9 +4,9 @@ It predicts the noise, not the image: the output is the input plus a correction 
 convolution starts at zero, so that an untrained network is the identity. Each scale holds
 residual blocks of two 3x3 convolutions (He et al., 2016); 2x2 strided convolutions lead down,
 2x2 transposed ones lead up, and skips are added rather than concatenated, which halves the cost
-of the decoder. Noise2Noise (Lehtinen et al., 2018) pools five times; at 32x32 pixels once is enough,
-and the work is better spent on residual blocks at full resolution. There is no normalisation:
-every image is seen alone.
+of the decoder. Noise2Noise (Lehtinen et al., 2018) pools five times; at 32x32 pixels once is
+enough, and the work is better spent on residual blocks at full resolution. There is no
+normalisation: every image is seen alone.
 """
 
 from typing import Sequence
@@ -51,23 +51,29 @@ class ResidualUNet(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, 2) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(blocks(c, n) for c, n in zip(widths[:-1], decoder))
         self.head = nn.Conv2d(widths[0], 3, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
-        padded = F.pad(image, padding, mode="replicate") if any(padding) else image
-        x = self.stem(padded)                              # (N, 32, H, W)
+        whole = padded(image, self.multiple)
+        x = self.stem(whole)  # (N, 32, H, W)
         skips = []
         for stage, down in zip(self.encoder, self.down):
             x = stage(x)
             skips.append(x)
-            x = down(x)                                    # (N, 64, H/2, W/2)
+            x = down(x)  # (N, 64, H/2, W/2)
         x = self.encoder[-1](x)
         for stage, up, skip in reversed(list(zip(self.decoder, self.up, skips))):
             x = stage(up(x) + skip)
-        return (padded + self.head(x))[..., :height, :width]
+        return (whole + self.head(x))[..., :height, :width]
+
+
+def padded(image: Tensor, multiple: int) -> Tensor:
+    """(N, C, H, W), its last row and column repeated until H and W are multiples of `multiple`."""
+    height, width = image.shape[-2:]
+    padding = (0, -width % multiple, 0, -height % multiple)
+    return F.pad(image, padding, mode="replicate") if any(padding) else image
 
 
 def blocks(channels: int, count: int) -> nn.Sequential:

@@ -5,13 +5,11 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 
 from typing import Callable
 
-from torch import empty
-
-_Tensor = type(empty(0))
+from .tensor import Tensor
 
 
-def turn(images: "_Tensor", which: int) -> "_Tensor":
-    """One of the eight symmetries of (N, C, H, W), by the bits of `which`: columns, rows, diagonal."""
+def turn(images: Tensor, which: int) -> Tensor:
+    """One of the eight symmetries, by the bits of `which`: flip columns, rows, the diagonal."""
     if which & 1:
         images = images.flip(-1)
     if which & 2:
@@ -19,7 +17,7 @@ def turn(images: "_Tensor", which: int) -> "_Tensor":
     return images.transpose(-1, -2) if which & 4 else images
 
 
-def turn_back(images: "_Tensor", which: int) -> "_Tensor":
+def turn_back(images: Tensor, which: int) -> Tensor:
     """The inverse of `turn`."""
     if which & 4:
         images = images.transpose(-1, -2)
@@ -28,7 +26,7 @@ def turn_back(images: "_Tensor", which: int) -> "_Tensor":
     return images.flip(-1) if which & 1 else images
 
 
-def self_ensemble(network: Callable[["_Tensor"], "_Tensor"], images: "_Tensor") -> "_Tensor":
+def self_ensemble(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """The mean of the network's answers to the eight turns of an image, each turned back.
 
     Source: Timofte, Rothe, Van Gool, "Seven ways to improve example-based single image super

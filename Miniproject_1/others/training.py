@@ -27,14 +27,14 @@ class Settings:
     """How to train, one line a setting."""
 
     batch_size: int = 32
-    learning_rate: float = 3e-3     # the peak, from scratch
+    learning_rate: float = 3e-3  # the peak, from scratch
     fine_tuning_rate: float = 2e-4  # the peak when pretrained weights were loaded
     betas: Tuple[float, float] = (0.9, 0.99)
-    warm_up: float = 0.05           # share of all steps in which the rate rises linearly
-    average: float = 0.998          # decay of the moving average of the weights
-    noise_floor: float = 1e-3       # added to an image's noise before the loss is divided by it
-    held_out: int = 1000            # pairs at most, and 2 % of all, kept to compare old and new
-    max_pixels: int = 2**18         # of one batch: larger images come in smaller batches
+    warm_up: float = 0.05  # share of all steps in which the rate rises linearly
+    average: float = 0.998  # decay of the moving average of the weights
+    noise_floor: float = 1e-3  # added to an image's noise before the loss is divided by it
+    held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
+    max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
     seed: int = 0
 
 
@@ -110,8 +110,8 @@ class Trainer:
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         with torch.enable_grad():
             while self.epoch < self.num_epochs:
-                step = self.epoch * self.steps // self.num_epochs
-                for step, batch in enumerate(self._batches(), start=step):
+                first_step = self.epoch * self.steps // self.num_epochs
+                for step, batch in enumerate(self._batches(), start=first_step):
                     progress.update(len(batch[0]), self._step(step, batch))
                 self.epoch += 1
                 if self.checkpoint is not None:
@@ -152,8 +152,9 @@ class Trainer:
         for first, second in zip(
             self.first[start:].split(self.batch_size), self.second[start:].split(self.batch_size)
         ):
-            batch = (first.float() / 255, second.float() / 255)
-            losses += [len(first) * float(self._loss(network, way)) for way in (batch, batch[::-1])]
+            one, two = first.float() / 255, second.float() / 255
+            for batch in ((one, two), (two, one)):
+                losses.append(len(one) * float(self._loss(network, batch)))
         return sum(losses)
 
     def _keep_the_better(self) -> None:

@@ -28,14 +28,16 @@ class LeakyReLU(Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        x = self._enter(x)
-        self._slope = (x > 0).to(x) * (1 - self.negative_slope) + self.negative_slope
-        return self._leave(x * self._slope)
+        self._x = self._enter(x)
+        y = self._x.clamp(min=0).add_(self._x.clamp(max=0), alpha=self.negative_slope)
+        return self._leave(y)
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dx = g where x > 0, else negative_slope · g."""
         (gradient,) = gradients
-        return self._check_gradient(gradient) * self._slope
+        positive = self._x.sign().clamp_(min=0)
+        slope = positive.mul_(1 - self.negative_slope).add_(self.negative_slope)
+        return self._check_gradient(gradient) * slope
 
     def __repr__(self) -> str:
         return f"LeakyReLU(negative_slope={self.negative_slope})"
@@ -46,7 +48,7 @@ class Sigmoid(Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        self._y = self._leave(1 / (1 + (-self._enter(x)).exp()))
+        self._y = self._leave(self._enter(x).neg().exp_().add_(1).reciprocal_())
         return self._y
 
     def backward(self, *gradients: Tensor) -> Tensor:

@@ -34,4 +34,4 @@ def coins(count: int, random: Random) -> Tensor:
     size = -(-count // 8)
     drawn = random.getrandbits(8 * size).to_bytes(size, "little")
     whole = arange(8).new_tensor(list(drawn))
-    return (whole.unsqueeze(1) // 2 ** arange(8) % 2 == 1).flatten()[:count]
+    return (whole.unsqueeze(1) & 2 ** arange(8)).bool().flatten()[:count]

@@ -1,24 +1,27 @@
-"""The three maps of `convolution.py` for batches, as fast as torch's own.
+"""The maps of `convolution.py` for batches, as fast as torch's own.
 
-**Channels-last.** Images are (N, H, W, C) in memory. A patch is then a few long runs, so that G (`gather`)
-costs little more than writing its rows, and one matrix product serves the whole batch. Between
-layers images stay in this order; outside they are seen as (N, C, H, W), a view.
+**Channels-last.** Images are (N, H, W, C) in memory. A patch is then a few long runs, so that
+G (`gather`) costs little more than writing its rows, and one matrix product serves the whole
+batch. Between layers images stay in this order; outside they are seen as (N, C, H, W), a view.
 
-**Phases.** With a stride s, pixels s apart meet the same weights. Cut the image into blocks of s×s and
-call the pixels of a block channels: a kernel of m·s with the stride s has become one of m with the
-stride 1, and Gᵀ (`scatter`) adds m² long runs instead of (m·s)² short ones.
+**Phases.** With a stride s, pixels s apart meet the same weights. Cut the image into blocks of
+s×s and call the pixels of a block channels: a kernel of m·s with the stride s has become one of
+m with the stride 1, and Gᵀ (`scatter`) adds m² long runs instead of (m·s)² short ones.
 
-**Smearing.** Nearest upsampling repeats each pixel s times along each axis, and a convolution then weighs
-the copies; weighing each pixel once with the sum of those weights is the same. So it is a transposed
-convolution with stride s, whose weights are w, flipped and smeared by a box of s×s. For s = 2 and 3×3
-weights they are 4×4, in four phases of 2×2: 16 products for a pixel instead of 36.
+**Smearing.** Nearest upsampling repeats each pixel s times along each axis, and a convolution
+then weighs the copies; weighing each pixel once with the sum of those weights is the same. So it
+is a transposed convolution with stride s, whose weights are w, flipped and smeared by a box of
+s×s. For s = 2 and 3×3 weights they are 4×4, in four phases of 2×2: 16 products for a pixel
+instead of 36.
 """
 
 from itertools import product
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 from .convolution import Geometry, Pair
 from .tensor import Tensor
+
+CACHED = 2**20  # numbers in the patches of a part of a batch: 4 MiB of float32
 
 
 def convolve(
@@ -28,48 +31,82 @@ def convolve(
     geometry: Geometry,
     groups: int,
     positions: Pair,
-) -> Tuple[Tensor, Tensor]:
-    """As `convolution.convolve`; the patches are (groups, N × positions, places of a group)."""
-    patches = split(gather(x.permute(0, 2, 3, 1), geometry, positions), groups)
+) -> Tensor:
+    """As `convolution.convolve`."""
     m = to_matrix(weight, groups)
-    y = patches @ m if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m)
-    y = join(y, (len(x), *positions, 1, len(weight))).squeeze(3)
-    return y.permute(0, 3, 1, 2), patches
+    y = x.new_empty(len(x), *positions, len(weight))
+    for part in parts(x, positions, m):
+        patches = split(gather(x[part], geometry, positions), groups)
+        rows = patches @ m if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m)
+        y[part] = join(rows, 1).view(y[part].shape)
+    return y.permute(0, 3, 1, 2)
+
+
+def weight_gradient(
+    x: Tensor, y: Tensor, shape: Tuple[int, ...], geometry: Geometry, groups: int
+) -> Tensor:
+    """As `convolution.weight_gradient`."""
+    positions = y.shape[2], y.shape[3]
+    m = to_matrix(y.new_zeros(shape), groups)
+    for part in parts(x, positions, m):
+        patches = split(gather(x[part], geometry, positions), groups)
+        m.baddbmm_(patches.transpose(1, 2), split(last(y[part]).unsqueeze(3), groups))
+    return from_matrix(m, shape)
+
+
+def transpose_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, groups: int
+) -> Tuple[Tensor, Tensor]:
+    """As `convolution.transpose_backward`; the patches serve both gradients."""
+    m, positions = to_matrix(weight, groups), (x.shape[2], x.shape[3])
+    x_grad, m_grad = x.new_empty(len(x), *positions, len(weight)), m.clone().zero_()
+    for part in parts(x, positions, m):
+        patches = split(gather(gradient[part], geometry, positions), groups)
+        x_grad[part] = join(patches @ m, 1).view(x_grad[part].shape)
+        m_grad.baddbmm_(patches.transpose(1, 2), split(last(x[part]).unsqueeze(3), groups))
+    return x_grad.permute(0, 3, 1, 2), from_matrix(m_grad, tuple(weight.shape))
 
 
 def transpose(
     y: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, groups: int, size: Pair
 ) -> Tensor:
     """As `convolution.transpose`, by phases where they apply."""
-    phased = has_phases(geometry, groups, y, size)
+    outputs, phased = weight.shape[1] * groups, has_phases(geometry, groups, y, size)
     inner, inner_size = geometry, size
     if phased:
         weight = to_phases(weight, geometry.stride)
         bias = None if bias is None else bias.repeat(geometry.stride[0] * geometry.stride[1])
         inner = Geometry((weight.shape[2], weight.shape[3]))
         inner_size = inner.size_from(y.shape[2], y.shape[3])
-    places = weight.shape[2] * weight.shape[3]
-    rows = split(y.permute(0, 2, 3, 1).unsqueeze(3), groups)
-    patches = rows @ to_matrix(weight, groups).transpose(1, 2)
-    patches = join(patches, (len(y), *y.shape[2:], places, weight.shape[1] * groups))
-    x = scatter(patches, inner, inner_size, bias)
-    if phased:
-        x = from_blocks(x, geometry, size)
+    m, positions = to_matrix(weight, groups), (y.shape[2], y.shape[3])
+    places, channels = weight.shape[2] * weight.shape[3], weight.shape[1] * groups
+    x = y.new_empty(len(y), *size, outputs)
+    for part in parts(y, positions, m):
+        patches = split(last(y[part]).unsqueeze(3), groups) @ m.transpose(1, 2)
+        patches = join(patches, places).view(-1, *positions, places, channels)
+        image = scatter(patches, inner, inner_size, bias)
+        x[part] = from_blocks(image, geometry, size) if phased else image
     return x.permute(0, 3, 1, 2)
 
 
-def weight_gradient(patches: Tensor, y: Tensor, shape: Tuple[int, ...]) -> Tensor:
-    """As `convolution.weight_gradient`: one product over all positions of the batch."""
-    rows = split(y.permute(0, 2, 3, 1).unsqueeze(3), len(patches))
-    return from_matrix(patches.transpose(1, 2) @ rows, shape)
+def parts(images: Tensor, positions: Pair, m: Tensor) -> Iterator[slice]:
+    """Slices of a batch whose patches, `positions` rows of M's height an image, stay in the cache."""
+    patches = positions[0] * positions[1] * m.shape[0] * m.shape[1]
+    step = max(1, CACHED // patches)
+    return (slice(start, start + step) for start in range(0, len(images), step))
+
+
+def last(images: Tensor) -> Tensor:
+    """(N, C, H, W) seen as (N, H, W, C)."""
+    return images.permute(0, 2, 3, 1)
 
 
 def gather(image: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
-    """G: (N, H, W, C) to (N, *positions, places, C), in one copy."""
-    count, height, width, channels = image.shape
+    """G: (N, C, H, W) to (N, *positions, places, C), in one copy."""
+    count, channels, height, width = image.shape
     (top, left), (m, n) = geometry.padding, geometry.kernel
     padded = image.new_zeros(count, height + 2 * top, width + 2 * left, channels)
-    padded[:, top : top + height, left : left + width] = image
+    padded[:, top : top + height, left : left + width] = last(image)
     across, down, right, _ = padded.stride()
     steps = [one * two for one, two in zip((down, right), geometry.stride)]
     steps += [one * two for one, two in zip((down, right), geometry.dilation)]
@@ -82,9 +119,8 @@ def scatter(patches: Tensor, geometry: Geometry, size: Pair, bias: Optional[Tens
     count, rows, columns, _, channels = patches.shape
     (top, left), (height, width) = geometry.padding, size
     (s, t), (d, e) = geometry.stride, geometry.dilation
-    padded = patches.new_zeros(count, height + 2 * top, width + 2 * left, channels)
-    if bias is not None:
-        padded += bias
+    start = patches.new_zeros(channels) if bias is None else bias
+    padded = start.expand(count, height + 2 * top, width + 2 * left, channels).contiguous()
     for place, (i, j) in enumerate(product(range(geometry.kernel[0]), range(geometry.kernel[1]))):
         i, j = i * d, j * e
         met = padded[:, i : i + s * (rows - 1) + 1 : s, j : j + t * (columns - 1) + 1 : t]
@@ -112,10 +148,11 @@ def split(rows: Tensor, groups: int) -> Tensor:
     return by_group.reshape(groups, -1, places * channels // groups)
 
 
-def join(rows: Tensor, shape: Tuple[int, ...]) -> Tensor:
-    """The inverse of `split`: back to `shape` = (..., places, C)."""
+def join(rows: Tensor, places: int) -> Tensor:
+    """The inverse of `split`: to (positions, places, C)."""
     groups, positions, _ = rows.shape
-    return rows.view(groups, positions, shape[-2], -1).permute(1, 2, 0, 3).reshape(shape)
+    joined = rows.view(groups, positions, places, -1).permute(1, 2, 0, 3)
+    return joined.reshape(positions, places, -1)
 
 
 def has_phases(geometry: Geometry, groups: int, y: Tensor, size: Pair) -> bool:

@@ -1,24 +1,26 @@
 """Convolution as two linear maps, and everything else as their adjoints.
 
-**The maps.** Let G (the appendix's unfold) copy the patch under each position of the kernel into a row,
-and let M be the weights as a matrix, one row for each place in a patch, one column for each output
-channel. A convolution is
+**The maps.** Let G (the appendix's unfold) copy the patch under each position of the kernel into
+a row, and let M be the weights as a matrix, one row for each place in a patch, one column for
+each output channel. A convolution is
 
     y = G x M + bias        (positions × places) · (places × channels)
 
-G only copies, so its adjoint Gᵀ (the appendix's fold) adds every entry of a row back to the pixel that
-it came from: ⟨G x, r⟩ = ⟨x, Gᵀ r⟩. For a loss L with the gradient g = ∂L/∂y,
+G only copies, so its adjoint Gᵀ (the appendix's fold) adds every entry of a row back to the pixel
+that it came from: ⟨G x, r⟩ = ⟨x, Gᵀ r⟩. For a loss L with the gradient g = ∂L/∂y,
 
     dL = ⟨g, G dx M⟩ + ⟨g, G x dM⟩ = ⟨Gᵀ(g Mᵀ), dx⟩ + ⟨(G x)ᵀ g, dM⟩
 
     ∂L/∂x = Gᵀ(g Mᵀ)        ∂L/∂M = (G x)ᵀ g        ∂L/∂bias = the sum of g over positions
 
-**Transposed convolution** is by definition the first of these, y = Gᵀ(x Mᵀ) + bias. Its backward pass is
-the convolution: dL = ⟨g, Gᵀ(dx Mᵀ)⟩ + ⟨g, Gᵀ(x dMᵀ)⟩ gives ∂L/∂x = G g M and ∂L/∂M = (G g)ᵀ x.
+**Transposed convolution** is by definition the first of these, y = Gᵀ(x Mᵀ) + bias. Its backward
+pass is the convolution: dL = ⟨g, Gᵀ(dx Mᵀ)⟩ + ⟨g, Gᵀ(x dMᵀ)⟩ gives ∂L/∂x = G g M and
+∂L/∂M = (G g)ᵀ x.
 
 So three functions serve both layers, forward and backward: `convolve`, `transpose` and
-`weight_gradient`. Here they stand as the appendix has them, with fold and unfold; in this form they give
-what torch gives for a single image, to the bit. `batched.py` has the same three for batches.
+`weight_gradient`. Here they stand as the appendix has them, with fold and unfold; in this form
+they give what torch gives for a small single image, to the bit. `batched.py` has the same for
+batches.
 """
 
 from typing import NamedTuple, Optional, Tuple, Union
@@ -39,7 +41,7 @@ def to_pair(value: IntOrPair, name: str, least: int) -> Pair:
     """
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2 or not all(type(one) is int and one >= least for one in both):
-        raise ValueError(f"{name} must be an int or a pair of ints of at least {least}, got {value}")
+        raise ValueError(f"{name} must be an int or a pair, each at least {least}, got {value}")
     return both[0], both[1]
 
 
@@ -87,8 +89,8 @@ def convolve(
     geometry: Geometry,
     groups: int,
     positions: Pair,
-) -> Tuple[Tensor, Tensor]:
-    """y = G x M + bias, and the patches G x: (N, groups, places of a group, positions).
+) -> Tensor:
+    """y = G x M + bias, by one product for each image and group.
 
     Args:
         x: (N, C, H, W).
@@ -96,18 +98,12 @@ def convolve(
         bias: (O), or none.
         positions: (rows, columns) of y; an output padding may leave room for more.
     """
-    kernel, stride, padding, dilation = geometry
-    possible = geometry.positions(x.shape[2], x.shape[3])
-    columns = unfold(x, kernel, dilation, padding, stride).view(len(x), -1, *possible)
-    patches = columns[:, :, : positions[0], : positions[1]].reshape(
-        len(x), groups, columns.shape[1] // groups, -1
-    )
     m = weight.reshape(groups, len(weight) // groups, -1)  # Mᵀ of each group
-    start = patches.new_zeros(1) if bias is None else bias.view(groups, -1, 1)
-    y = patches.new_empty(len(x), len(weight), *positions)
-    for image, output in zip(patches, y):
-        output.copy_(start.baddbmm(m, image).view(output.shape))
-    return y, patches
+    start = x.new_zeros(1) if bias is None else bias.view(groups, -1, 1)
+    y = x.new_empty(len(x), len(weight), *positions)
+    for patches, output in zip(rows_of_patches(x, geometry, groups, positions), y):
+        output.copy_(start.baddbmm(m, patches).view(output.shape))
+    return y
 
 
 def transpose(
@@ -127,8 +123,27 @@ def transpose(
     return x if bias is None else x + bias.view(-1, 1, 1)
 
 
-def weight_gradient(patches: Tensor, y: Tensor, shape: Tuple[int, ...]) -> Tensor:
+def weight_gradient(
+    x: Tensor, y: Tensor, shape: Tuple[int, ...], geometry: Geometry, groups: int
+) -> Tensor:
     """(G x)ᵀ y, transposed: the gradient of weights of `shape`, one of the two being a gradient."""
-    count, groups = patches.shape[:2]
-    by_group = y.reshape(count, groups, shape[0] // groups, -1)
+    patches = rows_of_patches(x, geometry, groups, (y.shape[2], y.shape[3]))
+    by_group = y.reshape(len(y), groups, shape[0] // groups, -1)
     return (by_group @ patches.transpose(2, 3)).sum(0).view(shape)
+
+
+def transpose_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, groups: int
+) -> Tuple[Tensor, Tensor]:
+    """The gradients of x and of the weights in `transpose(x, weight, …)`: G g M and (G g)ᵀ x."""
+    x_grad = convolve(gradient, weight, None, geometry, groups, (x.shape[2], x.shape[3]))
+    return x_grad, weight_gradient(gradient, x, tuple(weight.shape), geometry, groups)
+
+
+def rows_of_patches(x: Tensor, geometry: Geometry, groups: int, positions: Pair) -> Tensor:
+    """(G x)ᵀ for each group: (N, groups, places in a patch of the group, positions)."""
+    kernel, stride, padding, dilation = geometry
+    possible = geometry.positions(x.shape[2], x.shape[3])
+    columns = unfold(x, kernel, dilation, padding, stride).view(len(x), -1, *possible)
+    wanted = columns[:, :, : positions[0], : positions[1]]
+    return wanted.reshape(len(x), groups, columns.shape[1] // groups, -1)

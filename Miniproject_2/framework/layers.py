@@ -119,23 +119,21 @@ class Conv2d(_Convolution):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """y = G x M + bias."""
-        x = self._images(inputs[0])
-        self._size = x.shape[2], x.shape[3]
-        positions = self.geometry.positions(*self._size)
-        self._check_size(positions, self._size)
-        y, self._patches = self._maps.convolve(
-            x, self.weight, self.bias, self.geometry, self.groups, positions
+        self._x = self._images(inputs[0])
+        size = self._x.shape[2], self._x.shape[3]
+        positions = self.geometry.positions(*size)
+        self._check_size(positions, size)
+        y = self._maps.convolve(
+            self._x, self.weight, self.bias, self.geometry, self.groups, positions
         )
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dM = (G x)ᵀ g, dbias = Σ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
         gradient = self._add_weight_gradient(*gradients)
-        return self._outside(
-            self._maps.transpose(
-                gradient, self.weight, None, self.geometry, self.groups, self._size
-            )
-        )
+        size = self._x.shape[2], self._x.shape[3]
+        x_grad = self._maps.transpose(gradient, self.weight, None, self.geometry, self.groups, size)
+        return self._outside(x_grad)
 
     def accumulate(self, *gradients: Tensor) -> None:
         """dM and dbias alone."""
@@ -143,7 +141,9 @@ class Conv2d(_Convolution):
 
     def _add_weight_gradient(self, gradient: Tensor) -> Tensor:
         gradient, shape = self._inside(gradient), tuple(self.weight.shape)
-        weight_grad = self._maps.weight_gradient(self._patches, gradient, shape)
+        weight_grad = self._maps.weight_gradient(
+            self._x, gradient, shape, self.geometry, self.groups
+        )
         self._accumulate(weight_grad, gradient)
         return gradient
 
@@ -178,20 +178,16 @@ class TransposeConv2d(_Convolution):
         least = self.geometry.size_from(self._x.shape[2], self._x.shape[3])
         size = least[0] + self.output_padding[0], least[1] + self.output_padding[1]
         self._check_size(size, (self._x.shape[2], self._x.shape[3]))
-        y = self._maps.transpose(
-            self._x, self.weight, self.bias, self.geometry, self.groups, size
-        )
+        y = self._maps.transpose(self._x, self.weight, self.bias, self.geometry, self.groups, size)
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dx = G g M: the convolution of g; dM = (G g)ᵀ x, dbias = Σ g."""
         gradient = self._inside(gradients[0])
-        positions = self._x.shape[2], self._x.shape[3]
-        x_grad, patches = self._maps.convolve(
-            gradient, self.weight, None, self.geometry, self.groups, positions
+        x_grad, weight_grad = self._maps.transpose_backward(
+            gradient, self._x, self.weight, self.geometry, self.groups
         )
-        shape = tuple(self.weight.shape)
-        self._accumulate(self._maps.weight_gradient(patches, self._x, shape), gradient)
+        self._accumulate(weight_grad, gradient)
         return self._outside(x_grad)
 
     def __repr__(self) -> str:
@@ -229,9 +225,9 @@ class NearestUpsampling(_Layer):
 class Upsampling(Conv2d):
     """`NearestUpsampling(scale_factor)`, then `Conv2d`: its arguments, weights and gradients.
 
-    For a batch, and where the convolution is dense (stride, dilation and groups of 1, padding less than
-    the kernel), both together are one transposed convolution with smeared weights, which does
-    without the enlarged image (see `batched.py`).
+    For a batch, and where the convolution is dense (stride, dilation and groups of 1, padding
+    less than the kernel), both together are one transposed convolution with smeared weights,
+    which does without the enlarged image (see `batched.py`).
     """
 
     def __init__(
@@ -277,9 +273,9 @@ class Upsampling(Conv2d):
             return self._nearest.backward(super().backward(*gradients))
         gradient, scale = self._check_gradient(gradients[0]), self._nearest.scale_factor
         weight = batched.smear(self.weight, scale)
-        positions = self._x.shape[2], self._x.shape[3]
-        x_grad, patches = batched.convolve(gradient, weight, None, self._smeared, 1, positions)
-        smeared_grad = batched.weight_gradient(patches, self._x, tuple(weight.shape))
+        x_grad, smeared_grad = batched.transpose_backward(
+            gradient, self._x, weight, self._smeared, 1
+        )
         weight_grad = batched.unsmear(smeared_grad, scale, self.geometry.kernel)
         self._accumulate(weight_grad, gradient)
         return x_grad

@@ -1,12 +1,12 @@
 """What every block shares: the handout's `Module`, and the container `Sequential`.
 
 A module's `forward` keeps what its `backward` needs. `backward` takes the gradient of the loss with
-respect to the module's output, *adds* the gradients of its parameters to their gradient tensors, and
-returns the gradient with respect to its input. Nothing here builds a graph: inputs are detached on
-entry, parameters are plain tensors, and autograd may be on or off.
+respect to the module's output, *adds* the gradients of its parameters to their gradient tensors,
+and returns the gradient with respect to its input. Nothing here builds a graph: inputs are
+detached on entry, parameters are plain tensors, and autograd may be on or off.
 """
 
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .tensor import Tensor
 
@@ -124,9 +124,8 @@ class Sequential(Module):
             for name, value, gradient in module.named():
                 yield f"{index}.{name}", value, gradient
 
-    def __getitem__(self, index: Union[int, slice]) -> Module:
-        chosen = self.modules[index]
-        return Sequential(*chosen) if isinstance(index, slice) else chosen
+    def __getitem__(self, index: int) -> Module:
+        return self.modules[index]
 
     def __len__(self) -> int:
         return len(self.modules)

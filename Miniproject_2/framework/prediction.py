@@ -7,21 +7,20 @@ tiles are what the network would have given for the whole image.
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
 
-from typing import Callable, Iterator, Tuple
+from typing import Any, Callable, Iterator, Tuple
 
 from torch import empty
 
+from .tensor import Tensor
+
 PIXELS = 512 * 512  # of one call: 64 channels of float32 take 64 MiB
-TILE = 448          # pixels a side that a tile contributes: a multiple of 4, the networks' step
-MARGIN = 32         # pixels around it that are seen and thrown away: the networks reach 24
+TILE = 448  # pixels a side that a tile contributes: a multiple of 4, the networks' step
+MARGIN = 32  # pixels around it that are seen and thrown away: the networks reach 24
 
 Area = Tuple[slice, slice]
-_Tensor = type(empty(0))
 
 
-def denoise(
-    network: Callable[["_Tensor"], "_Tensor"], images: "_Tensor", device: object
-) -> "_Tensor":
+def denoise(network: Callable[[Tensor], Tensor], images: Tensor, device: Any) -> Tensor:
     """Apply `network`, a map on (N, 3, H, W) in [0, 1], to `images` in [0, 255].
 
     Args:

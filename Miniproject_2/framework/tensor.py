@@ -1,6 +1,7 @@
-"""The tensor type, for annotations and checks: the handout's imports do not include its name.
+"""The tensor type, for annotations and checks, by what the second miniproject may import.
 
-Type checkers read `tensor.pyi` beside this file instead.
+In the repository a stub, `tensor.pyi`, tells type checkers the same. This file lies in both
+miniprojects, byte for byte the same, because neither may import the other.
 """
 
 from torch import empty

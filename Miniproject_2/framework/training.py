@@ -27,13 +27,13 @@ class Settings(NamedTuple):
     """How to train, one line a setting."""
 
     batch_size: int = 32
-    learning_rate: float = 0.5       # the peak, from scratch: the loss is a mean over all elements
-    fine_tuning_rate: float = 0.02   # the peak when pretrained weights were loaded
+    learning_rate: float = 2.0  # the peak, from scratch: the loss is a mean over all elements
+    fine_tuning_rate: float = 0.1  # the peak when pretrained weights were loaded
     momentum: float = 0.9
-    warm_up: float = 0.05            # share of all steps in which the rate rises linearly
-    average: float = 0.998           # decay of the moving average of the weights
-    held_out: int = 1000             # pairs at most, and 2 % of all, kept to compare old and new
-    max_pixels: int = 2**18          # of one batch: larger images come in smaller batches
+    warm_up: float = 0.05  # share of all steps in which the rate rises linearly
+    average: float = 0.998  # decay of the moving average of the weights
+    held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
+    max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
     seed: int = 0
 
 
@@ -56,8 +56,9 @@ class Trainer:
         num_epochs: int,
         pretrained: bool = False,
         checkpoint: Optional[Path] = None,
-        settings: Settings = Settings(),
+        settings: Optional[Settings] = None,
     ) -> None:
+        settings = settings or Settings()
         self.network, self.loss, self.settings = network, MSE(), settings
         self.first, self.second, self.checkpoint = first, second, checkpoint
         self.count = len(first) - min(settings.held_out, len(first) // 50)
@@ -76,8 +77,8 @@ class Trainer:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         while self.epoch < self.num_epochs:
-            step = self.epoch * self.steps // self.num_epochs
-            for step, batch in enumerate(self._batches(), start=step):
+            first_step = self.epoch * self.steps // self.num_epochs
+            for step, batch in enumerate(self._batches(), start=first_step):
                 progress.update(len(batch[0]), self._step(step, batch))
             self.epoch += 1
             if self.checkpoint is not None:

@@ -230,7 +230,7 @@ class MSE:
 class SGD:
     """v = momentum v + g, p = p - lr v; `params` is what param() gives, or a module."""
 
-    def __init__(self, params: Any, lr: float, momentum: float = 0) -> None:  # noqa: ANN401
+    def __init__(self, params: Any, lr: float, momentum: float = 0) -> None:
         self.pairs = params.param() if isinstance(params, Module) else params
         self.lr, self.momentum = lr, momentum
         self.velocities = [gradient * 0 for _, gradient in self.pairs]

@@ -1,0 +1,255 @@
+"""Miniproject 2's framework against torch.nn with autograd, side by side in one process.
+
+    python -m others.bench.framework [--rounds 25] [--device cpu] [--json PATH]
+
+Every figure is a ratio, ours over torch's: the two take turns on the same threads, each round gives
+one ratio, and the table shows the median with the 10th and 90th percentile. A ratio below 1 means
+that ours is faster. Blocks are timed forward and backward, networks as whole training steps
+(forward, loss, backward, SGD with momentum). Peak memory is what one training step allocates on top of
+what was there, as the allocator saw it (GPU) or as resident memory of a fresh process (CPU).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from Miniproject_1.others.files import write_atomically
+from Miniproject_2 import framework as f
+from Miniproject_2.model import CHANNELS, Model
+
+Step = Callable[[], Any]
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "bench" / "framework.json"
+
+# name, ours, torch's, input shape
+BLOCKS: list[tuple[str, f.Module, nn.Module, tuple[int, ...]]] = [
+    ("Conv2d 3→64, k3 s2, 32²", f.Conv2d(3, 64, 3, 2, 1), nn.Conv2d(3, 64, 3, 2, 1), (64, 3, 32, 32)),
+    ("Conv2d 64→64, k3 s2, 16²", f.Conv2d(64, 64, 3, 2, 1), nn.Conv2d(64, 64, 3, 2, 1), (64, 64, 16, 16)),
+    ("Conv2d 64→64, k3 s1, 16²", f.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), (64, 64, 16, 16)),
+    ("Conv2d 64→192, k4 s2, 16²", f.Conv2d(64, 192, 4, 2, 1), nn.Conv2d(64, 192, 4, 2, 1), (64, 64, 16, 16)),
+    (
+        "TransposeConv2d 64→64, k4 s2, 8²",
+        f.TransposeConv2d(64, 64, 4, 2, 1),
+        nn.ConvTranspose2d(64, 64, 4, 2, 1),
+        (64, 64, 8, 8),
+    ),
+    (
+        "TransposeConv2d 64→3, k4 s2, 16²",
+        f.TransposeConv2d(64, 3, 4, 2, 1),
+        nn.ConvTranspose2d(64, 3, 4, 2, 1),
+        (64, 64, 16, 16),
+    ),
+    (
+        "Upsampling 64→64, k3, 8²",
+        f.Upsampling(64, 64, 3, padding=1),
+        nn.Sequential(nn.UpsamplingNearest2d(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1)),
+        (64, 64, 8, 8),
+    ),
+    (
+        "Upsampling 64→3, k3, 16²",
+        f.Upsampling(64, 3, 3, padding=1),
+        nn.Sequential(nn.UpsamplingNearest2d(scale_factor=2), nn.Conv2d(64, 3, 3, padding=1)),
+        (64, 64, 16, 16),
+    ),
+    ("NearestUpsampling, 16²", f.NearestUpsampling(), nn.UpsamplingNearest2d(scale_factor=2), (64, 64, 16, 16)),
+    ("ReLU, 16²", f.ReLU(), nn.ReLU(), (64, 64, 16, 16)),
+    ("LeakyReLU, 16²", f.LeakyReLU(), nn.LeakyReLU(), (64, 64, 16, 16)),
+    ("Sigmoid, 32²", f.Sigmoid(), nn.Sigmoid(), (64, 3, 32, 32)),
+]  # fmt: skip
+NETWORKS = ("nearest", "transposed", "shipped")
+BATCHES = (16, 64, 256)
+
+
+def our_network(kind: str) -> f.Sequential:
+    """The prescribed network with 64 channels and one kind of upsampling, or the shipped one."""
+    if kind == "shipped":
+        return Model().network
+    up = (
+        (lambda i, o: f.Upsampling(i, o, 3, padding=1))
+        if kind == "nearest"
+        else (lambda i, o: f.TransposeConv2d(i, o, 4, 2, 1))
+    )
+    first, second = f.Conv2d(3, 64, 3, 2, 1), f.Conv2d(64, 64, 3, 2, 1)
+    return f.Sequential(
+        first, f.ReLU(), second, f.ReLU(), up(64, 64), f.ReLU(), up(64, 3), f.Sigmoid()
+    )
+
+
+def torch_network(kind: str) -> nn.Sequential:
+    """The same network in torch.nn."""
+    few, many, k = (*CHANNELS, 4) if kind == "shipped" else (64, 64, 3)
+
+    def up(i: int, o: int) -> nn.Module:
+        if kind == "nearest":
+            enlarge = nn.UpsamplingNearest2d(scale_factor=2)
+            return nn.Sequential(enlarge, nn.Conv2d(i, o, 3, padding=1))
+        return nn.ConvTranspose2d(i, o, 4, 2, 1)
+
+    first, second = nn.Conv2d(3, few, k, 2, 1), nn.Conv2d(few, many, k, 2, 1)
+    return nn.Sequential(
+        first, nn.ReLU(), second, nn.ReLU(), up(many, few), nn.ReLU(), up(few, 3), nn.Sigmoid()
+    )
+
+
+def block_steps(
+    ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], device: str
+) -> dict[str, tuple[Step, Step]]:
+    """Forward, and forward with backward, of one block: ours and torch's."""
+    x, theirs = torch.randn(shape, device=device), theirs.to(device)
+    tracked = x.clone().requires_grad_()
+    gradient = torch.randn_like(ours.forward(x))
+
+    def our_both() -> None:
+        ours.forward(x)
+        ours.backward(gradient)
+
+    def their_forward() -> None:
+        with torch.no_grad():
+            theirs(x)
+
+    def their_both() -> None:
+        theirs(tracked).backward(gradient)
+
+    return {
+        "forward": (lambda: ours.forward(x), their_forward),
+        "both": (our_both, their_both),
+    }
+
+
+def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
+    """One training step of ours and of torch's, on the same images."""
+    x, target = (
+        torch.rand(batch, 3, 32, 32, device=device),
+        torch.rand(batch, 3, 32, 32, device=device),
+    )
+    own, loss = our_network(kind), f.MSE()
+    own.forward(x)
+    own_optimizer = f.SGD(own, 0.1, 0.9)
+    reference = torch_network(kind).to(device)
+    optimizer = torch.optim.SGD(reference.parameters(), 0.1, 0.9)
+
+    def our_step() -> None:
+        own_optimizer.zero_grad()
+        loss.forward(own.forward(x), target)
+        own.accumulate(loss.backward())
+        own_optimizer.step()
+
+    def their_step() -> None:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(reference(x), target).backward()
+        optimizer.step()
+
+    return our_step, their_step
+
+
+def seconds(step: Step, device: str) -> float:
+    """The time of one call, the device's work included."""
+    start = time.perf_counter()
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
+    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
+    for _ in range(3):
+        ours(), theirs()
+    pairs = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
+    ratios = torch.tensor([one / other for one, other in pairs])
+    times = torch.tensor(pairs).median(0).values * 1000
+    low, middle, high = ratios.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
+    return {
+        "ratio": round(middle, 3),
+        "low": round(low, 3),
+        "high": round(high, 3),
+        "ours_ms": round(float(times[0]), 3),
+        "torch_ms": round(float(times[1]), 3),
+    }
+
+
+def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
+    """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
+    step = network_steps(kind, batch, device)[which]
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+    else:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    for _ in range(3):
+        step()
+    if device == "cuda":
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
+
+
+def memory_of(kind: str, batch: int, which: int, device: str) -> float:
+    """`peak_memory` in a fresh process, whose high-water mark is its own."""
+    arguments = [kind, str(batch), str(which), device]
+    command = [sys.executable, "-m", "others.bench.framework", "--memory", *arguments]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure(rounds: int, device: str) -> list[dict[str, Any]]:
+    """All rows of the table, each printed as soon as it is known."""
+    rows: list[dict[str, Any]] = []
+
+    def add(name: str, what: str, ours: Step, theirs: Step) -> None:
+        row = {"name": name, "what": what, **compare(ours, theirs, rounds, device)}
+        rows.append(row)
+        print(
+            f"{name:34} {what:14} {row['ratio']:6.2f}  [{row['low']:.2f}, {row['high']:.2f}]"
+            f"  {row['ours_ms']:8.2f} ms {row['torch_ms']:8.2f} ms",
+            flush=True,
+        )
+
+    print(f"{'':34} {'':14}  ratio  [10 %, 90 %]        ours       torch")
+    for name, ours, theirs, shape in BLOCKS:
+        for what, (own, reference) in block_steps(ours, theirs, shape, device).items():
+            add(name, what, own, reference)
+    for kind in NETWORKS:
+        for batch in BATCHES:
+            add(f"network, {kind}", f"step, batch {batch}", *network_steps(kind, batch, device))
+            memory = [memory_of(kind, batch, which, device) for which in (0, 1)]
+            rows[-1]["ours_mib"], rows[-1]["torch_mib"] = (round(one, 1) for one in memory)
+            print(f"{'':34} {'peak memory':14} {memory[0] / memory[1]:6.2f}")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Our framework against torch.nn, interleaved.")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    if arguments.memory:
+        kind, batch, which, device = arguments.memory
+        print(peak_memory(kind, int(batch), int(which), device))
+        return
+    result = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "device": arguments.device,
+        "rounds": arguments.rounds,
+        "rows": measure(arguments.rounds, arguments.device),
+    }
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    data = (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode()
+    write_atomically(arguments.json, lambda file: file.write(data))
+
+
+if __name__ == "__main__":
+    main()

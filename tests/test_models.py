@@ -1,0 +1,299 @@
+"""What both models promise of their answers: the contract, tiles, bad input."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from others.dead_leaves import noisy_and_clean
+from others.metrics import psnr_per_image
+from tests.subjects import Subject, noisy_images, same_bits, weights_of
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ("checks", "files", "prediction", "progress", "symmetries", "tensor")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_files(name: str) -> None:
+    """What both miniprojects need, neither importing the other, is in both the same bytes."""
+    paths = [ROOT / Subject(number).package / Subject(number).parts for number in (1, 2)]
+    first, second = [(path / f"{name}.py").read_bytes() for path in paths]
+    assert first == second
+
+
+# The contract
+
+
+def test_signatures(subject: Subject) -> None:
+    """Model() takes nothing, predict takes images, train two sets and a number of epochs."""
+    model = subject.untrained()
+    assert not inspect.signature(type(model)).parameters
+    inspect.signature(model.load_pretrained_model).bind()
+    inspect.signature(model.predict).bind("test_input")
+    inspect.signature(model.train).bind("train_input", "train_target", 1)
+    inspect.signature(model.train).bind("train_input", "train_target", num_epochs=1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (31, 33), (32, 32)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_size(subject: Subject, count: int, height: int, width: int) -> None:
+    """Any size and any batch give float32 of the same shape in [0, 255], without a graph."""
+    noisy = noisy_images(count, height, width)[0]
+    output = subject.rough().predict(noisy)
+    assert output.dtype == torch.float32
+    assert output.shape == noisy.shape
+    assert output.device == noisy.device
+    assert 0 <= output.min() <= output.max() <= 255
+    assert not output.requires_grad
+
+
+def test_range(subject: Subject) -> None:
+    """Noise of black and white, which drives a network furthest, is answered in [0, 255]."""
+    extreme = 255 * torch.randint(2, (4, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    output = subject.rough().predict(extreme.float())
+    assert 0 <= output.min() <= output.max() <= 255
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_input_types(subject: Subject, ensemble: bool) -> None:
+    """The same values as uint8, float32 and float64 give the same answer and are not changed."""
+    model, noisy = subject.rough(), noisy_images(3, 9, 14)[0]
+    expected = model.predict(noisy.clone(), ensemble=ensemble)
+    for dtype in (torch.uint8, torch.float32, torch.float64):
+        images = noisy.to(dtype, copy=True)
+        assert torch.equal(model.predict(images, ensemble=ensemble), expected)
+        assert torch.equal(images, noisy.to(dtype))
+
+
+def test_single_image(subject: Subject) -> None:
+    """An image (3, H, W) is answered as a batch of one, without the batch."""
+    model, noisy = subject.rough(), noisy_images(1, 13, 10)[0]
+    output = model.predict(noisy[0])
+    assert output.shape == noisy[0].shape
+    assert torch.equal(output, model.predict(noisy)[0])
+
+
+def test_views(subject: Subject) -> None:
+    """Transposed, strided and repeated views are answered as their copies are."""
+    model, noisy = subject.rough(), noisy_images(3, 12, 18)[0]
+    for view in (noisy.transpose(2, 3), noisy[:, :, ::2, 1::2], noisy[:1].expand(3, -1, -1, -1)):
+        assert not view.is_contiguous()
+        difference = model.predict(view) - model.predict(view.contiguous())
+        assert difference.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_gradients(subject: Subject, enabled: bool) -> None:
+    """Images that require gradients are answered without a graph, autograd on or off."""
+    model, noisy = subject.rough(), noisy_images(2)[0]
+    with torch.set_grad_enabled(enabled):
+        images = noisy.float().requires_grad_()
+        output = model.predict(images)
+        assert torch.is_grad_enabled() is enabled
+    assert not output.requires_grad
+    assert images.grad is None
+    assert torch.equal(output, model.predict(noisy))
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("count", [9, 11])  # chunks of 4, 4 and 1, and of 4, 4 and 3
+def test_chunks(
+    subject: Subject, count: int, ensemble: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that goes through the network in chunks is answered as its images one by one."""
+    model, noisy = subject.rough(), noisy_images(count, 11, 14)[0]
+    monkeypatch.setattr(subject.part("prediction"), "PIXELS", 4 * 11 * 14)
+    together = model.predict(noisy, ensemble=ensemble)
+    alone = torch.cat([model.predict(image, ensemble=ensemble) for image in noisy.split(1)])
+    assert (together - alone).abs().max() < 1e-4
+
+
+def test_shipped_weights(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights beside the model are found from any folder, and gain more than 1.5 dB."""
+    monkeypatch.chdir(tmp_path)
+    noisy, clean = noisy_and_clean(30, torch.Generator().manual_seed(0))
+    denoised = subject.shipped().predict(noisy)
+    before, after = (psnr_per_image(images / 255, clean / 255) for images in (noisy, denoised))
+    assert after > before + 1.5
+
+
+# Tiles
+
+
+def reach(subject: Subject) -> int:
+    """How far from a pixel the network's answer depends on it: weights above 0 cancel nothing."""
+    network = subject.untrained().network
+    if subject.number == 1:
+        network.double()
+    else:
+        network = type(network)(*network.modules[:-1])  # a sigmoid flattens what is left of it
+    image = torch.full((1, 3, 80, 80), 0.5, dtype=torch.float64)
+    furthest = 0
+    with torch.no_grad():
+        network(image)  # the second network takes the type of its input
+        network.load_state_dict(
+            {name: value.abs() + 1e-3 for name, value in network.state_dict().items()}
+        )
+        before = network(image)
+        for place in range(40, 44):  # each place on the grid of the strides
+            touched = image.clone()
+            touched[:, :, place, place] = 1
+            changed = (network(touched) != before)[0].any(0).nonzero()
+            furthest = max(furthest, int((changed - place).abs().max()))
+    return furthest
+
+
+def test_margin(subject: Subject) -> None:
+    """A tile's margin is wider than either network's reach, and tiles lie on the strides' grid."""
+    prediction = subject.part("prediction")
+    assert 4 <= reach(subject) <= 24 < prediction.MARGIN
+    assert prediction.MARGIN % 4 == prediction.TILE % 4 == 0
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(97, 75), (1, 130), (66, 71)])
+def test_tiles(
+    subject: Subject, ensemble: bool, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The joined tiles are what the network gives for the whole image."""
+    model, noisy = subject.rough(), noisy_images(1, height, width)[0]
+    whole = model.predict(noisy, ensemble=ensemble)
+    monkeypatch.setattr(subject.part("prediction"), "PIXELS", 128)
+    monkeypatch.setattr(subject.part("prediction"), "TILE", 32)
+    assert (model.predict(noisy, ensemble=ensemble) - whole).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 300_000), (448, 448), (449, 897), (1000, 31), (4096, 4096)]
+)
+def test_tiles_cover(subject: Subject, height: int, width: int) -> None:
+    """The areas that are kept cover an image exactly once, each inside what is seen for it."""
+    prediction, covered = subject.part("prediction"), torch.zeros(height, width, dtype=torch.uint8)
+    for seen, kept in prediction.tiles(height, width):
+        covered[kept] += 1
+        for whole, part, size in zip(seen, kept, (height, width)):
+            assert 0 <= whole.start <= part.start < part.stop <= whole.stop <= size
+    assert covered.min() == covered.max() == 1
+
+
+def test_largest_piece(subject: Subject) -> None:
+    """Of 4096x4096 pixels, a network sees at most as many as 512x512 at a time."""
+    prediction, image = subject.part("prediction"), torch.zeros(1, 3, 4096, 4096).byte()
+    sizes: list[int] = []
+
+    def network(piece: Tensor) -> Tensor:
+        sizes.append(len(piece) * piece.shape[2] * piece.shape[3])
+        return piece
+
+    prediction.denoise(network, image, image.device)
+    assert max(sizes) <= prediction.PIXELS == 512 * 512
+
+
+PEAK = """
+import resource, sys, torch
+from {package}.model import Model
+piece = torch.zeros(1, 3, 512, 512)
+Model().predict(piece, ensemble=False)
+print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit or is missing")
+def test_memory(subject: Subject) -> None:
+    """A process that denoises the largest piece takes under 2 GB: with 4096x4096 pixels under 4."""
+    command = [sys.executable, "-c", PEAK.format(package=subject.package)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 2e9
+    in_and_out = 4096 * 4096 * 3 * (8 + 4)  # float64 in, float32 out
+    assert int(result.stdout) + in_and_out < 4e9
+
+
+# Bad input
+
+BAD_IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
+    "two dimensions": (lambda x: x[0, 0], ValueError, r"\(6, 8\)"),
+    "five dimensions": (lambda x: x[None], ValueError, r"\(1, 4, 3, 6, 8\)"),
+    "one channel": (lambda x: x[:, :1], ValueError, r"\(4, 1, 6, 8\)"),
+    "channels last": (lambda x: x.permute(0, 2, 3, 1), ValueError, r"\(4, 6, 8, 3\)"),
+    "an empty batch": (lambda x: x[:0], ValueError, r"\(0, 3, 6, 8\)"),
+    "no rows": (lambda x: x[:, :, :0], ValueError, r"\(4, 3, 0, 8\)"),
+    "one NaN": (lambda x: with_value(x, float("nan")), ValueError, "nan"),
+    "one infinity": (lambda x: with_value(x, float("inf")), ValueError, "inf"),
+    "one -infinity": (lambda x: with_value(x, -float("inf")), ValueError, "-inf"),
+    "one -1": (lambda x: with_value(x, -1), ValueError, r"-1\.0"),
+    "one 256": (lambda x: with_value(x, 256), ValueError, r"256\.0"),
+    "booleans": (lambda x: x > 100, TypeError, r"torch\.bool"),
+    "complex numbers": (lambda x: torch.complex(x, x), TypeError, r"torch\.complex64"),
+    "a list": (lambda x: x.tolist(), TypeError, "list"),
+    "nothing": (lambda x: None, TypeError, "NoneType"),
+}
+
+
+def with_value(images: Tensor, value: float) -> Tensor:
+    """The images with another value in one place."""
+    changed = images.clone()
+    changed[1, 2, 3, 4] = value
+    return changed
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_bad_images(subject: Subject, kind: str) -> None:
+    """Bad images are refused wherever they come in, the message says what came, nothing changes."""
+    spoil, error, message = BAD_IMAGES[kind]
+    model, good = subject.rough(), noisy_images(4, 6, 8)[0].float()
+    before, bad = weights_of(model), spoil(good)
+    with pytest.raises(error, match=f"test_input.*{message}"):
+        model.predict(bad)
+    with pytest.raises(error, match=f"train_input.*{message}"):
+        model.train(bad, good, 1)
+    with pytest.raises(error, match=f"train_target.*{message}"):
+        model.train(good, bad, 1)
+    assert same_bits(weights_of(model), before)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ((4, 3, 6, 8), (3, 3, 6, 8), r"\(4, 3, 6, 8\) and \(3, 3, 6, 8\)"),
+        ((4, 3, 6, 8), (4, 3, 8, 6), r"\(4, 3, 6, 8\) and \(4, 3, 8, 6\)"),
+        ((4, 3, 6, 8), (3, 6, 8), r"\(4, 3, 6, 8\) and \(3, 6, 8\)"),
+        ((3, 6, 8), (3, 6, 8), r"\(N, 3, H, W\), got \(3, 6, 8\)"),
+    ],
+)
+def test_bad_pairs(
+    subject: Subject, first: tuple[int, ...], second: tuple[int, ...], message: str
+) -> None:
+    """Pairs of different shapes or without a batch are refused, and nothing changes."""
+    model = subject.rough()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=message):
+        model.train(torch.zeros(first), torch.zeros(second), 1)
+    assert same_bits(weights_of(model), before)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (1.5, TypeError),
+        (True, TypeError),
+        ("3", TypeError),
+        (None, TypeError),
+    ],
+)
+def test_bad_epochs(subject: Subject, number: object, error: type[Exception]) -> None:
+    """A number of epochs that is no positive whole number is refused, and nothing changes."""
+    model, (first, second, _) = subject.rough(), noisy_images(4)
+    before = weights_of(model)
+    with pytest.raises(error, match=f"num_epochs .*got {number!r}"):
+        model.train(first, second, number)
+    assert same_bits(weights_of(model), before)

@@ -12,7 +12,7 @@ SPACE := $(subst ,, )
 PROJECT = Proj_$(subst $(SPACE),_,$(strip $(SCIPERS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test data train zip grade lint clean
+.PHONY: help run test data train zip grade bench lint clean
 .NOTPARALLEL:  # one command writes both data files
 unexport PYTHONPATH  # packages come from here and from the environments below, whatever the caller has set
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -28,8 +28,9 @@ test: $(ENVIRONMENT)  ## run the tests
 
 data: $(DATA)  ## generate data/train_data.pkl and data/val_data.pkl, unless they are there
 
-train: $(ENVIRONMENT) $(DATA)  ## train a model; ARGS= holds the arguments, e.g. ARGS=--help
-	.venv/bin/python -m others.train $(ARGS)
+train: $(ENVIRONMENT) $(DATA)  ## train both models anew, into out/; ARGS="--epochs 3" and others
+	.venv/bin/python -m others.train_submission 1 $(ARGS)
+	.venv/bin/python -m others.train_submission 2 $(ARGS)
 
 zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"
 	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist
@@ -42,6 +43,9 @@ grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch al
 	"$(CURDIR)/$(GRADER)/bin/python" test.py -p "$$folder/$(PROJECT)" -d "$(CURDIR)/data" $(ARGS)
 
 # Without the variable, pyright asks a server outside PyPI for its newest version.
+bench: $(ENVIRONMENT)  ## measure the framework against torch.nn, in turns
+	.venv/bin/python -m others.bench.framework $(ARGS)
+
 lint: $(ENVIRONMENT)  ## check style and types
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check

@@ -25,7 +25,7 @@ class Model:
 
     def __init__(self) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = ResidualUNet().to(self.device).to(memory_format=torch.channels_last)
+        self.network = ResidualUNet().to(self.device)
         self.pretrained = False
 
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

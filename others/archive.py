@@ -31,6 +31,7 @@ OTHERS = (  # a single star stays inside its folder
     "Miniproject_1/others/*.py",
     "Miniproject_2/framework/*.py",
     "others/*.py",
+    "others/bench/*.py",
     "others/README.md",
     "others/results/**/*.json",
     "others/pretrained/*.pth",

@@ -16,6 +16,7 @@ from typing import Union
 import torch
 from torch import Generator, Tensor
 
+from Miniproject_1.others.files import write_atomically
 from others.dead_leaves import noisy_and_clean, noisy_pairs
 
 TRAIN, VALIDATION = "train_data.pkl", "val_data.pkl"
@@ -69,12 +70,7 @@ def save_pair(path: PathLike, first: Tensor, second: Tensor) -> None:
     """Write two uint8 tensors (N, 3, H, W): the whole file or nothing; ValueError for others."""
     path = Path(path)
     check_pair((first, second), f"not written to {path}")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save((first, second), unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_atomically(path, lambda file: torch.save((first, second), file))
 
 
 def make_data(folder: PathLike, pairs: int = 2000, validation: int = 500, seed: int = 0) -> None:

@@ -90,7 +90,7 @@ def transpose(
 
 
 def parts(images: Tensor, positions: Pair, m: Tensor) -> Iterator[slice]:
-    """Slices of a batch whose patches, `positions` rows of M's height an image, stay in the cache."""
+    """Slices of a batch whose patches, as long as M is high, stay in the cache."""
     patches = positions[0] * positions[1] * m.shape[0] * m.shape[1]
     step = max(1, CACHED // patches)
     return (slice(start, start + step) for start in range(0, len(images), step))

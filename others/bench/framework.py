@@ -5,16 +5,14 @@
 Every figure is a ratio, ours over torch's: the two take turns on the same threads, each round gives
 one ratio, and the table shows the median with the 10th and 90th percentile. A ratio below 1 means
 that ours is faster. Blocks are timed forward and backward, networks as whole training steps
-(forward, loss, backward, SGD with momentum). Peak memory is what one training step allocates on top of
-what was there, as the allocator saw it (GPU) or as resident memory of a fresh process (CPU).
+(forward, loss, backward, SGD with momentum). Peak memory is what training steps add to a fresh
+process at their highest: by the allocator (GPU), or resident (CPU, on Linux alone).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -22,50 +20,58 @@ from pathlib import Path
 from typing import Any, Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from Miniproject_1.others.files import write_atomically
 from Miniproject_2 import framework as f
 from Miniproject_2.model import CHANNELS, Model
+from others.evaluate import save_json
 
 Step = Callable[[], Any]
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "bench" / "framework.json"
 
-# name, ours, torch's, input shape
-BLOCKS: list[tuple[str, f.Module, nn.Module, tuple[int, ...]]] = [
-    ("Conv2d 3→64, k3 s2, 32²", f.Conv2d(3, 64, 3, 2, 1), nn.Conv2d(3, 64, 3, 2, 1), (64, 3, 32, 32)),
-    ("Conv2d 64→64, k3 s2, 16²", f.Conv2d(64, 64, 3, 2, 1), nn.Conv2d(64, 64, 3, 2, 1), (64, 64, 16, 16)),
-    ("Conv2d 64→64, k3 s1, 16²", f.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), (64, 64, 16, 16)),
-    ("Conv2d 64→192, k4 s2, 16²", f.Conv2d(64, 192, 4, 2, 1), nn.Conv2d(64, 192, 4, 2, 1), (64, 64, 16, 16)),
-    (
-        "TransposeConv2d 64→64, k4 s2, 8²",
-        f.TransposeConv2d(64, 64, 4, 2, 1),
-        nn.ConvTranspose2d(64, 64, 4, 2, 1),
-        (64, 64, 8, 8),
-    ),
-    (
-        "TransposeConv2d 64→3, k4 s2, 16²",
-        f.TransposeConv2d(64, 3, 4, 2, 1),
-        nn.ConvTranspose2d(64, 3, 4, 2, 1),
-        (64, 64, 16, 16),
-    ),
-    (
-        "Upsampling 64→64, k3, 8²",
-        f.Upsampling(64, 64, 3, padding=1),
-        nn.Sequential(nn.UpsamplingNearest2d(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1)),
-        (64, 64, 8, 8),
-    ),
-    (
-        "Upsampling 64→3, k3, 16²",
-        f.Upsampling(64, 3, 3, padding=1),
-        nn.Sequential(nn.UpsamplingNearest2d(scale_factor=2), nn.Conv2d(64, 3, 3, padding=1)),
-        (64, 64, 16, 16),
-    ),
-    ("NearestUpsampling, 16²", f.NearestUpsampling(), nn.UpsamplingNearest2d(scale_factor=2), (64, 64, 16, 16)),
-    ("ReLU, 16²", f.ReLU(), nn.ReLU(), (64, 64, 16, 16)),
-    ("LeakyReLU, 16²", f.LeakyReLU(), nn.LeakyReLU(), (64, 64, 16, 16)),
-    ("Sigmoid, 32²", f.Sigmoid(), nn.Sigmoid(), (64, 3, 32, 32)),
-]  # fmt: skip
+Block = tuple[str, f.Module, nn.Module, tuple[int, ...]]  # name, ours, torch's, input shape
+
+
+def blocks() -> list[Block]:
+    """The blocks and the inputs that they are timed on: batches of 64, with 64 channels."""
+    small, middle, large = (64, 64, 8, 8), (64, 64, 16, 16), (64, 3, 32, 32)
+    strided, wide, up = (3, 2, 1), (4, 2, 1), nn.UpsamplingNearest2d(scale_factor=2)
+    return [
+        ("Conv2d 3→64, k3 s2", f.Conv2d(3, 64, *strided), nn.Conv2d(3, 64, *strided), large),
+        ("Conv2d 64→64, k3 s2", f.Conv2d(64, 64, *strided), nn.Conv2d(64, 64, *strided), middle),
+        ("Conv2d 64→64, k3 s1", f.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), middle),
+        ("Conv2d 64→192, k4 s2", f.Conv2d(64, 192, *wide), nn.Conv2d(64, 192, *wide), middle),
+        (
+            "TransposeConv2d 64→64, k4 s2",
+            f.TransposeConv2d(64, 64, *wide),
+            nn.ConvTranspose2d(64, 64, *wide),
+            small,
+        ),
+        (
+            "TransposeConv2d 64→3, k4 s2",
+            f.TransposeConv2d(64, 3, *wide),
+            nn.ConvTranspose2d(64, 3, *wide),
+            middle,
+        ),
+        (
+            "Upsampling 64→64, k3",
+            f.Upsampling(64, 64, 3, padding=1),
+            nn.Sequential(up, nn.Conv2d(64, 64, 3, padding=1)),
+            small,
+        ),
+        (
+            "Upsampling 64→3, k3",
+            f.Upsampling(64, 3, 3, padding=1),
+            nn.Sequential(up, nn.Conv2d(64, 3, 3, padding=1)),
+            middle,
+        ),
+        ("NearestUpsampling ×2", f.NearestUpsampling(), up, middle),
+        ("ReLU", f.ReLU(), nn.ReLU(), middle),
+        ("LeakyReLU", f.LeakyReLU(), nn.LeakyReLU(), middle),
+        ("Sigmoid", f.Sigmoid(), nn.Sigmoid(), large),
+    ]
+
+
 NETWORKS = ("nearest", "transposed", "shipped")
 BATCHES = (16, 64, 256)
 
@@ -185,12 +191,19 @@ def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
     else:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        Path("/proc/self/clear_refs").write_text("5")  # forget the high-water mark of importing
+        before = resident_peak()
     for _ in range(3):
         step()
-    if device == "cuda":
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
+    after = torch.cuda.max_memory_allocated() if device == "cuda" else resident_peak()
+    return (after - before) / 2**20
+
+
+def resident_peak() -> int:
+    """Bytes of memory that this process has held at most."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 def memory_of(kind: str, batch: int, which: int, device: str) -> float:
@@ -214,7 +227,7 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
         )
 
     print(f"{'':34} {'':14}  ratio  [10 %, 90 %]        ours       torch")
-    for name, ours, theirs, shape in BLOCKS:
+    for name, ours, theirs, shape in blocks():
         for what, (own, reference) in block_steps(ours, theirs, shape, device).items():
             add(name, what, own, reference)
     for kind in NETWORKS:
@@ -246,9 +259,7 @@ def main() -> None:
         "rounds": arguments.rounds,
         "rows": measure(arguments.rounds, arguments.device),
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    data = (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode()
-    write_atomically(arguments.json, lambda file: file.write(data))
+    save_json(arguments.json, result)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The tables of README.md, from the JSON files that hold the measurements.
+
+    python -m others.readme           # rewrites what stands between the markers
+    python -m others.readme --check   # status 1 if it would
+
+A table stands between `<!-- NAME -->` and `<!-- end of NAME -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from Miniproject_1.others.files import write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "others" / "results"
+
+
+def read(name: str) -> Any:
+    """A JSON file of others/results."""
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def submission() -> str:
+    """Both shipped models on the photographs' validation set."""
+    result = read("submission.json")
+    lines = [
+        "| | parameters | PSNR per image | PSNR pooled | per image, no self-ensemble |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in result["rows"].items():
+        count = f"{row['parameters']:,}" if "parameters" in row else ""
+        single = f"{row['without_ensemble_db']:.2f} dB" if "without_ensemble_db" in row else ""
+        scores = f"{row['per_image_db']:.2f} dB | {row['pooled_db']:.2f} dB"
+        lines.append(f"| {name} | {count} | {scores} | {single} |")
+    return "\n".join(lines)
+
+
+def framework() -> str:
+    """The framework against torch.nn, whole training steps and blocks."""
+    result = read("bench/framework.json")
+    chosen = [row for row in result["rows"] if row["what"] != "forward"]
+    lines = [
+        "| ours over torch.nn | time | 10 %–90 % | peak memory |",
+        "|---|---|---|---|",
+    ]
+    for row in chosen:
+        what = "forward and backward" if row["what"] == "both" else row["what"]
+        memory = f"{row['ours_mib'] / row['torch_mib']:.2f}" if row.get("torch_mib") else ""
+        spread = f"{row['low']:.2f}–{row['high']:.2f}"
+        lines.append(f"| {row['name']}, {what} | {row['ratio']:.2f} | {spread} | {memory} |")
+    return "\n".join(lines)
+
+
+TABLES = {"submission": submission, "framework": framework}
+
+
+def rendered(text: str) -> str:
+    """The text with every table as the results have it; ValueError for a missing marker."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md has no markers for the table {name!r}")
+        text = pattern.sub(lambda match, t=table: f"{match[1]}{t()}\n{match[2]}", text)
+    return text
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m others.readme", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    options = parser.parse_args()
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    fresh = rendered(text)
+    if options.check:
+        sys.exit("README.md differs from others/results" if fresh != text else 0)
+    write_atomically(path, lambda file: file.write(fresh.encode()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Train a model of the submission from noisy pairs, in stretches if need be.
+
+    python -m others.train_submission 1 --epochs 12 [--data data] [--install]
+
+The state is saved after each epoch, and the same command continues where an earlier one was
+stopped. The weights go to out/, and with --install to the miniproject's bestmodel.pth; what was
+trained, on what and with what result goes to a JSON file beside them or in others/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from Miniproject_1 import model as first
+from Miniproject_1.others.training import Settings as FirstSettings
+from Miniproject_2 import model as second
+from Miniproject_2.framework.training import Settings as SecondSettings
+from others.data import TRAIN, VALIDATION, load_pair
+from others.evaluate import denoise, save_json, scores
+
+RESULTS = Path(__file__).resolve().parent / "results" / "training"
+
+
+def settings_of(number: int) -> dict[str, Any]:
+    """The settings that `Model.train` of a miniproject uses."""
+    return asdict(FirstSettings()) if number == 1 else SecondSettings()._asdict()
+
+
+def train(number: int, epochs: int, data: Path, state: Path, seed: int) -> tuple[Any, float]:
+    """A new model of a miniproject, trained on the pairs in `data`; and the seconds it took."""
+    pairs = load_pair(data / TRAIN)
+    torch.manual_seed(seed)
+    model = (first if number == 1 else second).Model()
+    start = time.perf_counter()
+    state.parent.mkdir(parents=True, exist_ok=True)
+    model.train(*pairs, epochs, checkpoint=state)
+    return model, time.perf_counter() - start
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m others.train_submission", description=__doc__)
+    parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the pairs (12)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
+    parser.add_argument("--install", action="store_true", help="replace bestmodel.pth")
+    options = parser.parse_args()
+    name = f"miniproject_{options.number}"
+    try:
+        noisy, clean = load_pair(options.data / VALIDATION)
+        state = Path("out") / f"{name}.state"
+        model, seconds = train(options.number, options.epochs, options.data, state, options.seed)
+    except (ValueError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    denoised, _ = denoise(model, noisy)
+    log = {
+        "epochs": options.epochs,
+        "pairs": len(load_pair(options.data / TRAIN)[0]),
+        "seed": options.seed,
+        "settings": settings_of(options.number),
+        "seconds_of_the_last_stretch": round(seconds),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "validation": scores(denoised, clean.float() / 255),
+    }
+    weights = (first if options.number == 1 else second).WEIGHTS
+    model.save_model(weights if options.install else Path("out") / f"{name}.pth")
+    save_json((RESULTS if options.install else Path("out")) / f"{name}.json", log)
+    print(f"{name}: {log['validation']} after {options.epochs} epochs")
+
+
+if __name__ == "__main__":
+    main()

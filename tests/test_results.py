@@ -1,0 +1,85 @@
+"""What is published agrees with what was measured, and the measuring commands work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from others import evaluate, readme, train_submission
+from others.bench import framework
+from others.data import TRAIN, VALIDATION, make_data, save_pair
+
+
+def test_readme_shows_the_results() -> None:
+    """Every table of README.md is what the JSON files of others/results give."""
+    text = (readme.ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.rendered(text) == text
+
+
+def test_a_missing_marker_is_named() -> None:
+    """A README without a place for a table is an error that names the table."""
+    with pytest.raises(ValueError, match="submission"):
+        readme.rendered("# No tables")
+
+
+def test_every_file_named_in_the_readme_exists() -> None:
+    """The file map names files that are there."""
+    text = (readme.ROOT / "README.md").read_text(encoding="utf-8")
+    names = [part for part in text.split("`") if part.endswith((".py", ".md", ".txt"))]
+    plain = [name for name in names if not set(name) & set(" {}…")]
+    assert len(plain) > 8
+    assert not [name for name in plain if not list(readme.ROOT.rglob(name))]
+
+
+def test_evaluation_writes_table_picture_and_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both shipped models beat their input on generated images; the files are complete."""
+    make_data(tmp_path, pairs=1, validation=12)
+    arguments = ["--data", tmp_path, "--picture", tmp_path / "p.png", "--json", tmp_path / "r.json"]
+    monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
+    evaluate.main()
+    assert "| Miniproject 2 |" in capsys.readouterr().out
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
+    assert rows["Miniproject 1"]["per_image_db"] > rows["noisy"]["per_image_db"]
+    assert rows["Miniproject 2"]["per_image_db"] > rows["noisy"]["per_image_db"]
+
+
+def test_evaluation_without_data_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing file ends the command with a sentence, not a traceback."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--data", str(tmp_path)])
+    with pytest.raises(SystemExit, match="make data"):
+        evaluate.main()
+
+
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_training_a_submission_leaves_weights_and_a_log(
+    number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command trains from files, and writes to out/ alone unless told to install."""
+    images = torch.randint(256, (2, 8, 3, 16, 16), dtype=torch.uint8)
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, *images)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train", number, "--epochs", "1", "--data", str(tmp_path)])
+    train_submission.main()
+    log = json.loads((tmp_path / f"out/miniproject_{number}.json").read_text())
+    assert log["pairs"] == 8
+    assert (tmp_path / f"out/miniproject_{number}.pth").is_file()
+
+
+def test_the_benchmark_compares_equal_things() -> None:
+    """Ours and torch's network have the same parameters, and a comparison gives its ratio."""
+    for kind in framework.NETWORKS:
+        ours = sum(value.numel() for value, _ in framework.our_network(kind).param())
+        theirs = sum(value.numel() for value in framework.torch_network(kind).parameters())
+        assert ours == theirs
+    row = framework.compare(*framework.network_steps("nearest", 2, "cpu"), 3, "cpu")
+    assert 0 < row["low"] <= row["ratio"] <= row["high"]

@@ -104,11 +104,14 @@ def test_no_graph_is_built(enabled: bool) -> None:
     """With autograd on or off, and inputs that ask for gradients, nothing carries a graph."""
     with torch.set_grad_enabled(enabled):
         net, loss = network(), f.MSE()
+        layer = net[0]
+        assert isinstance(layer, f.Conv2d)
+        layer.weight.requires_grad_()  # as when a torch.nn.Parameter is assigned to it
         x = torch.rand(2, 3, 8, 8, requires_grad=True)
         y = net.forward(x)
         value = loss.forward(y, x)
         gradient = net.backward(loss.backward())
-        tensors = [y, value, gradient, *(one for pair in net.param() for one in pair)]
+        tensors = [y, value, gradient, *(own for _, own in net.param())]
         assert not any(tensor.requires_grad for tensor in tensors)
 
 

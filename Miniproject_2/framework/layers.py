@@ -5,7 +5,7 @@ Signatures, defaults, weight layouts and initialisation are torch's; images are 
 holds the mathematics, for a single image; `batched.py` has the same for batches.
 """
 
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Tuple
 
 from torch import empty
 
@@ -78,6 +78,10 @@ class _Convolution(_Layer):
                 tensor.data = tensor.data.to(images)
         return images
 
+    def _values(self) -> Tuple[Tensor, Optional[Tensor]]:
+        """Weight and bias out of any graph, whatever was assigned to them."""
+        return self.weight.detach(), None if self.bias is None else self.bias.detach()
+
     def _accumulate(self, weight_grad: Tensor, gradient: Tensor) -> None:
         self.weight_grad += weight_grad
         if self.bias_grad is not None:
@@ -123,16 +127,15 @@ class Conv2d(_Convolution):
         size = self._x.shape[2], self._x.shape[3]
         positions = self.geometry.positions(*size)
         self._check_size(positions, size)
-        y = self._maps.convolve(
-            self._x, self.weight, self.bias, self.geometry, self.groups, positions
-        )
+        y = self._maps.convolve(self._x, *self._values(), self.geometry, self.groups, positions)
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dM = (G x)ᵀ g, dbias = Σ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
         gradient = self._add_weight_gradient(*gradients)
         size = self._x.shape[2], self._x.shape[3]
-        x_grad = self._maps.transpose(gradient, self.weight, None, self.geometry, self.groups, size)
+        weight, _ = self._values()
+        x_grad = self._maps.transpose(gradient, weight, None, self.geometry, self.groups, size)
         return self._outside(x_grad)
 
     def accumulate(self, *gradients: Tensor) -> None:
@@ -178,14 +181,14 @@ class TransposeConv2d(_Convolution):
         least = self.geometry.size_from(self._x.shape[2], self._x.shape[3])
         size = least[0] + self.output_padding[0], least[1] + self.output_padding[1]
         self._check_size(size, (self._x.shape[2], self._x.shape[3]))
-        y = self._maps.transpose(self._x, self.weight, self.bias, self.geometry, self.groups, size)
+        y = self._maps.transpose(self._x, *self._values(), self.geometry, self.groups, size)
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dx = G g M: the convolution of g; dM = (G g)ᵀ x, dbias = Σ g."""
         gradient = self._inside(gradients[0])
         x_grad, weight_grad = self._maps.transpose_backward(
-            gradient, self._x, self.weight, self.geometry, self.groups
+            gradient, self._x, self._values()[0], self.geometry, self.groups
         )
         self._accumulate(weight_grad, gradient)
         return self._outside(x_grad)
@@ -264,15 +267,16 @@ class Upsampling(Conv2d):
         enlarged = x.shape[2] * scale[0], x.shape[3] * scale[1]
         size = self.geometry.positions(*enlarged)
         self._check_size(size, enlarged)
-        weight = batched.smear(self.weight, scale)
-        return self._leave(batched.transpose(x, weight, self.bias, self._smeared, 1, size))
+        weight, bias = self._values()
+        weight = batched.smear(weight, scale)
+        return self._leave(batched.transpose(self._x, weight, bias, self._smeared, 1, size))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
         if not self._fast:
             return self._nearest.backward(super().backward(*gradients))
         gradient, scale = self._check_gradient(gradients[0]), self._nearest.scale_factor
-        weight = batched.smear(self.weight, scale)
+        weight = batched.smear(self._values()[0], scale)
         x_grad, smeared_grad = batched.transpose_backward(
             gradient, self._x, weight, self._smeared, 1
         )

@@ -116,8 +116,11 @@ class Sequential(Module):
 
     def accumulate(self, *gradients: Tensor) -> None:
         """As `backward`, but the first module only accumulates."""
-        first, rest = self.modules[0], Sequential(*self.modules[1:])
-        first.accumulate(rest.backward(*gradients))
+        (gradient,) = gradients
+        for module in reversed(self.modules[1:]):
+            gradient = module.backward(gradient)
+        for module in self.modules[:1]:
+            module.accumulate(gradient)
 
     def named(self) -> Iterator[Named]:
         for index, module in enumerate(self.modules):

@@ -170,7 +170,8 @@ def seconds(step: Step, device: str) -> float:
 def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
     """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
     for _ in range(3):
-        ours(), theirs()
+        ours()
+        theirs()
     pairs = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
     ratios = torch.tensor([one / other for one, other in pairs])
     times = torch.tensor(pairs).median(0).values * 1000

@@ -184,16 +184,17 @@ def test_tiles_cover(subject: Subject, height: int, width: int) -> None:
     assert covered.min() == covered.max() == 1
 
 
-def test_largest_piece(subject: Subject) -> None:
-    """Of 4096x4096 pixels, a network sees at most as many as 512x512 at a time."""
-    prediction, image = subject.part("prediction"), torch.zeros(1, 3, 4096, 4096).byte()
+@pytest.mark.parametrize("shape", [(1, 3, 4096, 4096), (2, 3, 600, 700), (5000, 3, 32, 32)])
+def test_largest_piece(subject: Subject, shape: tuple[int, ...]) -> None:
+    """Of large images and of large batches a network sees at most 512x512 pixels at a time."""
+    prediction, images = subject.part("prediction"), torch.zeros(shape, dtype=torch.uint8)
     sizes: list[int] = []
 
     def network(piece: Tensor) -> Tensor:
         sizes.append(len(piece) * piece.shape[2] * piece.shape[3])
         return piece
 
-    prediction.denoise(network, image, image.device)
+    prediction.denoise(network, images, images.device)
     assert max(sizes) <= prediction.PIXELS == 512 * 512
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .others.checkpoint import read_checkpoint
-from .others.checks import check_epochs, check_images, check_pairs
+from .others.checks import check_checkpoint, check_epochs, check_images, check_pairs
 from .others.files import write_atomically
 from .others.network import ResidualUNet, padded
 from .others.prediction import denoise
@@ -68,10 +68,11 @@ class Model:
 
         Raises:
             TypeError, ValueError: for any other input, before anything is changed.
+            FileNotFoundError: the checkpoint's folder does not exist.
         """
         first, second = check_pairs(train_input, train_target)
         num_epochs = check_epochs(num_epochs)
-        path = None if checkpoint is None else Path(checkpoint)
+        path = check_checkpoint(checkpoint)
         Trainer(self.network, first, second, num_epochs, self.pretrained, path).run()
         self.pretrained = True
 

@@ -25,7 +25,7 @@ if __package__:
         TransposeConv2d,
         Upsampling,
     )
-    from .framework.checks import check_epochs, check_images, check_pairs
+    from .framework.checks import check_checkpoint, check_epochs, check_images, check_pairs
     from .framework.prediction import denoise
     from .framework.state import load, save
     from .framework.symmetries import self_ensemble
@@ -46,7 +46,7 @@ else:
         TransposeConv2d,
         Upsampling,
     )
-    from framework.checks import check_epochs, check_images, check_pairs
+    from framework.checks import check_checkpoint, check_epochs, check_images, check_pairs
     from framework.prediction import denoise
     from framework.state import load, save
     from framework.symmetries import self_ensemble
@@ -129,10 +129,11 @@ class Model:
 
         Raises:
             TypeError, ValueError: for any other input, before anything is changed.
+            FileNotFoundError: the checkpoint's folder does not exist.
         """
         first, second = (padded(images) for images in check_pairs(train_input, train_target))
         num_epochs = check_epochs(num_epochs)
-        path = None if checkpoint is None else Path(checkpoint)
+        path = check_checkpoint(checkpoint)
         Trainer(self.network, first, second, num_epochs, self.pretrained, path).run()
         self.pretrained = True
 

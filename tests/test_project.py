@@ -163,13 +163,6 @@ def test_import_rules(tmp_path: Path, package: str, source: str, foreign: list[s
     ]
 
 
-def test_twins() -> None:
-    """What both miniprojects need lies in both, under one name and byte for byte the same."""
-    for path in (ROOT / "Miniproject_1/others").glob("[!_]*.py"):
-        twin = ROOT / "Miniproject_2/framework" / path.name
-        assert not twin.exists() or twin.read_bytes() == path.read_bytes(), path.name
-
-
 # Prints what importing the first argument has changed; the other arguments cannot be imported.
 PROBE = """
 import importlib, json, os, random, sys

@@ -176,6 +176,23 @@ def test_resume(
     assert same_bits(trained(subject, tmp_path / "state.pth", seed=6), whole)  # nothing left to do
 
 
+def test_interrupted(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that an exception or Ctrl-C ends leaves the weights that it began with."""
+    model, (first, second, _) = subject.untrained(), noisy_images(100, 8, 12)
+    before = weights_of(model)
+    stop_after(60, subject, monkeypatch)
+    with pytest.raises(StoppedError):
+        model.train(first, second, 1)
+    assert same_bits(weights_of(model), before)
+
+
+def test_state_without_a_folder(subject: Subject, tmp_path: Path) -> None:
+    """A state that could not be saved is refused before the training, not after an epoch."""
+    model, (first, second, _) = subject.untrained(), noisy_images(4, 8, 12)
+    with pytest.raises(FileNotFoundError, match="existing folder"):
+        model.train(first, second, 1, checkpoint=tmp_path / "nowhere" / "state.pth")
+
+
 def test_resume_sabotaged(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

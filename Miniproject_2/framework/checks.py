@@ -5,7 +5,8 @@ file and `progress.py` lie in both miniprojects, byte for byte the same, because
 the other; that is also why they use nothing that the second miniproject may not.
 """
 
-from typing import Tuple
+from pathlib import Path
+from typing import Optional, Tuple
 
 from .tensor import Tensor
 
@@ -63,3 +64,14 @@ def check_epochs(num_epochs: object) -> int:
     if num_epochs < 1:
         raise ValueError(f"num_epochs must be at least 1, got {num_epochs}")
     return num_epochs
+
+
+def check_checkpoint(checkpoint: Optional[Path]) -> Optional[Path]:
+    """Return where to save a training's state to, if its folder exists, or None if nowhere.
+
+    Raises:
+        FileNotFoundError: no such folder.
+    """
+    if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
+        raise FileNotFoundError(f"checkpoint must lie in an existing folder, got {checkpoint}")
+    return None if checkpoint is None else Path(checkpoint)

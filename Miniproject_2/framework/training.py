@@ -76,15 +76,22 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
-        while self.epoch < self.num_epochs:
-            first_step = self.epoch * self.steps // self.num_epochs
-            for step, batch in enumerate(self._batches(), start=first_step):
-                progress.update(len(batch[0]), self._step(step, batch))
-            self.epoch += 1
-            if self.checkpoint is not None:
-                self._save(self.checkpoint)
+        try:
+            while self.epoch < self.num_epochs:
+                self._epoch(progress)
+        except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
+            self.network.load_state_dict(self.before)
+            raise
         progress.close()
         self._keep_the_better()
+
+    def _epoch(self, progress: Progress) -> None:
+        first_step = self.epoch * self.steps // self.num_epochs
+        for step, batch in enumerate(self._batches(), start=first_step):
+            progress.update(len(batch[0]), self._step(step, batch))
+        self.epoch += 1
+        if self.checkpoint is not None:
+            self._save(self.checkpoint)
 
     def _batches(self) -> Iterator[Batch]:
         order = list(range(self.count))

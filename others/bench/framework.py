@@ -241,6 +241,7 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Our framework against torch.nn, interleaved.")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

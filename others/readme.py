@@ -53,7 +53,7 @@ def generated() -> str:
 def framework() -> str:
     """The framework against torch.nn, whole training steps and blocks."""
     result = read("bench/framework.json")
-    chosen = [row for row in result["rows"] if row["what"] != "forward"]
+    chosen = [row for row in result["rows"] if row["what"] not in ("forward", "backward")]
     lines = [
         "| ours over torch.nn | time | 10 %–90 % | peak memory |",
         "|---|---|---|---|",

@@ -190,6 +190,8 @@ def test_any_upsampling_equals_torch(
         (f.ReLU(), nn.ReLU()),
         (f.LeakyReLU(), nn.LeakyReLU()),
         (f.LeakyReLU(0.3), nn.LeakyReLU(0.3)),
+        (f.LeakyReLU(-0.5), nn.LeakyReLU(-0.5)),
+        (f.LeakyReLU(1.5), nn.LeakyReLU(1.5)),
         (f.Sigmoid(), nn.Sigmoid()),
         (f.NearestUpsampling(), nn.UpsamplingNearest2d(scale_factor=2)),
         (f.NearestUpsampling(3), nn.UpsamplingNearest2d(scale_factor=3)),

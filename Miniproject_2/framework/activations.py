@@ -29,7 +29,8 @@ class LeakyReLU(Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
         self._x = self._enter(x)
-        y = self._x.clamp(min=0).add_(self._x.clamp(max=0), alpha=self.negative_slope)
+        leak = self._x * self.negative_slope
+        y = self._x.maximum(leak) if self.negative_slope <= 1 else self._x.minimum(leak)
         return self._leave(y)
 
     def backward(self, *gradients: Tensor) -> Tensor:
@@ -44,11 +45,11 @@ class LeakyReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)), any shape; exp may overflow to infinity, whose inverse is the right 0."""
+    """1 / (1 + exp(-x)), any shape; the tensor method does not overflow, whatever x is."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        self._y = self._leave(self._enter(x).neg().exp_().add_(1).reciprocal_())
+        self._y = self._leave(self._enter(x).sigmoid())
         return self._y
 
     def backward(self, *gradients: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def torch_network(kind: str) -> nn.Sequential:
 def block_steps(
     ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], device: str
 ) -> dict[str, tuple[Step, Step]]:
-    """Forward, and forward with backward, of one block: ours and torch's."""
+    """Forward, backward, and both, of one block: ours and torch's."""
     x, theirs = torch.randn(shape, device=device), theirs.to(device)
     tracked = x.clone().requires_grad_()
     gradient = torch.randn_like(ours.forward(x))
@@ -126,8 +126,14 @@ def block_steps(
     def their_both() -> None:
         theirs(tracked).backward(gradient)
 
+    kept = theirs(tracked)
+
+    def their_backward() -> None:
+        kept.backward(gradient, retain_graph=True)
+
     return {
         "forward": (lambda: ours.forward(x), their_forward),
+        "backward": (lambda: ours.backward(gradient), their_backward),
         "both": (our_both, their_both),
     }
 

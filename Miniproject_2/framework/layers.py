@@ -216,10 +216,9 @@ class NearestUpsampling(_Layer):
     def backward(self, *gradients: Tensor) -> Tensor:
         """dx = the sum of g over each block of s×s pixels."""
         gradient = self._inside(gradients[0])
-        count, channels, height, width = gradient.shape
         s, t = self.scale_factor
-        blocks = gradient.reshape(count, channels, height // s, s, width // t, t)
-        return self._outside(blocks.sum((3, 5)))
+        rows = sum((gradient[:, :, i::s] for i in range(1, s)), gradient[:, :, ::s])
+        return self._outside(sum((rows[..., j::t] for j in range(1, t)), rows[..., ::t]))
 
     def __repr__(self) -> str:
         return f"NearestUpsampling(scale_factor={self.scale_factor})"

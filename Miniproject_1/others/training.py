@@ -20,6 +20,7 @@ from .files import write_atomically
 from .progress import Progress
 
 Batch = Tuple[Tensor, Tensor]
+LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Settings:
     fine_tuning_rate: float = 2e-4  # the peak when pretrained weights were loaded
     betas: Tuple[float, float] = (0.9, 0.99)
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
+    least_warm_up: int = 100  # steps of it at least: the network starts as the identity, no bad one
     average: float = 0.998  # decay of the moving average of the weights
     noise_floor: float = 1e-3  # added to an image's noise before the loss is divided by it
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
@@ -50,12 +52,13 @@ def weighted_loss(prediction: Tensor, target: Tensor, noisy: Tensor, floor: floa
     return (error * weight).mean() / weight.mean()
 
 
-def learning_rate_factor(step: int, steps: int, warm_up: float) -> float:
+def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:
     """Linear warm-up, then half a cosine to zero: the share of the peak rate at `step`."""
     done = (step + 1) / (steps + 1)
-    if done < warm_up:
-        return done / warm_up
-    return 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
+    rising = max(settings.warm_up, settings.least_warm_up / (steps + 1))
+    if done < rising:
+        return done / rising
+    return 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))
 
 
 def fast_precision(device: torch.device) -> bool:
@@ -92,7 +95,7 @@ class Trainer:
         self.network, self.checkpoint = network, checkpoint
         self.first, self.second = first.to(self.device), second.to(self.device)
         held_out = min(self.settings.held_out, len(first) // 50)
-        self.count = len(first) - held_out
+        self.count = len(first) - (held_out if held_out >= LEAST_HELD_OUT else 0)
         pixels = first.shape[-1] * first.shape[-2]
         self.batch_size = max(1, min(self.settings.batch_size, self.settings.max_pixels // pixels))
         self.num_epochs, self.epoch = num_epochs, 0
@@ -133,7 +136,7 @@ class Trainer:
             yield augment(first, second, self.generator)
 
     def _step(self, step: int, batch: Batch) -> Tensor:
-        factor = learning_rate_factor(step, self.steps, self.settings.warm_up)
+        factor = learning_rate_factor(step, self.steps, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = self.peak * factor
         loss = self._loss(self.network, batch)
@@ -154,7 +157,7 @@ class Trainer:
 
     @torch.no_grad()
     def _held_out_loss(self, network: nn.Module) -> float:
-        start = self.count if self.count < len(self.first) else 0  # too few pairs to keep any back
+        start = self.count if self.count < len(self.first) else 0
         losses: List[float] = []
         for first, second in zip(
             self.first[start:].split(self.batch_size), self.second[start:].split(self.batch_size)

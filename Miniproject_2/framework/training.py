@@ -21,6 +21,7 @@ from .state import load, save
 from .tensor import Tensor
 
 Batch = Tuple[Tensor, Tensor]
+LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
 
 
 class Settings(NamedTuple):
@@ -31,6 +32,7 @@ class Settings(NamedTuple):
     fine_tuning_rate: float = 0.1  # the peak when pretrained weights were loaded
     momentum: float = 0.9
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
+    least_warm_up: int = 200  # steps of it at least: sooner, the peak would undo the network
     average: float = 0.998  # decay of the moving average of the weights
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
     max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
@@ -61,7 +63,8 @@ class Trainer:
         settings = settings or Settings()
         self.network, self.loss, self.settings = network, MSE(), settings
         self.first, self.second, self.checkpoint = first, second, checkpoint
-        self.count = len(first) - min(settings.held_out, len(first) // 50)
+        held_out = min(settings.held_out, len(first) // 50)
+        self.count = len(first) - (held_out if held_out >= LEAST_HELD_OUT else 0)
         pixels = first.shape[-1] * first.shape[-2]
         self.batch_size = max(1, min(settings.batch_size, settings.max_pixels // pixels))
         self.num_epochs, self.epoch = num_epochs, 0
@@ -101,7 +104,7 @@ class Trainer:
             yield first.float() / 255, second.float() / 255
 
     def _step(self, step: int, batch: Batch) -> Tensor:
-        self.optimizer.lr = self.peak * rate_factor(step, self.steps, self.settings.warm_up)
+        self.optimizer.lr = self.peak * rate_factor(step, self.steps, self.settings)
         noisy, target = batch
         loss = self.loss.forward(self.network.forward(noisy), target)
         self.optimizer.zero_grad()
@@ -113,7 +116,7 @@ class Trainer:
         return loss
 
     def _held_out_loss(self) -> float:
-        start = self.count if self.count < len(self.first) else 0  # too few pairs to keep any back
+        start = self.count if self.count < len(self.first) else 0
         losses: List[float] = []
         for index in range(start, len(self.first), self.batch_size):
             part = slice(index, index + self.batch_size)
@@ -159,9 +162,10 @@ class Trainer:
         self.random.setstate(literal_eval(state["random"]))
 
 
-def rate_factor(step: int, steps: int, warm_up: float) -> float:
+def rate_factor(step: int, steps: int, settings: Settings) -> float:
     """Linear warm-up, then half a cosine to zero: the share of the peak rate at `step`."""
     done = (step + 1) / (steps + 1)
-    if done < warm_up:
-        return done / warm_up
-    return 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
+    rising = max(settings.warm_up, settings.least_warm_up / (steps + 1))
+    if done < rising:
+        return done / rising
+    return 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))

@@ -95,6 +95,7 @@ inputs = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
 
 
 def images(count_and_size: tuple[int, int, int], channel_count: int) -> torch.Tensor:
+    """Random images of a count and size, in float64."""
     count, height, width = count_and_size
     generator = torch.Generator().manual_seed(sum(count_and_size))
     return torch.randn(count, channel_count, height, width, generator=generator).double()

@@ -14,6 +14,7 @@ from tests.reference import relative_error
 
 
 def network() -> f.Sequential:
+    """A small network with both convolutions."""
     return f.Sequential(f.Conv2d(3, 4, 3, 2, 1), f.ReLU(), f.TransposeConv2d(4, 3, 4, 2, 1))
 
 

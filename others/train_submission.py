@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from Miniproject_1 import model as first
 from Miniproject_1.others.training import Settings as FirstSettings
@@ -34,9 +35,10 @@ def settings_of(number: int) -> dict[str, Any]:
     return asdict(FirstSettings()) if number == 1 else SecondSettings()._asdict()
 
 
-def train(number: int, epochs: int, data: Path, state: Path, seed: int) -> tuple[Any, float]:
-    """A new model of a miniproject, trained on the pairs in `data`; and the seconds it took."""
-    pairs = load_pair(data / TRAIN)
+def train(
+    number: int, epochs: int, pairs: tuple[Tensor, Tensor], state: Path, seed: int
+) -> tuple[Any, float]:
+    """A new model of a miniproject, trained on the pairs; and the seconds it took."""
     torch.manual_seed(seed)
     model = (first if number == 1 else second).Model()
     start = time.perf_counter()
@@ -57,14 +59,15 @@ def main() -> None:
     name = f"miniproject_{options.number}"
     try:
         noisy, clean = load_pair(options.data / VALIDATION)
+        pairs = load_pair(options.data / TRAIN)
         state = Path("out") / f"{name}.state"
-        model, seconds = train(options.number, options.epochs, options.data, state, options.seed)
+        model, seconds = train(options.number, options.epochs, pairs, state, options.seed)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
     denoised, _ = denoise(model, noisy)
     log = {
         "epochs": options.epochs,
-        "pairs": len(load_pair(options.data / TRAIN)[0]),
+        "pairs": len(pairs[0]),
         "seed": options.seed,
         "settings": settings_of(options.number),
         "seconds_of_the_last_stretch": round(seconds),

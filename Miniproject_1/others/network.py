@@ -79,8 +79,3 @@ def padded(image: Tensor, multiple: int) -> Tensor:
 def blocks(channels: int, count: int) -> nn.Sequential:
     """A chain of `count` residual blocks."""
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
-
-
-def count_parameters(network: nn.Module) -> int:
-    """The number of trainable values."""
-    return sum(parameter.numel() for parameter in network.parameters())

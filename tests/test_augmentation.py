@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 import torch
 from torch import Tensor
 
+from Miniproject_1.others.augmentation import corrupt
 from Miniproject_2.framework.augmentation import coins
 from tests.subjects import Subject, noisy_images
 
@@ -65,6 +67,39 @@ def test_exchange(subject: Subject) -> None:
     by_place = torch.stack(stayed).float().mean(0)  # of 200 throws, at each pixel
     assert abs(by_place.mean() - 0.5) < 0.01
     assert 0.3 < by_place.min() < by_place.max() < 0.7
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("symmetries", [True, False])
+def test_augmentation_can_be_switched_off(
+    subject: Subject, exchange: bool, symmetries: bool
+) -> None:
+    """Without the exchange a copy stays itself; without symmetries nothing is turned."""
+    augment, (first, second) = subject.part("augmentation").augment, pair()
+    draw, turned, mixed = subject.random(0), False, False
+    for _ in range(20):
+        ours, theirs = augment(first, second, draw, exchange, symmetries)
+        same = ours.shape == first.shape and torch.equal(ours + theirs, first + second)
+        turned |= not same
+        mixed |= sorted(ours.flatten().tolist()) != sorted(first.flatten().tolist())
+    assert turned == symmetries
+    assert mixed == exchange
+
+
+def test_other_noises() -> None:
+    """A share of the inputs gets Gaussian noise, a share random pixels; the others stay."""
+    images, draw = torch.full((4000, 3, 8, 8), 0.5), torch.Generator().manual_seed(0)
+    noisy = corrupt(images, 0.2, 0.1, draw)
+    changed = (noisy != images).flatten(1).float().mean(1)
+    louder = changed > 0.9
+    assert noisy.min() >= 0
+    assert noisy.max() <= 1
+    assert abs(louder.float().mean() - 0.2) < 0.03
+    assert abs(((changed > 0) & ~louder).float().mean() - 0.1) < 0.02
+    assert changed[~louder].max() < 0.3
+    deviation = (noisy[louder] - 0.5).square().mean().sqrt()
+    assert abs(deviation - 50 / 255 / 3**0.5) < 0.02  # of a uniform level: its root mean square
+    assert torch.equal(corrupt(images, 0.0, 0.0, draw), images)
 
 
 def test_augmentation_is_seeded(subject: Subject) -> None:

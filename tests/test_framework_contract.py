@@ -100,6 +100,28 @@ def test_pairs_stay_valid() -> None:
             assert value.dtype == gradient.dtype == images.dtype
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_sixteen_bits_inside(count: int) -> None:
+    """On bfloat16 images, answers and gradients are float32's but for rounding; parameters stay."""
+    torch.manual_seed(0)
+    up = f.Upsampling(8, 8, 3, padding=1)
+    net = f.Sequential(f.Conv2d(3, 8, 4, 2, 1), f.LeakyReLU(), up, f.TransposeConv2d(8, 3, 3))
+    x = torch.rand(count, 3, 12, 12)
+    y = net.forward(x)
+    gradient = torch.randn_like(y)
+    x_grad = net.backward(gradient)
+    expected = [own.clone() for _, own in net.param()]
+    net.zero_grad()
+    short = net.forward(x.bfloat16())
+    short_grad = net.backward(gradient)
+    assert short.dtype == short_grad.dtype == torch.bfloat16
+    assert relative_error(short.float(), y) < 0.01
+    assert relative_error(short_grad.float(), x_grad) < 0.04
+    for (value, own), exact in zip(net.param(), expected):
+        assert value.dtype == own.dtype == torch.float32
+        assert relative_error(own, exact) < 0.02
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_no_graph_is_built(enabled: bool) -> None:
     """With autograd on or off, and inputs that ask for gradients, nothing carries a graph."""

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from Miniproject_2.framework.training import Settings, Trainer
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
 
@@ -55,6 +56,17 @@ def test_one_epoch(subject: Subject) -> None:
     before = loss(model, *unseen)
     model.train(first, second, num_epochs=1)
     assert loss(model, *unseen) < before
+
+
+@pytest.mark.parametrize("short", [True, False, None])
+def test_training_in_bfloat16(short: bool | None) -> None:
+    """With 16 bits, 32, or what is faster, Miniproject 2 learns, and its weights have 32."""
+    model, (first, second, _) = Subject(2).untrained(), noisy_images(300)
+    before = loss(model, first, second)
+    settings = Settings(bfloat16=short)
+    Trainer(model.network, first, second, 2, settings=settings).run()
+    assert loss(model, first, second) < before
+    assert {value.dtype for value in weights_of(model).values()} == {torch.float32}
 
 
 # Whatever comes

@@ -14,7 +14,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from .augmentation import augment
+from .augmentation import augment, corrupt
 from .checkpoint import read_checkpoint
 from .files import write_atomically
 from .progress import Progress
@@ -33,8 +33,13 @@ class Settings:
     betas: Tuple[float, float] = (0.9, 0.99)
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
     least_warm_up: int = 100  # steps of it at least: the network starts as the identity, no bad one
+    final_rate: float = 0.0  # share of the peak that is left at the end
     average: float = 0.998  # decay of the moving average of the weights
+    exchange: bool = True  # pixels between the two copies
+    symmetries: bool = True  # flips and quarter turns
     noise_floor: float = 1e-3  # added to an image's noise before the loss is divided by it
+    gaussian: float = 0.04  # share of the inputs that get Gaussian noise as well
+    impulses: float = 0.02  # share of the inputs that get random pixels as well
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
     max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
     seed: int = 0
@@ -53,12 +58,13 @@ def weighted_loss(prediction: Tensor, target: Tensor, noisy: Tensor, floor: floa
 
 
 def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:
-    """Linear warm-up, then half a cosine to zero: the share of the peak rate at `step`."""
+    """Linear warm-up, then half a cosine: the share of the peak rate at `step`."""
     done = (step + 1) / (steps + 1)
     rising = max(settings.warm_up, settings.least_warm_up / (steps + 1))
     if done < rising:
         return done / rising
-    return 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))
+    falling = 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))
+    return settings.final_rate + (1 - settings.final_rate) * falling
 
 
 def fast_precision(device: torch.device) -> bool:
@@ -133,7 +139,9 @@ class Trainer:
         order = torch.randperm(self.count, generator=self.generator, device=self.device)
         for chosen in order.split(self.batch_size):
             first, second = self.first[chosen].float() / 255, self.second[chosen].float() / 255
-            yield augment(first, second, self.generator)
+            use = self.settings
+            noisy, target = augment(first, second, self.generator, use.exchange, use.symmetries)
+            yield corrupt(noisy, use.gaussian, use.impulses, self.generator), target
 
     def _step(self, step: int, batch: Batch) -> Tensor:
         factor = learning_rate_factor(step, self.steps, self.settings)

@@ -9,7 +9,13 @@ from .symmetries import turn
 from .tensor import Tensor
 
 
-def augment(first: Tensor, second: Tensor, random: Random) -> Tuple[Tensor, Tensor]:
+def augment(
+    first: Tensor,
+    second: Tensor,
+    random: Random,
+    exchange: bool = True,
+    symmetries: bool = True,
+) -> Tuple[Tensor, Tensor]:
     """Exchange pixels between the two copies, then flip and turn both alike.
 
     The noise of each pixel is independent of its neighbours' and of its twin's, so any mixture of
@@ -18,15 +24,17 @@ def augment(first: Tensor, second: Tensor, random: Random) -> Tuple[Tensor, Tens
     Args:
         first, second: (N, C, H, W), noisy copies of the same images.
         random: where the coins come from.
+        exchange, symmetries: whether to do the one and the other.
 
     Returns:
         A new pair of the same shape; where the turn is by a quarter, (N, C, W, H).
     """
-    shape = (len(first), 1, *first.shape[-2:])  # one coin a pixel, for all its channels
-    coin = coins(shape[0] * shape[2] * shape[3], random).view(shape).to(first.device)
-    which = random.randrange(8)
-    mixed = first.where(coin, second), second.where(coin, first)
-    return turn(mixed[0], which), turn(mixed[1], which)
+    if exchange:
+        shape = (len(first), 1, *first.shape[-2:])  # one coin a pixel, for all its channels
+        coin = coins(shape[0] * shape[2] * shape[3], random).view(shape).to(first.device)
+        first, second = first.where(coin, second), second.where(coin, first)
+    which = random.randrange(8) if symmetries else 0
+    return turn(first, which), turn(second, which)
 
 
 def coins(count: int, random: Random) -> Tensor:

@@ -37,7 +37,8 @@ def convolve(
     y = x.new_empty(len(x), *positions, len(weight))
     for part in parts(x, positions, m):
         patches = split(gather(x[part], geometry, positions), groups)
-        rows = patches @ m if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m)
+        m_t = m.transpose(1, 2)
+        rows = patches @ m_t if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m_t)
         y[part] = join(rows, 1).view(y[part].shape)
     return y.permute(0, 3, 1, 2)
 
@@ -47,10 +48,10 @@ def weight_gradient(
 ) -> Tensor:
     """As `convolution.weight_gradient`."""
     positions = y.shape[2], y.shape[3]
-    m = to_matrix(y.new_zeros(shape), groups)
+    m = to_matrix(zeros(x, shape), groups)
     for part in parts(x, positions, m):
         patches = split(gather(x[part], geometry, positions), groups)
-        m.baddbmm_(patches.transpose(1, 2), split(last(y[part]).unsqueeze(3), groups))
+        add_product(m, split(last(y[part]).unsqueeze(3), groups), patches)
     return from_matrix(m, shape)
 
 
@@ -59,11 +60,12 @@ def transpose_backward(
 ) -> Tuple[Tensor, Tensor]:
     """As `convolution.transpose_backward`; the patches serve both gradients."""
     m, positions = to_matrix(weight, groups), (x.shape[2], x.shape[3])
-    x_grad, m_grad = x.new_empty(len(x), *positions, len(weight)), m.clone().zero_()
+    x_grad = x.new_empty(len(x), *positions, len(weight))
+    m_grad = to_matrix(zeros(x, tuple(weight.shape)), groups)
     for part in parts(x, positions, m):
         patches = split(gather(gradient[part], geometry, positions), groups)
-        x_grad[part] = join(patches @ m, 1).view(x_grad[part].shape)
-        m_grad.baddbmm_(patches.transpose(1, 2), split(last(x[part]).unsqueeze(3), groups))
+        x_grad[part] = join(patches @ m.transpose(1, 2), 1).view(x_grad[part].shape)
+        add_product(m_grad, split(last(x[part]).unsqueeze(3), groups), patches)
     return x_grad.permute(0, 3, 1, 2), from_matrix(m_grad, tuple(weight.shape))
 
 
@@ -82,16 +84,35 @@ def transpose(
     places, channels = weight.shape[2] * weight.shape[3], weight.shape[1] * groups
     x = y.new_empty(len(y), *size, outputs)
     for part in parts(y, positions, m):
-        patches = split(last(y[part]).unsqueeze(3), groups) @ m.transpose(1, 2)
+        patches = split(last(y[part]).unsqueeze(3), groups) @ m
         patches = join(patches, places).view(-1, *positions, places, channels)
         image = scatter(patches, inner, inner_size, bias)
         x[part] = from_blocks(image, geometry, size) if phased else image
     return x.permute(0, 3, 1, 2)
 
 
+def is_short(x: Tensor) -> bool:
+    """Whether the numbers of x have 16 bits: half the memory, and products on faster units."""
+    return x.element_size() == 2
+
+
+def zeros(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
+    """A gradient to add to: in float32 where x has 16 bits, which lose what is small."""
+    start = x.new_zeros(shape)
+    return start.float() if is_short(x) else start
+
+
+def add_product(m: Tensor, y: Tensor, patches: Tensor) -> None:
+    """Mᵀ + yᵀ patches, in place."""
+    if is_short(y):
+        m += y.transpose(1, 2) @ patches
+    else:
+        m.baddbmm_(y.transpose(1, 2), patches)
+
+
 def parts(images: Tensor, positions: Pair, m: Tensor) -> Iterator[slice]:
     """Slices of a batch whose patches, as long as M is high, stay in the cache."""
-    patches = positions[0] * positions[1] * m.shape[0] * m.shape[1]
+    patches = positions[0] * positions[1] * m.shape[0] * m.shape[2]
     step = max(1, CACHED // patches)
     return (slice(start, start + step) for start in range(0, len(images), step))
 
@@ -129,16 +150,16 @@ def scatter(patches: Tensor, geometry: Geometry, size: Pair, bias: Optional[Tens
 
 
 def to_matrix(weight: Tensor, groups: int) -> Tensor:
-    """M: weights (O, C / groups, kernel) to (groups, places × C / groups, O / groups)."""
+    """Mᵀ: weights (O, C / groups, kernel) to (groups, O / groups, places × C / groups)."""
     outputs, inputs, m, n = weight.shape
     by_group = weight.reshape(groups, outputs // groups, inputs, m * n)
-    return by_group.permute(0, 3, 2, 1).reshape(groups, m * n * inputs, -1)
+    return by_group.transpose(2, 3).reshape(groups, outputs // groups, -1)
 
 
 def from_matrix(values: Tensor, shape: Tuple[int, ...]) -> Tensor:
     """The inverse of `to_matrix`, and its adjoint: weights of `shape`."""
-    places = values.view(len(values), shape[2] * shape[3], shape[1], -1)
-    return places.permute(0, 3, 2, 1).reshape(shape)
+    places = values.view(shape[0], shape[2] * shape[3], shape[1])
+    return places.transpose(1, 2).reshape(shape)
 
 
 def split(rows: Tensor, groups: int) -> Tensor:

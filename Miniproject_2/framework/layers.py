@@ -10,6 +10,7 @@ from typing import Iterator, Optional, Tuple
 from torch import empty
 
 from . import batched, convolution
+from .batched import is_short
 from .convolution import Geometry, IntOrPair, Pair, to_pair
 from .module import Module, Named
 from .tensor import Tensor
@@ -70,22 +71,27 @@ class _Convolution(_Layer):
             yield "bias", self.bias, self.bias_grad
 
     def _images(self, image: Tensor) -> Tensor:
-        """Move the parameters to the type and device of the input, in place: pairs stay valid."""
+        """Move the parameters to the type and device of the input, in place: pairs stay valid.
+
+        To an input of 16 bits they do not descend: it is weighed with rounded copies of them.
+        """
         images = super()._images(image)
-        self._maps = convolution if len(images) == 1 else batched
-        if (self.weight.dtype, self.weight.device) != (images.dtype, images.device):
+        self._maps = convolution if len(images) == 1 and not is_short(images) else batched
+        like = images[:0].float() if is_short(images) else images
+        if (self.weight.dtype, self.weight.device) != (like.dtype, like.device):
             for tensor in [each for both in self.param() for each in both]:
-                tensor.data = tensor.data.to(images)
+                tensor.data = tensor.data.to(like)
         return images
 
     def _values(self) -> Tuple[Tensor, Optional[Tensor]]:
-        """Weight and bias out of any graph, whatever was assigned to them."""
-        return self.weight.detach(), None if self.bias is None else self.bias.detach()
+        """Weight and bias in the type of the input and out of any graph."""
+        weight, bias = self.weight.detach(), None if self.bias is None else self.bias.detach()
+        return weight.to(self._x), None if bias is None else bias.to(self._x)
 
     def _accumulate(self, weight_grad: Tensor, gradient: Tensor) -> None:
         self.weight_grad += weight_grad
         if self.bias_grad is not None:
-            self.bias_grad += gradient.sum((0, 2, 3))
+            self.bias_grad += gradient.sum((0, 2, 3), dtype=self.bias_grad.dtype)
 
     def _check_size(self, output: Pair, image: Pair) -> None:
         if min(output) < 1:
@@ -248,8 +254,9 @@ class Upsampling(Conv2d):
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         )
         self._nearest = NearestUpsampling(scale_factor)
+        self.scale_factor = self._nearest.scale_factor
         (height, width), _, (top, left), _ = self.geometry
-        s, t = self._nearest.scale_factor
+        s, t = self.scale_factor
         self._smeared = Geometry(
             (height + s - 1, width + t - 1), (s, t), (height - 1 - top, width - 1 - left)
         )
@@ -262,7 +269,7 @@ class Upsampling(Conv2d):
         self._fast = self._dense and x.dim() == 4 and len(x) > 1
         if not self._fast:
             return super().forward(self._nearest.forward(x))
-        self._x, scale = self._images(x), self._nearest.scale_factor
+        self._x, scale = self._images(x), self.scale_factor
         enlarged = x.shape[2] * scale[0], x.shape[3] * scale[1]
         size = self.geometry.positions(*enlarged)
         self._check_size(size, enlarged)
@@ -274,7 +281,7 @@ class Upsampling(Conv2d):
         """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
         if not self._fast:
             return self._nearest.backward(super().backward(*gradients))
-        gradient, scale = self._check_gradient(gradients[0]), self._nearest.scale_factor
+        gradient, scale = self._check_gradient(gradients[0]), self.scale_factor
         weight = batched.smear(self._values()[0], scale)
         x_grad, smeared_grad = batched.transpose_backward(
             gradient, self._x, weight, self._smeared, 1
@@ -288,4 +295,4 @@ class Upsampling(Conv2d):
         self.backward(*gradients)
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, scale_factor={self._nearest.scale_factor})"
+        return f"{super().__repr__()[:-1]}, scale_factor={self.scale_factor})"

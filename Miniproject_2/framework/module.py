@@ -77,11 +77,11 @@ class Module:
         return value.detach()
 
     def _leave(self, output: Tensor) -> Tensor:
-        self._output_shape = tuple(output.shape)
+        self._output_shape, self._output_type = tuple(output.shape), output.dtype
         return output
 
     def _check_gradient(self, gradient: Tensor) -> Tensor:
-        """Any gradient: as large as the output of the last forward pass."""
+        """Any gradient: as large as the output of the last forward pass, and made of its type."""
         if self._output_shape is None:
             raise RuntimeError(f"{self}: backward was called before forward")
         if tuple(gradient.shape) != self._output_shape:
@@ -89,7 +89,7 @@ class Module:
                 f"{self} expects a gradient of the shape {self._output_shape} of its output, "
                 f"got {tuple(gradient.shape)}"
             )
-        return gradient.detach()
+        return gradient.detach().to(self._output_type)
 
 
 class Sequential(Module):

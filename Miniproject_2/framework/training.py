@@ -8,6 +8,7 @@ import math
 from ast import literal_eval
 from pathlib import Path
 from random import Random
+from time import perf_counter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from torch import arange
@@ -33,9 +34,13 @@ class Settings(NamedTuple):
     momentum: float = 0.9
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
     least_warm_up: int = 200  # steps of it at least: sooner, the peak would undo the network
+    final_rate: float = 0.0  # share of the peak that is left at the end
     average: float = 0.998  # decay of the moving average of the weights
+    exchange: bool = True  # pixels between the two copies
+    symmetries: bool = True  # flips and quarter turns
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
     max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
+    bfloat16: Optional[bool] = None  # images and gradients in 16 bits; None: where that is faster
     seed: int = 0
 
 
@@ -73,6 +78,8 @@ class Trainer:
         self.optimizer = SGD(network, self.peak, settings.momentum)
         self.before, self.average = network.state_dict(), network.state_dict()
         self.random = Random(settings.seed)
+        short = settings.bfloat16
+        self.bfloat16 = is_faster_in_bfloat16(first) if short is None else short
         if checkpoint is not None and checkpoint.exists():
             self._load(checkpoint)
 
@@ -100,12 +107,15 @@ class Trainer:
         order = list(range(self.count))
         self.random.shuffle(order)
         for chosen in arange(0).new_tensor(order).to(self.first.device).split(self.batch_size):
-            first, second = augment(self.first[chosen], self.second[chosen], self.random)
+            pair = self.first[chosen], self.second[chosen]
+            use = self.settings
+            first, second = augment(*pair, self.random, use.exchange, use.symmetries)
             yield first.float() / 255, second.float() / 255
 
     def _step(self, step: int, batch: Batch) -> Tensor:
         self.optimizer.lr = self.peak * rate_factor(step, self.steps, self.settings)
         noisy, target = batch
+        noisy = noisy.bfloat16() if self.bfloat16 else noisy
         loss = self.loss.forward(self.network.forward(noisy), target)
         self.optimizer.zero_grad()
         self.network.accumulate(self.loss.backward())
@@ -147,6 +157,7 @@ class Trainer:
             "before": self.before,
             "velocities": self.optimizer.velocities,
             "random": repr(self.random.getstate()),
+            "bfloat16": self.bfloat16,
         }
         save(path, state)
 
@@ -160,12 +171,33 @@ class Trainer:
         self.average, self.before = state["average"], state["before"]
         self.optimizer.velocities = state["velocities"]
         self.random.setstate(literal_eval(state["random"]))
+        self.bfloat16 = state["bfloat16"]
 
 
 def rate_factor(step: int, steps: int, settings: Settings) -> float:
-    """Linear warm-up, then half a cosine to zero: the share of the peak rate at `step`."""
+    """Linear warm-up, then half a cosine: the share of the peak rate at `step`."""
     done = (step + 1) / (steps + 1)
     rising = max(settings.warm_up, settings.least_warm_up / (steps + 1))
     if done < rising:
         return done / rising
-    return 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))
+    falling = 0.5 + 0.5 * math.cos(math.pi * (done - rising) / (1 - rising))
+    return settings.final_rate + (1 - settings.final_rate) * falling
+
+
+def is_faster_in_bfloat16(images: Tensor) -> bool:
+    """Whether a processor multiplies matrices twice as fast in bfloat16, by trying both.
+
+    On a GPU, whose float32 is fast enough here, the answer is no.
+    """
+    if images.is_cuda:
+        return False
+    matrix = arange(512 * 512).view(512, 512).float() / 512**2
+    fastest = []
+    for factor in (matrix, matrix.bfloat16()):
+        times = []
+        for _ in range(7):
+            start = perf_counter()
+            factor.matmul(factor)
+            times.append(perf_counter() - start)
+        fastest.append(min(times))
+    return 2 * fastest[1] < fastest[0]

@@ -72,7 +72,8 @@ def blocks() -> list[Block]:
     ]
 
 
-NETWORKS = ("nearest", "transposed", "shipped")
+SHORT = ", bfloat16"  # ours on images of 16 bits, torch's under autocast
+NETWORKS = ("nearest", "transposed", "shipped", "shipped" + SHORT)
 BATCHES = (16, 64, 256)
 
 
@@ -140,10 +141,8 @@ def block_steps(
 
 def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
     """One training step of ours and of torch's, on the same images."""
-    x, target = (
-        torch.rand(batch, 3, 32, 32, device=device),
-        torch.rand(batch, 3, 32, 32, device=device),
-    )
+    x, target = torch.rand(2, batch, 3, 32, 32, device=device).unbind()
+    short, kind = kind.endswith(SHORT), kind.replace(SHORT, "")
     own, loss = our_network(kind), f.MSE()
     own.forward(x)
     own_optimizer = f.SGD(own, 0.1, 0.9)
@@ -152,13 +151,15 @@ def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
 
     def our_step() -> None:
         own_optimizer.zero_grad()
-        loss.forward(own.forward(x), target)
+        loss.forward(own.forward(x.bfloat16() if short else x), target)
         own.accumulate(loss.backward())
         own_optimizer.step()
 
     def their_step() -> None:
         optimizer.zero_grad()
-        nn.functional.mse_loss(reference(x), target).backward()
+        with torch.autocast(device, torch.bfloat16, enabled=short):
+            denoised = reference(x)
+        nn.functional.mse_loss(denoised.float(), target).backward()
         optimizer.step()
 
     return our_step, their_step

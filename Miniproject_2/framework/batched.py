@@ -33,12 +33,11 @@ def convolve(
     positions: Pair,
 ) -> Tensor:
     """As `convolution.convolve`."""
-    m = to_matrix(weight, groups)
+    m = to_matrix(weight, groups).transpose(1, 2)
     y = x.new_empty(len(x), *positions, len(weight))
-    for part in parts(x, positions, m):
+    for part in parts(x, positions, groups * m.shape[1]):
         patches = split(gather(x[part], geometry, positions), groups)
-        m_t = m.transpose(1, 2)
-        rows = patches @ m_t if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m_t)
+        rows = patches @ m if bias is None else bias.view(groups, 1, -1).baddbmm(patches, m)
         y[part] = join(rows, 1).view(y[part].shape)
     return y.permute(0, 3, 1, 2)
 
@@ -48,25 +47,25 @@ def weight_gradient(
 ) -> Tensor:
     """As `convolution.weight_gradient`."""
     positions = y.shape[2], y.shape[3]
-    m = to_matrix(zeros(x, shape), groups)
-    for part in parts(x, positions, m):
+    m_t = to_matrix(zeros(x, shape), groups)
+    for part in parts(x, positions, groups * m_t.shape[2]):
         patches = split(gather(x[part], geometry, positions), groups)
-        add_product(m, split(last(y[part]).unsqueeze(3), groups), patches)
-    return from_matrix(m, shape)
+        add_product(m_t, split(last(y[part]).unsqueeze(3), groups), patches)
+    return from_matrix(m_t, shape)
 
 
 def transpose_backward(
     gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, groups: int
 ) -> Tuple[Tensor, Tensor]:
     """As `convolution.transpose_backward`; the patches serve both gradients."""
-    m, positions = to_matrix(weight, groups), (x.shape[2], x.shape[3])
+    m_t, positions = to_matrix(weight, groups), (x.shape[2], x.shape[3])
     x_grad = x.new_empty(len(x), *positions, len(weight))
-    m_grad = to_matrix(zeros(x, tuple(weight.shape)), groups)
-    for part in parts(x, positions, m):
+    m_t_grad = to_matrix(zeros(x, tuple(weight.shape)), groups)
+    for part in parts(x, positions, groups * m_t.shape[2]):
         patches = split(gather(gradient[part], geometry, positions), groups)
-        x_grad[part] = join(patches @ m.transpose(1, 2), 1).view(x_grad[part].shape)
-        add_product(m_grad, split(last(x[part]).unsqueeze(3), groups), patches)
-    return x_grad.permute(0, 3, 1, 2), from_matrix(m_grad, tuple(weight.shape))
+        x_grad[part] = join(patches @ m_t.transpose(1, 2), 1).view(x_grad[part].shape)
+        add_product(m_t_grad, split(last(x[part]).unsqueeze(3), groups), patches)
+    return x_grad.permute(0, 3, 1, 2), from_matrix(m_t_grad, tuple(weight.shape))
 
 
 def transpose(
@@ -80,11 +79,11 @@ def transpose(
         bias = None if bias is None else bias.repeat(geometry.stride[0] * geometry.stride[1])
         inner = Geometry((weight.shape[2], weight.shape[3]))
         inner_size = inner.size_from(y.shape[2], y.shape[3])
-    m, positions = to_matrix(weight, groups), (y.shape[2], y.shape[3])
+    m_t, positions = to_matrix(weight, groups), (y.shape[2], y.shape[3])
     places, channels = weight.shape[2] * weight.shape[3], weight.shape[1] * groups
     x = y.new_empty(len(y), *size, outputs)
-    for part in parts(y, positions, m):
-        patches = split(last(y[part]).unsqueeze(3), groups) @ m
+    for part in parts(y, positions, groups * m_t.shape[2]):
+        patches = split(last(y[part]).unsqueeze(3), groups) @ m_t
         patches = join(patches, places).view(-1, *positions, places, channels)
         image = scatter(patches, inner, inner_size, bias)
         x[part] = from_blocks(image, geometry, size) if phased else image
@@ -102,17 +101,17 @@ def zeros(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
     return start.float() if is_short(x) else start
 
 
-def add_product(m: Tensor, y: Tensor, patches: Tensor) -> None:
-    """Mᵀ + yᵀ patches, in place."""
+def add_product(m_t: Tensor, y: Tensor, patches: Tensor) -> None:
+    """Mᵀ + yᵀ (G x), in place."""
     if is_short(y):
-        m += y.transpose(1, 2) @ patches
+        m_t += y.transpose(1, 2) @ patches
     else:
-        m.baddbmm_(y.transpose(1, 2), patches)
+        m_t.baddbmm_(y.transpose(1, 2), patches)
 
 
-def parts(images: Tensor, positions: Pair, m: Tensor) -> Iterator[slice]:
-    """Slices of a batch whose patches, as long as M is high, stay in the cache."""
-    patches = positions[0] * positions[1] * m.shape[0] * m.shape[2]
+def parts(images: Tensor, positions: Pair, width: int) -> Iterator[slice]:
+    """Slices of a batch whose patches, rows of `width` numbers, stay in the cache."""
+    patches = positions[0] * positions[1] * width
     step = max(1, CACHED // patches)
     return (slice(start, start + step) for start in range(0, len(images), step))
 

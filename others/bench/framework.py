@@ -23,8 +23,9 @@ import torch
 from torch import nn
 
 from Miniproject_2 import framework as f
-from Miniproject_2.model import CHANNELS, Model
+from Miniproject_2.model import Model
 from others.evaluate import save_json
+from others.nets.prescribed import torch_twin
 
 Step = Callable[[], Any]
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "bench" / "framework.json"
@@ -92,22 +93,6 @@ def our_network(kind: str) -> f.Sequential:
     )
 
 
-def torch_network(kind: str) -> nn.Sequential:
-    """The same network in torch.nn."""
-    few, many, k = (*CHANNELS, 4) if kind == "shipped" else (64, 64, 3)
-
-    def up(i: int, o: int) -> nn.Module:
-        if kind == "nearest":
-            enlarge = nn.UpsamplingNearest2d(scale_factor=2)
-            return nn.Sequential(enlarge, nn.Conv2d(i, o, 3, padding=1))
-        return nn.ConvTranspose2d(i, o, 4, 2, 1)
-
-    first, second = nn.Conv2d(3, few, k, 2, 1), nn.Conv2d(few, many, k, 2, 1)
-    return nn.Sequential(
-        first, nn.ReLU(), second, nn.ReLU(), up(many, few), nn.ReLU(), up(few, 3), nn.Sigmoid()
-    )
-
-
 def block_steps(
     ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], device: str
 ) -> dict[str, tuple[Step, Step]]:
@@ -146,7 +131,7 @@ def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
     own, loss = our_network(kind), f.MSE()
     own.forward(x)
     own_optimizer = f.SGD(own, 0.1, 0.9)
-    reference = torch_network(kind).to(device)
+    reference = torch_twin(own).to(device)
     optimizer = torch.optim.SGD(reference.parameters(), 0.1, 0.9)
 
     def our_step() -> None:

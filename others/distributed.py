@@ -1,0 +1,69 @@
+"""One training in several processes: what torch.distributed needs, and nothing where there is one.
+
+    torchrun --nproc-per-node=2 -m others.train ...
+
+Every process draws the same batches and computes on its own part of each; the gradients are
+averaged by DistributedDataParallel. Batch normalisation sees a process's part only, so networks
+with it give other numbers than in one process (torch's SyncBatchNorm would not, but needs GPUs).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+
+def world() -> int:
+    """The number of processes."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0 on."""
+    return dist.get_rank() if world() > 1 else 0
+
+
+@contextmanager
+def processes() -> Iterator[torch.device]:
+    """Join the other processes if torchrun started this one; gives the device to compute on."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if "WORLD_SIZE" not in os.environ:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def parallel(net: nn.Module) -> nn.Module:
+    """`net` with its weights taken from process 0 and its gradients averaged over all."""
+    return DistributedDataParallel(net) if world() > 1 else net
+
+
+def part(batch: Tensor) -> Tensor:
+    """This process's images of a batch (N, ...); the first processes get the odd ones out."""
+    return batch.tensor_split(world())[rank()]
+
+
+def total(table: Tensor) -> Tensor:
+    """The sum over all processes."""
+    if world() > 1:
+        dist.all_reduce(table)
+    return table
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if world() > 1:
+        dist.barrier()

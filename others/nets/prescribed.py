@@ -1,0 +1,58 @@
+"""The network that the EE-559 handout prescribes for its second miniproject, with its free choices.
+
+Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsampling, Sigmoid: on our own
+framework, and the same in torch.nn with the same weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from Miniproject_2 import framework as f
+from Miniproject_2.model import CHANNELS
+
+
+def prescribed(
+    channels: tuple[int, int] = CHANNELS, kernel: int = 4, nearest: int = 0
+) -> f.Sequential:
+    """A new one on our framework: (N, 3, H, W) to the same, H and W multiples of 4.
+
+    Args:
+        channels: after the first convolution (and before the last), and after the second.
+        kernel: of the convolutions with a stride, 2 or more.
+        nearest: odd size of the kernel after nearest upsampling; 0 for transposed convolutions.
+    """
+    few, many = channels
+    strided = {"kernel_size": kernel, "stride": 2, "padding": (kernel - 1) // 2}
+
+    def up(inputs: int, outputs: int) -> f.Module:
+        if nearest:
+            return f.Upsampling(inputs, outputs, nearest, padding=nearest // 2)
+        return f.TransposeConv2d(inputs, outputs, **strided, output_padding=kernel % 2)
+
+    first, second = f.Conv2d(3, few, **strided), f.Conv2d(few, many, **strided)
+    ups = up(many, few), up(few, 3)
+    return f.Sequential(first, f.ReLU(), second, f.ReLU(), ups[0], f.ReLU(), ups[1], f.Sigmoid())
+
+
+def torch_twin(ours: f.Sequential) -> nn.Sequential:
+    """The same network in torch.nn, with copies of its weights."""
+    theirs = nn.Sequential(*(_twin(module) for module in ours.modules))
+    with torch.no_grad():
+        for own, (value, _) in zip(theirs.parameters(), ours.param()):
+            own.copy_(value)
+    return theirs
+
+
+def _twin(module: f.Module) -> nn.Module:
+    if isinstance(module, f.Upsampling):
+        scale = module.scale_factor
+        plain = nn.Conv2d(module.in_channels, module.out_channels, *module.geometry)
+        return nn.Sequential(nn.UpsamplingNearest2d(scale_factor=scale), plain)
+    if isinstance(module, f.Conv2d):
+        return nn.Conv2d(module.in_channels, module.out_channels, *module.geometry)
+    if isinstance(module, f.TransposeConv2d):
+        options = (*module.geometry[:3], module.output_padding)
+        return nn.ConvTranspose2d(module.in_channels, module.out_channels, *options)
+    return {"ReLU": nn.ReLU, "Sigmoid": nn.Sigmoid}[type(module).__name__]()

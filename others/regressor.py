@@ -1,0 +1,47 @@
+"""Networks as an experiment sees them: the assignment's base classes, and evaluation mode."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class NeuralNetwork(nn.Module, ABC):
+    """A network with a criterion."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """The output y for the input x."""
+
+    @abstractmethod
+    def criterion(self, y: Tensor, d: Tensor) -> Tensor:
+        """The loss of the output y where d is desired."""
+
+
+class NNRegressor(NeuralNetwork):
+    """A network trained with the mean squared error."""
+
+    def criterion(self, y: Tensor, d: Tensor) -> Tensor:
+        """The mean over all values of (y − d)²."""
+        return F.mse_loss(y, d)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[nn.Module]:
+    """`net` in evaluation mode and without gradients, afterwards in the mode it was in."""
+    was_training = net.training
+    try:
+        with torch.no_grad():
+            yield net.eval()
+    finally:
+        net.train(was_training)

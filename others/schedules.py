@@ -1,0 +1,31 @@
+"""Learning rates over a training: each maps the share that is done, in (0, 1), to a factor."""
+
+from __future__ import annotations
+
+import math
+from typing import Callable
+
+
+def constant(share: float) -> float:
+    """1 all the time."""
+    return 1.0
+
+
+def cosine(share: float, warm_up: float = 0.05) -> float:
+    """A linear rise over the share `warm_up`, then half a cosine to 0 (Loshchilov 2017)."""
+    if share < warm_up:
+        return share / warm_up
+    return 0.5 + 0.5 * math.cos(math.pi * (share - warm_up) / (1 - warm_up))
+
+
+def ramp_down(share: float, last: float = 0.3) -> float:
+    """1, and over the share `last` at the end a squared half cosine to 0: Noise2Noise's."""
+    done = max(0.0, (share - (1 - last)) / last)
+    return (0.5 + 0.5 * math.cos(math.pi * done)) ** 2
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "ramp_down": ramp_down,
+}

@@ -1,0 +1,214 @@
+"""Folders of images, crops of them, and the sets that draw whole batches."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+from torch.utils.data import TensorDataset
+
+from Miniproject_1.others.symmetries import turn
+from others.data import TRAIN, VALIDATION, save_pair
+from others.folders import course_sets, image_sets, is_course, split_files
+from others.images import Crops, image_files, read_images
+from others.noise import gaussian, point_sampling
+from others.sets import Images, Items, Noisy, Pairs, as_pairs
+
+CPU = torch.device("cpu")
+
+
+def generator(seed: int = 0) -> Generator:
+    """Seeded."""
+    return Generator().manual_seed(seed)
+
+
+def pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
+    """uint8 (count, 3, H, W)."""
+    return torch.randint(256, (count, 3, height, width), generator=generator(seed)).byte()
+
+
+def write_images(folder: Path, sizes: list[tuple[int, int]], kind: str = "png") -> list[Path]:
+    """Images of these heights and widths, named by their number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number}.{kind}" for number in range(len(sizes))]
+    for path, (height, width) in zip(paths, sizes):
+        image = pixels(1, height, width, seed=height)[0].permute(1, 2, 0).contiguous()
+        data = bytes(image.flatten().tolist())
+        Image.frombytes("RGB", (width, height), data).save(path)
+    return paths
+
+
+def test_reading(tmp_path: Path) -> None:
+    """Images come as uint8 (3, H, W), sorted by name, in colour even if they are not."""
+    write_images(tmp_path, [(5, 7), (6, 4)])
+    Image.new("L", (3, 2), 100).save(tmp_path / "grey.PNG")
+    (tmp_path / "notes.txt").write_text("no image")
+    files = image_files(tmp_path)
+    assert [path.name for path in files] == ["0.png", "1.png", "grey.PNG"]
+    images = read_images(files)
+    assert torch.equal(images["0.png"], pixels(1, 5, 7, seed=5)[0])
+    assert torch.equal(images["grey.PNG"], torch.full((3, 2, 3), 100, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_truncated_image(tmp_path: Path, kind: str) -> None:
+    """A truncated image is skipped with a warning that names it; if none is whole, that is said."""
+    first, second = write_images(tmp_path, [(40, 40), (41, 40)], kind)
+    second.write_bytes(second.read_bytes()[:-900])
+    with pytest.warns(UserWarning, match=rf"1\.{kind}: skipped, cannot be read: "):
+        assert list(read_images([first, second])) == [first.name]
+    first.write_bytes(b"no image")
+    message = "none of 2 images could be read"
+    with pytest.warns(UserWarning, match="skipped"), pytest.raises(ValueError, match=message):
+        read_images([first, second])
+
+
+def test_missing_images(tmp_path: Path) -> None:
+    """A missing and an empty folder, and a single image that would have to validate too."""
+    with pytest.raises(FileNotFoundError, match=r"nowhere: no such folder; expected a folder"):
+        image_files(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"no images in it; expected \.bmp, "):
+        image_files(tmp_path)
+    write_images(tmp_path, [(9, 9)])
+    with pytest.raises(FileNotFoundError, match="one image in it; expected two at least"):
+        split_files(tmp_path)
+
+
+def test_small_images() -> None:
+    """Images smaller than the crop are named with their sizes."""
+    images = {"a.png": pixels(1, 20, 30)[0], "b.png": pixels(1, 30, 15)[0]}
+    message = r"1 of 2 images are smaller than the crop of 20x16 pixels: b\.png has 30x15"
+    with pytest.raises(ValueError, match=message):
+        Crops(images, (20, 16))
+    with pytest.raises(ValueError, match="cannot be turned; expected squares"):
+        Crops(images, (20, 15), turned=True)
+    with pytest.raises(ValueError, match="0 images, crops of 4x4"):
+        Crops({}, 4)
+
+
+def numbered(height: int, width: int, first: int) -> Tensor:
+    """uint8 (3, H, W) whose channels hold three numbers of their place."""
+    place = first + torch.arange(height * width).view(height, width)
+    return torch.stack([place, place + 1, 255 - place]).byte()
+
+
+def windows(image: Tensor, height: int, width: int) -> list[Tensor]:
+    """All crops of an image, row by row."""
+    places = image.unfold(1, height, 1).unfold(2, width, 1)  # (3, rows, columns, height, width)
+    return list(places.flatten(1, 2).unbind(1))
+
+
+def test_crops() -> None:
+    """Every crop is one of the image's windows, drawn at random until all have been seen."""
+    images = {"a": numbered(4, 6, 0), "b": numbered(5, 3, 100)}
+    crops = Crops(images, (4, 3))
+    assert len(crops) == 2
+    drawn = crops.images(torch.tensor([1, 0]).repeat(60), generator())
+    assert drawn.shape == (120, 3, 4, 3)
+    for which, image in enumerate((images["b"], images["a"])):
+        places = [window.float() / 255 for window in windows(image, 4, 3)]
+        seen = {
+            next(k for k, place in enumerate(places) if torch.equal(place, crop))
+            for crop in drawn[which::2]
+        }
+        assert seen == set(range(len(places)))
+    assert torch.equal(crops.images(torch.tensor([1, 0]).repeat(60), generator()), drawn)
+
+
+def test_turned_crops() -> None:
+    """Turned crops are the eight symmetries of a window."""
+    image = numbered(3, 3, 7)
+    crops = Crops({"a": image}, 3, turned=True)
+    drawn = crops.images(torch.zeros(200, dtype=torch.long), generator())
+    symmetries = [turn(image.float() / 255, which) for which in range(8)]
+    seen = [next(k for k, s in enumerate(symmetries) if torch.equal(s, crop)) for crop in drawn]
+    assert set(seen) == set(range(8))
+
+
+def test_pairs() -> None:
+    """Pairs come in [0, 1]; turned, both in the same way; exchanged, the two values of each pixel
+    stay together."""
+    first, second = pixels(6, 4, 4), pixels(6, 4, 4, seed=1)
+    indices = torch.tensor([4, 0, 2])
+    x, d = Pairs(first, second).batch(indices, generator())
+    assert torch.equal(x, first[indices].float() / 255)
+    assert torch.equal(d, second[indices].float() / 255)
+    for augmentation in ("turn", "exchange"):
+        pairs = Pairs(first, second, augmentation)
+        a, b = pairs.batch(indices, generator(3))
+        which = [k for k in range(8) if torch.allclose(turn(x + d, k), a + b)]
+        assert len(which) == 1
+        assert torch.equal(turn(x, which[0]), a) is (augmentation == "turn")
+        assert torch.equal(a, pairs.batch(indices, generator(3))[0])
+    with pytest.raises(ValueError, match="unknown augmentation 'flip'; expected one of none, turn"):
+        Pairs(first, second, "flip")
+    with pytest.raises(ValueError, match="pairs: holds"):
+        Pairs(first, second[:2])
+
+
+def test_noisy_sets() -> None:
+    """Targets are the clean images, or other noisy copies; for point sampling the cells' means."""
+    source, indices = Images(pixels(5, 8, 8)), torch.tensor([3, 1])
+    clean = source.images(indices, generator())
+    noise = partial(gaussian, std=0.1)
+    x, d = Noisy(source, noise).batch(indices, generator())
+    assert torch.equal(d, clean)
+    other, noisy = Noisy(source, noise, noisy_targets=True).batch(indices, generator())
+    assert torch.equal(other, x)
+    assert 0.05 < (noisy - clean).std() < 0.15
+    assert (noisy - x).abs().min() > 0
+    sampled, cells = Noisy(source, partial(point_sampling, cell=4)).batch(indices, generator())
+    torch.testing.assert_close(cells, clean.unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2)))
+    assert sampled.shape == cells.shape == (2, 3, 2, 2)
+
+
+def test_any_set() -> None:
+    """Sets that draw batches are moved, plain Datasets are wrapped, anything else is refused."""
+    pairs = as_pairs(Pairs(pixels(3, 4, 4), pixels(3, 4, 4)), CPU)
+    assert isinstance(pairs, Pairs)
+    items = as_pairs(TensorDataset(torch.arange(3.0), -torch.arange(3.0)), CPU)
+    assert isinstance(items, Items)
+    x, d = items.batch(torch.tensor([2, 0]), generator())
+    assert (x.tolist(), d.tolist()) == ([2, 0], [-2, 0])
+    with pytest.raises(TypeError, match="got a int; expected a set with `batch`"):
+        as_pairs(3, CPU)
+
+
+def test_split(tmp_path: Path) -> None:
+    """train/ with val/ or test/ beside it, another folder, or the last tenth of the images."""
+    write_images(tmp_path / "flat", [(4, 4)] * 25)
+    train, val = split_files(tmp_path / "flat")
+    assert len(train) == 23
+    assert sorted(train + val) == image_files(tmp_path / "flat")
+    assert train[-1] < val[0]
+    for name in ("train", "test"):
+        write_images(tmp_path / "bsds" / name, [(4, 4)] * 2)
+    assert [path.parent.name for half in split_files(tmp_path / "bsds") for path in half] == [
+        *["train"] * 2,
+        *["test"] * 2,
+    ]
+    train, val = split_files(tmp_path / "bsds", tmp_path / "flat")
+    assert (len(train), len(val)) == (2, 25)
+
+
+def test_sets_of_folders(tmp_path: Path) -> None:
+    """Images make sets with noise, clean for validation; course files make the sets they hold."""
+    write_images(tmp_path, [(6, 9)] * 4)
+    train, val = image_sets(tmp_path, gaussian, crop=4, val_crop=6)
+    assert not is_course(tmp_path)
+    assert (len(train), len(val)) == (3, 1)
+    x, d = train.batch(torch.arange(3), generator())
+    assert x.shape == (3, 3, 4, 4)
+    assert d.min() < 0 or (255 * d - (255 * d).round()).abs().max() > 0.01
+    x, d = val.batch(torch.arange(1), generator())
+    assert x.shape == (1, 3, 6, 6)
+    torch.testing.assert_close(255 * d, (255 * d).round())
+    for name, count in ((TRAIN, 5), (VALIDATION, 3)):
+        save_pair(tmp_path / name, pixels(count, 4, 4), pixels(count, 4, 4, seed=1))
+    assert is_course(tmp_path)
+    pairs, clean = course_sets(tmp_path, "exchange", limit=4)
+    assert (len(pairs), len(clean), pairs.augmentation) == (4, 3, "exchange")

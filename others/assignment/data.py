@@ -1,0 +1,131 @@
+"""The assignment's data: images with white Gaussian noise, in [-1, 1] (questions 1 to 3).
+
+`NoisyBSDSDataset` reads the Berkeley segmentation images (Martin et al., 2001; train/ holds 200,
+test/ 100), or any folder with these two subfolders. Who has none can generate one.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+from torch.utils.data import Dataset
+
+from Miniproject_1.others.files import write_atomically
+from others import dead_leaves
+from others.data import PathLike
+from others.images import Crops, image_files, read_images
+from others.noise import make_noise
+from others.seeds import seed_of
+from others.sets import Batch, Noisy
+
+MODES = ("train", "test")
+ALL = slice(None)
+
+
+class NoisyBSDSDataset(Dataset[Batch]):
+    """Pairs (noisy, clean) of random crops (3, height, width) in [-1, 1].
+
+    Noise of standard deviation `sigma`, of 255, is 2 sigma / 255 in [-1, 1]. It is not clipped.
+
+    Args:
+        root_dir: folder with the subfolders train/ and test/.
+        mode: which of the two.
+        image_size: height and width of the crops.
+        noisy_targets: Noise2Noise: (noisy, noisy), two copies of the crop with independent noise.
+        turned: each crop in one of the eight symmetries of the square.
+        seed: with one, item i is always the same crop with the same noise; without, another one
+            each time, drawn from torch's global generator.
+        part: which of the files, sorted by name, so that some can be held out.
+
+    Raises:
+        FileNotFoundError: no such folder, or no image in it.
+        ValueError: an unknown mode, a crop larger than an image, a sigma outside [0, 255].
+    """
+
+    def __init__(
+        self,
+        root_dir: PathLike,
+        mode: str = "train",
+        image_size: tuple[int, int] = (180, 180),
+        sigma: float = 30,
+        *,
+        noisy_targets: bool = False,
+        turned: bool = False,
+        seed: int | None = None,
+        part: slice = ALL,
+    ) -> None:
+        super().__init__()
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+        self.mode, self.image_size, self.sigma, self.seed = mode, tuple(image_size), sigma, seed
+        files = image_files(Path(root_dir) / mode)[part]
+        crops = Crops(read_images(files), (image_size[0], image_size[1]), turned)
+        self.pairs = Noisy(crops, make_noise("gaussian", sigma), noisy_targets)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.pairs.device
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells this set from others."""
+        return {**self.pairs.config, "class": "NoisyBSDSDataset", "mode": self.mode}
+
+    def to(self, device: torch.device) -> NoisyBSDSDataset:
+        """The same set, with its pixels on `device`."""
+        moved = copy.copy(self)
+        moved.pairs = self.pairs.to(device)
+        return moved
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        settings = f"mode={self.mode}, image_size={self.image_size}, sigma={self.sigma}"
+        return f"NoisyBSDSDataset({settings})"
+
+    def __getitem__(self, index: int) -> Batch:
+        index = range(len(self))[index]  # counts from the end below 0; IndexError beyond it
+        seed = None if self.seed is None else seed_of(self.seed, index)
+        if seed is None:
+            seed = int(torch.randint(2**62, (1,)))
+        generator = Generator(self.device).manual_seed(seed)
+        noisy, target = self.batch(torch.tensor([index], device=self.device), generator)
+        return noisy[0], target[0]
+
+    def batch(self, indices: Tensor, generator: Generator) -> Batch:
+        """New crops of the images with these numbers, with new noise: two (N, 3, H, W)."""
+        noisy, target = self.pairs.batch(indices, generator)
+        return 2 * noisy - 1, 2 * target - 1
+
+
+def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> None:
+    """Fill folder/train and folder/test with generated images of 256x256 pixels.
+
+    They are dead leaves, as `others.dead_leaves` explains. Files that are there are kept.
+    """
+    generator = Generator().manual_seed(seed)
+    for mode, count in zip(MODES, (train, test)):
+        (folder / mode).mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(leaves(count, generator)):
+            path = folder / mode / f"{number:03}.png"
+            if not path.exists():
+                picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+                write_atomically(path, lambda file, picture=picture: picture.save(file, "PNG"))
+
+
+def leaves(count: int, generator: Generator) -> Tensor:
+    """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
+    side, cell = dead_leaves.SIZE, dead_leaves.CELL
+    images = []
+    for scenes in dead_leaves.draw_scenes(count, generator):
+        everywhere = torch.arange(cell * cell).expand(len(scenes.shapes.x), side, side, -1)
+        pixels = dead_leaves.render(scenes, everywhere).unflatten(-1, (cell, cell))
+        images.append(pixels.transpose(3, 4).flatten(4, 5).flatten(2, 3))
+    return torch.cat(images)

@@ -1,0 +1,80 @@
+"""PSNR against training time: `Model().train` from scratch, a whole schedule for each point.
+
+    python -m others.curve 2 --epochs 1 2 4 8 16 --data DIR
+
+Each point is a training of its own, because the learning rate falls to zero at the end of each.
+DIR holds train_data.pkl and val_data.pkl. Results go to others/results/curve/miniproject_N.json
+after every point; points that are there already are not run again. `cpu_seconds` is what the
+process computed, on all its threads together, whatever else the machine did meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from Miniproject_1.model import Model as FirstModel
+from Miniproject_2.model import Model as SecondModel
+from others.data import TRAIN, VALIDATION, load_pair
+from others.evaluate import denoise, save_json, scores
+
+RESULTS = Path(__file__).resolve().parent / "results" / "curve"
+Result = dict[str, Any]
+
+
+def point(number: int, epochs: int, pairs: tuple[Tensor, Tensor], val: Any, seed: int) -> Result:
+    """Train once and score on the validation images, without and with self-ensemble."""
+    torch.manual_seed(seed)
+    model: Any = FirstModel() if number == 1 else SecondModel()
+    start, computed = time.perf_counter(), time.process_time()
+    model.train(*pairs, num_epochs=epochs)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - computed
+    noisy, clean = val
+    target = clean.float() / 255
+    single, _ = denoise(model, noisy, ensemble=False)
+    return {
+        "epochs": epochs,
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
+        "single": scores(single, target),
+        "ensemble": scores(denoise(model, noisy)[0], target),
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m others.curve", description=__doc__)
+    parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    parser.add_argument("--epochs", type=int, nargs="+", required=True, help="one training each")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
+    options = parser.parse_args()
+    path = RESULTS / f"miniproject_{options.number}.json"
+    points = json.loads(path.read_text(encoding="utf-8"))["points"] if path.is_file() else []
+    try:
+        pairs, val = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
+        for epochs in options.epochs:
+            if any((one["epochs"], one["seed"]) == (epochs, options.seed) for one in points):
+                continue
+            points.append(point(options.number, epochs, pairs, val, options.seed))
+            points.sort(key=lambda one: (one["epochs"], one["seed"]))
+            machine = {"torch": torch.__version__, "python": platform.python_version()}
+            threads = torch.get_num_threads()
+            shared = {"pairs": len(pairs[0]), **machine, "threads": threads}
+            save_json(path, {**shared, "points": points})
+            print(points, flush=True)
+    except (ValueError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,11 @@
 """Both pretrained models on the validation images: a table of scores and a picture.
 
     python -m others.evaluate [--data data] [--picture out/denoised.png] [--json PATH]
+    python -m others.evaluate --assignment BSDS [--json PATH]
 
 The models get uint8 batches of 100 images, as from the course's script. With generated images the
-scores are not those of photographs: the table says which file it is about.
+scores are not those of photographs: the table says which file it is about. The second form is
+`others.assignment.evaluate`: the networks of the DnCNN assignment on the images in BSDS/test.
 """
 
 from __future__ import annotations
@@ -121,7 +123,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of val_data.pkl")
     parser.add_argument("--picture", type=Path, default=Path("out/denoised.png"))
     parser.add_argument("--json", type=Path, help="also write the scores here")
+    parser.add_argument("--assignment", metavar="BSDS", help="score the DnCNN assignment instead")
     options = parser.parse_args()
+    if options.assignment is not None:
+        from others.assignment import evaluate as assignment  # which imports this module
+
+        json_path = ["--json", str(options.json)] if options.json else []
+        return assignment.main(["--data", options.assignment, *json_path])
     try:
         noisy, clean = load_pair(options.data / VALIDATION)
         rows, images = evaluate(noisy, clean)

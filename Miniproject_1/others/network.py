@@ -38,7 +38,7 @@ class ResidualUNet(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (32, 64),
+        widths: Sequence[int] = (64, 128),
         encoder: Sequence[int] = (2, 3),
         decoder: Sequence[int] = (2,),
     ) -> None:
@@ -57,12 +57,12 @@ class ResidualUNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         whole = padded(image, self.multiple)
-        x = self.stem(whole)  # (N, 32, H, W)
+        x = self.stem(whole)  # (N, 64, H, W)
         skips = []
         for stage, down in zip(self.encoder, self.down):
             x = stage(x)
             skips.append(x)
-            x = down(x)  # (N, 64, H/2, W/2)
+            x = down(x)  # (N, 128, H/2, W/2)
         x = self.encoder[-1](x)
         for stage, up, skip in reversed(list(zip(self.decoder, self.up, skips))):
             x = stage(up(x) + skip)

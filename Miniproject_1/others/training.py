@@ -28,7 +28,7 @@ class Settings:
     """How to train, one line a setting."""
 
     batch_size: int = 32
-    learning_rate: float = 3e-3  # the peak, from scratch
+    learning_rate: float = 2e-3  # the peak, from scratch
     fine_tuning_rate: float = 2e-4  # the peak when pretrained weights were loaded
     betas: Tuple[float, float] = (0.9, 0.99)
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly

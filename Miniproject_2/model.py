@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
-CHANNELS = 64, 192  # after the first and the second convolution
+CHANNELS = 128, 256  # after the first and the second convolution
 STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
 
@@ -80,11 +80,11 @@ class Model:
     def __init__(self) -> None:
         few, many = CHANNELS
         self.network = Sequential(
-            Conv2d(3, few, 4, stride=2, padding=1),  # (N, 64, H/2, W/2)
+            Conv2d(3, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
             ReLU(),
-            Conv2d(few, many, 4, stride=2, padding=1),  # (N, 192, H/4, W/4)
+            Conv2d(few, many, 4, stride=2, padding=1),  # (N, 256, H/4, W/4)
             ReLU(),
-            TransposeConv2d(many, few, 4, stride=2, padding=1),  # (N, 64, H/2, W/2)
+            TransposeConv2d(many, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
             ReLU(),
             TransposeConv2d(few, 3, 4, stride=2, padding=1),  # (N, 3, H, W)
             Sigmoid(),

@@ -1,4 +1,4 @@
-"""The tables of README.md, from the JSON files that hold the measurements.
+"""The tables of README.md and others/README.md, from the JSON files that hold the measurements.
 
     python -m others.readme           # rewrites what stands between the markers
     python -m others.readme --check   # status 1 if it would
@@ -13,10 +13,14 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from Miniproject_1.others.files import write_atomically
+from others.ablate import summary
+from others.assignment.evaluate import table as assignment_table
 from others.evaluate import table
+
+Tables = dict[str, Callable[[], str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "others" / "results"
@@ -66,16 +70,40 @@ def framework() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"submission": submission, "generated": generated, "framework": framework}
+def ablation(name: str) -> str:
+    """A study of `others.ablate`: mean and standard deviation over seeds."""
+    results = read(f"ablations/{name}.json")
+    lines = [
+        f"{results['pairs']:,} pairs, {results['epochs']} epochs, PSNR per image on "
+        f"{results['scored_on']}:",
+        "",
+        "| changed | PSNR | with self-ensemble | seeds |",
+        "|---|---|---|---|",
+    ]
+    for row, average, spread, ensemble in summary(results):
+        seeds = len(results["rows"][row]["seeds"])
+        lines.append(f"| {row} | {average:.2f} ± {spread:.2f} dB | {ensemble:.2f} dB | {seeds} |")
+    return "\n".join(lines)
 
 
-def rendered(text: str) -> str:
+def assignment() -> str:
+    """The networks of the DnCNN assignment on the test images."""
+    results = read("assignment/short.json")
+    return assignment_table({"noisy": results["noisy"], **results["rows"]})
+
+
+ROOT_TABLES: Tables = {"submission": submission, "generated": generated, "framework": framework}
+OTHERS_TABLES: Tables = {}
+PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
+
+
+def rendered(text: str, tables: Tables) -> str:
     """The text with every table as the results have it; ValueError for a missing marker."""
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise ValueError(f"README.md has no markers for the table {name!r}")
-        text = pattern.sub(rf"\g<1>{make()}\n\g<2>", text)
+            raise ValueError(f"there are no markers for the table {name!r}")
+        text = pattern.sub(lambda found, make=make: f"{found[1]}{make()}\n{found[2]}", text)
     return text
 
 
@@ -84,12 +112,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m others.readme", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
     options = parser.parse_args()
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    fresh = rendered(text)
-    if options.check:
-        sys.exit("README.md differs from others/results" if fresh != text else 0)
-    write_atomically(path, lambda file: file.write(fresh.encode()))
+    for path, tables in PAGES.items():
+        text = path.read_text(encoding="utf-8")
+        fresh = rendered(text, tables)
+        if fresh == text:
+            continue
+        if options.check:
+            sys.exit(f"{path} differs from others/results")
+        write_atomically(path, lambda file, fresh=fresh: file.write(fresh.encode()))
 
 
 if __name__ == "__main__":

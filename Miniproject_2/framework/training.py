@@ -28,7 +28,7 @@ LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on
 class Settings(NamedTuple):
     """How to train, one line a setting."""
 
-    batch_size: int = 32
+    batch_size: int = 16
     learning_rate: float = 2.0  # the peak, from scratch: the loss is a mean over all elements
     fine_tuning_rate: float = 0.1  # the peak when pretrained weights were loaded
     momentum: float = 0.9

@@ -5,6 +5,10 @@ SCIPERS ?= 111111 222222 333333
 TORCH ?= $(shell sed -n 's/^torch==\([^ ]*\).*/\1/p' requirements.txt)
 ARGS ?=
 
+INSTALL ?=
+LATEX := texlive-latex-recommended texlive-fonts-recommended lmodern latexmk
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
 ENVIRONMENT := .venv/ready
 GRADER := .venv-grade-$(TORCH)
 DATA := data/train_data.pkl data/val_data.pkl
@@ -12,7 +16,7 @@ SPACE := $(subst ,, )
 PROJECT = Proj_$(subst $(SPACE),_,$(strip $(SCIPERS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test data train zip grade bench lint clean
+.PHONY: help run test data train zip grade bench report lint clean
 .NOTPARALLEL:  # one command writes both data files
 unexport PYTHONPATH  # packages come from here and from the environments below, whatever the caller has set
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -46,6 +50,17 @@ grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch al
 bench: $(ENVIRONMENT)  ## measure the framework against torch.nn, in turns
 	.venv/bin/python -m others.bench.framework $(ARGS)
 
+# LaTeX comes from Debian's packages; INSTALL=1 installs them.
+report: $(ENVIRONMENT)  ## compile both reports from the results; needs LaTeX, which INSTALL=1 installs on Debian
+	if [ -n "$(INSTALL)" ]; then $(SUDO) apt-get install -y --no-install-recommends $(LATEX); fi
+	@for tool in latexmk pdflatex bibtex; do command -v $$tool > /dev/null || \
+	{ echo "make report needs $$tool: apt-get install $(LATEX), or make report INSTALL=1"; exit 1; }; done
+	.venv/bin/python -m others.report
+	cd report && latexmk -pdf -silent -interaction=nonstopmode -halt-on-error Report_1.tex Report_2.tex
+	.venv/bin/python -m others.report --check
+	cp report/Report_1.pdf Miniproject_1/
+	cp report/Report_2.pdf Miniproject_2/
+
 lint: $(ENVIRONMENT)  ## check style and types
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
@@ -53,6 +68,8 @@ lint: $(ENVIRONMENT)  ## check style and types
 
 clean:  ## remove all that make has made, except data/, which may hold the course's own files
 	rm -rf .venv .venv-grade-* dist out .pytest_cache .ruff_cache .hypothesis
+	rm -rf report/figures
+	find report -name 'Report_?.*' ! -name '*.tex' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # `ready` is written last: an environment without it was interrupted, and is made anew.

@@ -1,0 +1,73 @@
+"""numbers.tex, and the digest that ties a PDF to the results it shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from others.report.figures import FIGURES, rates_data
+from others.report.numbers import all_macros
+from others.report.results import Results
+from others.report.tables import TABLES
+
+REPORT = Path(__file__).resolve().parents[2] / "report"
+PDFS = {"Report_1": "Miniproject_1/Report_1.pdf", "Report_2": "Miniproject_2/Report_2.pdf"}
+SOURCES = ("Report_1.tex", "Report_2.tex", "report.sty", "references.bib")
+PAGES = 3  # of a report, by the handout
+COMPLAINT = re.compile(r"^(Overfull|LaTeX Warning|Package \w+ Warning|! )|Missing character")
+WRITTEN = re.compile(r"Output written on \S+ \((\d+) pages?")
+DIGEST = re.compile(rb"results ([0-9a-f]{32})")
+
+
+def shown(results: Results) -> dict[str, Any]:
+    """The data of every figure that the results allow."""
+    found = {name: data_of(results) for name, (data_of, _) in FIGURES.items()}
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def definitions(results: Results) -> str:
+    """Every number, switch and table as LaTeX; what is missing is not defined."""
+    macros, switches = all_macros(results)
+    switches["Rates"] = rates_data(results) is not None
+    tables = {name: make(results) for name, make in TABLES.items()}
+    lines = [f"\\newif\\ifHas{name}\\Has{name}{str(on).lower()}" for name, on in switches.items()]
+    lines += [f"\\newcommand{{\\{name}}}{{{value}}}" for name, value in macros.items()]
+    lines += [f"\\newcommand{{\\{name}}}{{%\n{text}}}" for name, text in tables.items() if text]
+    return "\n".join(lines) + "\n"
+
+
+def digest(results: Results) -> str:
+    """Of the numbers, the tables, the figures' data and the texts, without a figure's drawing."""
+    texts = [(REPORT / name).read_text(encoding="utf-8") for name in SOURCES]
+    content = json.dumps([definitions(results), shown(results), texts], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def numbers_tex(results: Results) -> str:
+    """The file that both reports read."""
+    head = "% Written by `python -m others.report` from others/results; not to be edited.\n"
+    mark = f"\\newcommand{{\\ResultsDigest}}{{results {digest(results)}}}\n"
+    return head + mark + definitions(results)
+
+
+def problems(log: str) -> list[str]:
+    """What LaTeX's log complains about, and a report of too many pages."""
+    lines = log.replace("\n)", ")").splitlines()
+    found = [line for line in lines if COMPLAINT.search(line)]
+    written = WRITTEN.search(log)
+    if written is None:
+        found.append("no PDF was written")
+    elif int(written.group(1)) > PAGES:
+        found.append(f"{written.group(1)} pages, expected at most {PAGES}")
+    return found
+
+
+def digest_of_pdf(path: Path) -> str:
+    """The digest that a compiled report carries; ValueError if it has none."""
+    match = DIGEST.search(path.read_bytes())
+    if match is None:
+        raise ValueError(f"{path} has no digest of the results: run `make report`")
+    return match.group(1).decode()

@@ -1,0 +1,41 @@
+"""The references of report/ORAL.md: `path:line` with a piece of that line in quotes.
+
+A reference is written [`path:12` "piece of line 12"]. The piece must stand on that line; when code
+moves, `refreshed` finds the line anew.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = re.compile(r'\[`([^`:]+):(\d+)` "([^"]+)"\]')
+
+
+def lines_with(path: str, piece: str) -> list[int]:
+    """The numbers of the lines of a file that contain a piece."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    return [number for number, line in enumerate(lines, 1) if piece in line]
+
+
+def unresolved(text: str) -> list[str]:
+    """The references whose line does not hold what is quoted."""
+    return [
+        f"{path}:{number} should have {piece!r}"
+        for path, number, piece in REFERENCE.findall(text)
+        if not (ROOT / path).is_file() or int(number) not in lines_with(path, piece)
+    ]
+
+
+def refreshed(text: str) -> str:
+    """The text with every line number as it is now; ValueError where the quote is not unique."""
+
+    def reference(match: re.Match[str]) -> str:
+        path, _, piece = match.groups()
+        found = lines_with(path, piece)
+        if len(found) != 1:
+            raise ValueError(f"ORAL.md: {len(found)} lines of {path} have {piece!r}, expected one")
+        return f'[`{path}:{found[0]}` "{piece}"]'
+
+    return REFERENCE.sub(reference, text)

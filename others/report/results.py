@@ -1,0 +1,113 @@
+"""Reading others/results, and the form in which numbers go to LaTeX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+SIGNS = {
+    "\\": r"\textbackslash{}",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "#": r"\#",
+    "σ": r"$\sigma$",
+    "×": r"$\times$",
+    "→": r"$\to$",
+    "−": "$-$",
+    "–": "--",
+}
+
+
+class Results:
+    """The JSON files of a folder; a file that is not there is None."""
+
+    def __init__(self, folder: Path = RESULTS) -> None:
+        self.folder = folder
+
+    def get(self, name: str) -> Any:
+        """The content of `name`.json; ValueError for a damaged file."""
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is no JSON: {error}") from error
+
+    def need(self, name: str) -> Any:
+        """As `get`, for what no report can do without; FileNotFoundError that names it."""
+        content = self.get(name)
+        if content is None:
+            raise FileNotFoundError(
+                f"the reports need {self.folder / name}.json, found no such file"
+            )
+        return content
+
+
+class Row(NamedTuple):
+    """A row of a study: mean and spread over its seeds, in dB."""
+
+    name: str
+    changes: dict[str, Any]
+    single: float
+    spread: float  # standard deviation of one run; 0 for one seed
+    ensemble: float
+    seeds: int
+
+    def error(self) -> float:
+        """The standard error of the mean."""
+        return self.spread / self.seeds**0.5
+
+
+def study_rows(study: dict[str, Any]) -> dict[str, Row]:
+    """The rows of a file of others/results/ablations that have been run."""
+    rows = {}
+    for name, row in study["rows"].items():
+        single = [one["single_db"] for one in row["seeds"].values()]
+        ensemble = [one["ensemble_db"] for one in row["seeds"].values()]
+        if single:
+            spread = stdev(single) if len(single) > 1 else 0.0
+            shape = mean(single), spread, mean(ensemble), len(single)
+            rows[name] = Row(name, row["changes"], *shape)
+    return rows
+
+
+def tex(text: str) -> str:
+    """Plain text for LaTeX."""
+    return "".join(SIGNS.get(sign, sign) for sign in text)
+
+
+def decimals(value: float, digits: int = 2) -> str:
+    """A number with so many digits after the point, and LaTeX's minus."""
+    written = f"{value:.{digits}f}"
+    return (
+        f"$-${written[1:]}" if written.startswith("-") and float(written) else written.lstrip("-")
+    )
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """As `decimals`, with a plus where it is not negative."""
+    written = decimals(value, digits)
+    return written if written.startswith("$") else f"$+${written}"
+
+
+def whole(value: float) -> str:
+    """A whole number with thin spaces between groups of three digits."""
+    return f"{round(value):,}".replace(",", r"\,")
+
+
+def power(value: float) -> str:
+    """A small number as a·10ᵇ with one digit after the point; 0 as it is."""
+    if value == 0:
+        return "0"
+    digits, exponent = f"{value:.1e}".split("e")
+    return rf"${digits}\cdot10^{{{int(exponent)}}}$"
+
+
+def plain(value: Any) -> str:
+    """A setting as it would be written by hand: 0.003, 2, 0.998."""
+    return f"{value:g}" if isinstance(value, (int, float)) else tex(str(value))

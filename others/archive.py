@@ -35,6 +35,7 @@ OTHERS = (  # a single star stays inside its folder
     "others/README.md",
     "others/results/**/*.json",
     "others/pretrained/*.pth",
+    "others/pretrained/*.json",
 )
 
 

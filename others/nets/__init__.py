@@ -18,6 +18,14 @@ from others.nets.ranges import InRange
 from others.nets.tnet import STAGES, BaseNet, TNet
 from others.nets.unet import UNet
 
+
+def bias_free(name: str) -> nn.Module:
+    """The network of others/biasfree/configs/NAME.json, with random weights."""
+    from others.biasfree.pretrained import make_model  # which needs this package
+
+    return make_model(name)
+
+
 NETS: dict[str, Callable[[], nn.Module]] = {
     "basenet": BaseNet,
     "tnet": TNet,
@@ -27,6 +35,9 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "dncnn": lambda: InRange(DnCNN(6), -1, 1),  # these three: the assignment's
     "udncnn": lambda: InRange(UDnCNN(6), -1, 1),
     "dudncnn": lambda: InRange(DUDnCNN(6), -1, 1),
+    "biasfree_6": lambda: bias_free("biasfree_6"),  # these three: 6, 12 and 18 residual blocks
+    "biasfree_12": lambda: bias_free("biasfree_12"),
+    "biasfree_18": lambda: bias_free("biasfree_18"),
 }
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 

@@ -1,0 +1,251 @@
+"""The source's advice, tried: which of its seven claims hold here, at a small equal budget?
+
+    python -m others.biasfree.ablation --data FOLDER ... --images FOLDER [--only ROW ...]
+
+Under "Designing the best possible denoiser", the library "blind image denoising" (N. Markou) makes
+seven claims. Each row changes one thing of configs/ablation.json; all are trained for the same
+number of steps on noise of σ up to 50, and scored on the same squares of test images at σ within
+that range and beyond it. A claim about generalisation is judged beyond it. Runs go to
+--json as soon as they are known, and what is there is not run again, so that the command can be
+stopped and repeated. Differences to the plain row are taken seed by seed; a claim holds if their
+mean is on its side by more than the 95 % confidence of Student's t, is refuted if it is so much on
+the other, and undecided otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from others.biasfree.pipeline import CONFIGS, Pipeline, parse
+from others.biasfree.scoring import same_setting, scores, squares
+from others.biasfree.train import make_experiment
+from others.evaluate import save_json
+
+INSIDE, BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as in the training, and more
+SIDE = 128  # pixels along a side of the test images
+STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}  # by number of seeds
+PLAIN = "plain"
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / "ablation.json"
+Result = dict[str, Any]
+
+
+class Variant(NamedTuple):
+    """A row: what it changes, the claim it is about, and how that would show."""
+
+    changes: dict[str, Any]
+    claim: int = 0  # its number in the source's list; 0 for none
+    measure: str = "inside_db"
+    better: bool = True  # whether the claim says that the row is the better one
+
+
+CLAIMS = {
+    1: "a small hinge in the loss works very well",
+    2: "multi-scale models work better",
+    3: "soft orthogonal regularisation generalises better",
+    4: "regularising the effective receptive field generalises better",
+    5: "squeeze-and-excite gives a small boost",
+    6: "avoid batch normalisation at the end",
+    7: "residual learning trains faster and gives better metrics",
+}
+
+
+def pyramid(kind: str, levels: int, between: bool = False) -> dict[str, Any]:
+    """The change to a pyramid whose levels share one network."""
+    settings = {"kind": kind, "levels": levels, "shared": True, "between": between}
+    return {"model": {"pyramid": settings}}
+
+
+def regulariser(name: str) -> dict[str, Any]:
+    """The change to one regulariser with the source's defaults."""
+    return {"loss": {"regularisers": [{"name": name}]}}
+
+
+ROWS: dict[str, Variant] = {
+    PLAIN: Variant({}),
+    "hinge 0.5": Variant({"loss": {"hinge": 0.5}}, 1),
+    "hinge 1": Variant({"loss": {"hinge": 1.0}}, 1),
+    "hinge 2": Variant({"loss": {"hinge": 2.0}}, 1),
+    "laplacian, 3 scales": Variant(pyramid("laplacian", 3), 2),
+    "laplacian, 4 scales": Variant(pyramid("laplacian", 4), 2),
+    "gaussian, 3 scales": Variant(pyramid("gaussian", 3), 2),
+    "gaussian, 3 scales, residuals": Variant(pyramid("gaussian", 3, between=True), 2),
+    "lunet": Variant({"model": {"backbone": "lunet", "blocks": 1}}, 2),
+    "multi-scale loss": Variant({"loss": {"scales": 3}}),
+    "soft orthogonal": Variant(regulariser("soft_orthogonal"), 3, "beyond_db"),
+    "soft orthonormal": Variant(regulariser("soft_orthonormal"), 3, "beyond_db"),
+    "receptive field": Variant(regulariser("erf"), 4, "beyond_db"),
+    "squeeze-and-excite": Variant({"model": {"block": {"squeeze_excite": True}}}, 5),
+    "final norm": Variant({"model": {"final_norm": True}}, 6, better=False),
+    "residual": Variant({"model": {"residual": True}}, 7),
+    "about mid-grey": Variant({"model": {"range": [-0.5, 0.5]}}),
+}
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries with some entries replaced; the arguments stay as they are."""
+    result = dict(base)
+    for name, value in changes.items():
+        inner = isinstance(value, dict) and isinstance(result.get(name), dict)
+        result[name] = merged(result[name], value) if inner else value
+    return result
+
+
+def variant(base: dict[str, Any], row: Variant, seed: int) -> Pipeline:
+    """The pipeline of a run."""
+    pipeline = parse(merged(base, row.changes))
+    return replace(pipeline, training=replace(pipeline.training, seed=seed))
+
+
+def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) -> Result:
+    """One run: PSNR per image, error, seconds."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    experiment = make_experiment(pipeline, sets, None, device)
+    history = experiment.run(pipeline.training.epochs)
+    net = experiment.denoiser.eval()
+    found = scores(lambda x: net(x.to(device)).cpu(), clean, (*INSIDE, *BEYOND))
+
+    def average(sigmas: Sequence[float], name: str) -> float:
+        return round(statistics.fmean(found[f"{sigma:g}"][name] for sigma in sigmas), 4)
+
+    return {
+        "inside_db": average(INSIDE, "psnr_db"),
+        "beyond_db": average(BEYOND, "psnr_db"),
+        "inside_mae": average(INSIDE, "mae"),
+        "seconds": round(sum(entry["seconds"] for entry in history), 3),
+        "parameters": sum(values.numel() for values in net.parameters()),
+    }
+
+
+def run(
+    base: dict[str, Any],
+    names: Sequence[str],
+    folders: Sequence[Path],
+    test: Tensor,
+    seeds: int,
+    path: Path,
+) -> Result:
+    """Every missing run of these rows, seed by seed, saved as soon as it is known.
+
+    ValueError if the file has results of another setting, or of a row with other changes.
+    """
+    base = parse(base).as_json()  # every default written out
+    setting = {"base": base, "images": len(test), "inside": list(INSIDE), "beyond": list(BEYOND)}
+    results: Result = {**setting, "rows": {}}
+    if path.is_file():
+        results = json.loads(path.read_text(encoding="utf-8"))
+        same_setting(results, setting, path)
+    sets = parse(base).sets(folders)
+    for seed in range(seeds):
+        for name in names:
+            changes = ROWS[name].changes
+            row = results["rows"].setdefault(name, {"changes": changes, "seeds": {}})
+            if row["changes"] != changes:
+                raise ValueError(f"{path}: {name!r} was run as {row['changes']}; remove it first")
+            if str(seed) not in row["seeds"]:
+                found = train_and_score(variant(base, ROWS[name], seed), sets, test)
+                row["seeds"][str(seed)] = found
+                save_json(path, results)
+                print(f"{name}, seed {seed}: {found}", flush=True)
+    return results
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and 95 % confidence by Student's t; infinite for one value."""
+    if len(values) < 2:
+        return values[0], math.inf
+    factor = STUDENT.get(len(values), 2.31)
+    return statistics.fmean(values), factor * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def verdict(gain: float, confidence: float) -> str:
+    """What a gain, positive on the side of the claim, says about it."""
+    if abs(gain) <= confidence:
+        return "undecided"
+    return "holds" if gain > 0 else "refuted"
+
+
+def judged(results: Result) -> dict[str, Result]:
+    """For each row but the plain one: gains over it seed by seed, and what that says."""
+    plain = results["rows"].get(PLAIN, {"seeds": {}})["seeds"]
+    found: dict[str, Result] = {}
+    for name, row in results["rows"].items():
+        both = [seed for seed in row["seeds"] if seed in plain]
+        if name == PLAIN or not both:
+            continue
+        line: Result = {"seeds": len(both)}
+        for measure in ("inside_db", "beyond_db"):
+            gains = [row["seeds"][seed][measure] - plain[seed][measure] for seed in both]
+            mean, confidence = interval(gains)
+            line[measure] = {"gain": round(mean, 3), "confidence": round(confidence, 3)}
+        times = [row["seeds"][seed]["seconds"] / plain[seed]["seconds"] for seed in both]
+        line["time"] = round(statistics.fmean(times), 2)
+        use = ROWS[name]
+        if use.claim:
+            gain = line[use.measure]["gain"] * (1 if use.better else -1)
+            line["claim"] = CLAIMS[use.claim]
+            line["verdict"] = verdict(gain, line[use.measure]["confidence"])
+        found[name] = line
+    return found
+
+
+def markdown(lines: dict[str, Result]) -> str:
+    """The judged rows as a table."""
+    head = "| row | σ as trained | σ beyond | time | claim | |"
+    table = [head, "|---|---|---|---|---|---|"]
+    for name, line in lines.items():
+        gains = [
+            f"{line[m]['gain']:+.2f} ± {line[m]['confidence']:.2f} dB"
+            for m in ("inside_db", "beyond_db")
+        ]
+        claim, end = line.get("claim", ""), line.get("verdict", "")
+        table.append(f"| {name} | {' | '.join(gains)} | x {line['time']:.2f} | {claim} | {end} |")
+    return "\n".join(table)
+
+
+def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m others.biasfree.ablation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    config = CONFIGS / "ablation.json"
+    parser.add_argument("--config", type=Path, default=config, help="of the plain row")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="to score on")
+    parser.add_argument("--count", type=int, default=50, help="of them, the first by name (50)")
+    parser.add_argument("--side", type=int, default=SIDE, help=f"pixels a side ({SIDE})")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each row (3)")
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--json", type=Path, default=RESULTS, help="results")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing, and judge."""
+    given = options(arguments)
+    try:
+        base = json.loads(given.config.read_text(encoding="utf-8"))
+        test = squares(given.images, given.side, given.count)
+        names = list(dict.fromkeys([PLAIN, *(given.only or ROWS)]))
+        results = run(base, names, given.data, test, given.seeds, given.json)
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.exit(f"python -m others.biasfree.ablation: {error}")
+    results["judged"] = judged(results)
+    save_json(given.json, results)
+    print(markdown(results["judged"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""The parts of bias-free networks: each is a map with f(a x) = a f(x) for every a > 0.
+
+The options are those of the library "blind image denoising" (N. Markou). Where a part of it
+looks at the size of its input (gates, the differentiable ReLU, sparsity), it sees here the input
+divided by its own level, so that the part stays homogeneous: that is where these
+definitions differ. The level is taken over the whole image, and so such a part sees all of it.
+
+Features are (N, C, H, W). With `bias` the same parts make the twin that has biases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+TINY = 1e-20  # added to mean squares: no feature is as small, and the root has a slope at 0
+SLOPE = 0.1  # of the leaky ReLU for negative values
+BRANCH = 0.1  # the last convolution of a block starts so much smaller: a block starts as almost x
+SPARSITIES = ("none", "threshold", "soft", "differentiable")
+NORMS = ("batch", "none")
+MULTIPLIERS = ("none", "channel", "block")
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """A residual block: x plus a branch of convolutions, linear at its end."""
+
+    kernels: tuple[int, ...] = (3, 3)  # odd, one for each convolution
+    widths: tuple[int, ...] = (1, 1)  # channels that come out of each, in those of the block
+    groups: tuple[int, ...] = (1, 1)  # of each convolution
+    depthwise: bool = False  # convolutions of more than 1x1 see one channel each
+    norm: str = "batch"  # before each convolution
+    activation: str = "relu"  # between convolutions
+    squeeze_excite: bool = False
+    sparsity: str = "none"  # in the place of the last activation
+    sparsity_threshold: float = 1.0  # in standard deviations over the whole image
+    symmetrical: bool = False  # sparsity keeps what is far from the mean to either side
+    reverse: bool = False  # sparsity keeps what is below the threshold instead
+    multiplier: str = "none"  # a learnt factor, for each channel or for the block
+    gate: bool = False  # the branch is on unless the image turns it off
+    drop: float = 0.0  # probability that a branch is left out in training
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.kernels), len(self.widths), len(self.groups)}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError("kernels, widths and groups have different lengths or none at all")
+        if any(k < 1 or k % 2 == 0 for k in self.kernels):
+            raise ValueError(f"kernels is {list(self.kernels)}; expected odd numbers")
+        if min(self.widths) < 1 or self.widths[-1] != 1 or min(self.groups) < 1:
+            raise ValueError("widths and groups must be at least 1, and the last width 1")
+        if not 0 <= self.drop < 1:
+            raise ValueError(f"drop is {self.drop}; expected a probability below 1")
+        if self.sparsity != "none" and len(self.kernels) < 2:
+            raise ValueError("sparsity lies between two convolutions, and kernels has one")
+        for name, known in self.choices().items():
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
+
+    @staticmethod
+    def choices() -> dict[str, tuple[str, ...]]:
+        """What each setting that is a name may be."""
+        return {
+            "norm": NORMS,
+            "activation": tuple(ACTIVATIONS),
+            "sparsity": SPARSITIES,
+            "multiplier": MULTIPLIERS,
+        }
+
+    @property
+    def reach(self) -> int | None:
+        """Pixels that a block sees to each side; None if a part of it sees the whole image."""
+        whole = self.activation == "differentiable_relu" or self.sparsity != "none"
+        if whole or self.squeeze_excite or self.gate:
+            return None
+        return sum(kernel // 2 for kernel in self.kernels)
+
+
+def level(x: Tensor) -> Tensor:
+    """The root mean square of each image's features, (N, 1, 1, 1)."""
+    return (x.square().mean((1, 2, 3), keepdim=True) + TINY).sqrt()
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """0.2 x + 0.5, clipped to [0, 1]."""
+    return (0.2 * x + 0.5).clamp(0, 1)
+
+
+def conv(inputs: int, outputs: int, kernel: int, groups: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A convolution that keeps H and W, with He's initialisation.
+
+    ValueError if the groups do not divide the channels.
+    """
+    if inputs % groups or outputs % groups:
+        raise ValueError(f"{groups} groups do not divide {inputs} and {outputs} channels")
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=bias)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def norm(channels: int, bias: bool = False) -> nn.Module:
+    """The bias-free batch normalisation, or the usual one for the twin."""
+    return nn.BatchNorm2d(channels) if bias else ScaleNorm2d(channels)
+
+
+class ScaleNorm2d(nn.Module):
+    """Batch normalisation without biases: y = γ x / sqrt(var + eps) (Mohan et al., section 3).
+
+    Nothing is subtracted and nothing added. Leaving out the shift alone, as Keras does for
+    `center=False`, keeps the subtraction of the mean and with it a bias. The variance of each
+    channel is that of the batch in training and a running one in evaluation, where the map is
+    linear.
+    """
+
+    running_var: Tensor
+
+    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        var = self.running_var
+        if self.training:
+            var = x.float().var((0, 2, 3), unbiased=False)
+            with torch.no_grad():
+                self.running_var.lerp_(var, self.momentum)
+        scale = self.weight / (var + self.eps).sqrt()
+        return x * scale.to(x.dtype).view(1, -1, 1, 1)
+
+
+def differentiable_relu(
+    x: Tensor, threshold: float | Tensor, maximum: float | None, steepness: float | Tensor
+) -> Tensor:
+    """x between the threshold t and the maximum M, 0 below and M above, all of it smooth.
+
+    [s(x − M) M + (1 − s(x − M)) x] s(x − t) with s(u) = sigmoid(steepness u); x s(x − t) if there
+    is no maximum.
+    """
+    on = torch.sigmoid(steepness * (x - threshold))
+    if maximum is None:
+        return x * on
+    high = torch.sigmoid(steepness * (x - maximum))
+    return (high * maximum + (1 - high) * x) * on
+
+
+class DifferentiableReLU(nn.Module):
+    """`differentiable_relu` of the features over their level, times the level; t and k are learnt.
+
+    Args:
+        maximum: in levels; None for no maximum.
+    """
+
+    def __init__(
+        self, threshold: float = 0.0, maximum: float | None = 6.0, steepness: float = 10.0
+    ) -> None:
+        super().__init__()
+        self.maximum = maximum
+        self.threshold = nn.Parameter(torch.tensor(threshold))
+        self.steepness = nn.Parameter(torch.tensor(steepness))
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = level(x)
+        return size * differentiable_relu(x / size, self.threshold, self.maximum, self.steepness)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(SLOPE),
+    "differentiable_relu": DifferentiableReLU,
+    "linear": nn.Identity,
+}
+
+
+class Sparse(nn.Module):
+    """Keeps the features that stand out: normalises without learning, then lets few through.
+
+    z is the feature minus the mean, over the standard deviation σ, both over all channels and
+    pixels of an image. With the threshold t = 1 and normal features 84 % become 0.
+
+        threshold        x where z > t, else 0
+        soft             x sigmoid(z − t)
+        differentiable   σ sign(z) D(|z|), D the differentiable ReLU from t to t + 2
+
+    Args:
+        symmetrical: |z| in the place of z.
+        reverse: keeps what would become 0, and the other way round.
+    """
+
+    def __init__(
+        self, kind: str, threshold: float = 1.0, symmetrical: bool = False, reverse: bool = False
+    ) -> None:
+        super().__init__()
+        self.kind, self.threshold = kind, threshold
+        self.symmetrical, self.reverse = symmetrical, reverse
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean((1, 2, 3), keepdim=True)
+        std = level(centred)
+        z = centred / std
+        if self.kind == "differentiable":
+            return (
+                std
+                * z.sign()
+                * differentiable_relu(z.abs(), self.threshold, self.threshold + 2, 10.0)
+            )
+        z = (z.abs() if self.symmetrical else z) - self.threshold
+        z = -z if self.reverse else z
+        return x * (torch.sigmoid(z) if self.kind == "soft" else (z > 0).to(x.dtype))
+
+
+class SqueezeExcite(nn.Module):
+    """x times a factor in [0, 1] for each channel (Hu et al., 2018).
+
+    The factors follow from the means of the channels over the level of all of them: a brighter
+    image has the same.
+    """
+
+    def __init__(self, channels: int, ratio: int = 8) -> None:
+        super().__init__()
+        hidden = max(channels // ratio, 2)
+        self.squeeze, self.excite = conv(channels, hidden, 1), conv(hidden, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = x.mean((2, 3), keepdim=True) / level(x)  # (N, C, 1, 1)
+        return x * hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
+
+
+class BlockGate(nn.Module):
+    """x times one factor in [0, 1] for each image, which is 1 unless learnt otherwise.
+
+    hard_sigmoid(2.5 − relu(w · s)) with the means s of the channels as `SqueezeExcite` has them.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weigh = conv(channels, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = x.mean((2, 3), keepdim=True) / level(x)
+        return x * hard_sigmoid(2.5 - F.relu(self.weigh(means)))
+
+
+class Multiplier(nn.Module):
+    """relu(1 + w) x with a learnt w for each of `count` channels, or one for all if that is 1."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(count, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * F.relu(1 + self.weight)
+
+
+class Drop(nn.Module):
+    """In training 0 with the probability p, else x / (1 − p), each image on its own."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * F.dropout(torch.ones_like(x[:, :1, :1, :1]), self.probability, self.training)
+
+
+class ResidualBlock(nn.Module):
+    """x plus a branch: norm, convolution, activation, ..., norm, convolution, and then the options.
+
+    Args:
+        channels: of input and output.
+        bias: biases in convolutions and norms: no longer homogeneous.
+    """
+
+    def __init__(self, channels: int, use: BlockSettings, bias: bool = False) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs, last = channels, len(use.kernels) - 1
+        for number, kernel in enumerate(use.kernels):
+            outputs = channels * use.widths[number]
+            groups = inputs if use.depthwise and kernel > 1 else use.groups[number]
+            layers += [norm(inputs, bias)] if use.norm == "batch" else []
+            layers.append(conv(inputs, outputs, kernel, groups, bias))
+            layers += [_between(use, number == last - 1)] if number < last else []
+            inputs = outputs
+        with torch.no_grad():
+            layers[-1].weight.mul_(BRANCH)  # type: ignore[operator, union-attr]
+        self.branch = nn.Sequential(*layers, *_options(channels, use))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+def _between(use: BlockSettings, last: bool) -> nn.Module:
+    """What follows a convolution that is not the last one."""
+    if last and use.sparsity != "none":
+        return Sparse(use.sparsity, use.sparsity_threshold, use.symmetrical, use.reverse)
+    return ACTIVATIONS[use.activation]()
+
+
+def _options(channels: int, use: BlockSettings) -> list[nn.Module]:
+    """What follows the last convolution of a branch."""
+    options: list[nn.Module] = [SqueezeExcite(channels)] if use.squeeze_excite else []
+    if use.multiplier != "none":
+        options.append(Multiplier(channels if use.multiplier == "channel" else 1))
+    if use.gate:
+        options.append(BlockGate(channels))
+    if use.drop:
+        options.append(Drop(use.drop))
+    return options

@@ -1,0 +1,67 @@
+"""How well images are denoised at one noise level: what the tables of this package have in common.
+
+A test image is the square in the middle of a photograph. Its noise is that of the trainings,
+truncated normal and one field for each channel, and always the same for the same level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+from torch import Generator, Tensor
+
+from others.biasfree.corruptions import LEVELS, Corruption, CorruptionSettings, Strength
+from others.checkpoints import differences
+from others.images import image_files, read_image
+from others.jacobian import middle
+from others.metrics import psnr_per_image
+from others.seeds import seed_of
+
+BATCH = 10  # images at once
+Denoise = Callable[[Tensor], Tensor]  # (N, 3, H, W) in [0, 1] to the same
+
+
+def squares(folder: Path, side: int, count: int) -> Tensor:
+    """The first images of a folder, by name: (N, 3, side, side) in [0, 1].
+
+    Raises:
+        FileNotFoundError: no images.
+        ValueError: an image smaller than the square, or a count below 1.
+    """
+    if count < 1:
+        raise ValueError(f"{count} images are asked for; expected at least 1")
+    return torch.cat([middle(read_image(path), side) for path in image_files(folder)[:count]])
+
+
+def with_noise(clean: Tensor, sigma: float, clip: bool = True) -> Tensor:
+    """Noisy images, `sigma` of 255; clipped and rounded as in a file unless asked otherwise."""
+    noise = Strength(sigma, sigma, weight=1)
+    corruption = Corruption(CorruptionSettings(additive=noise, per_channel=1, clip=clip))
+    return corruption(clean, Generator().manual_seed(seed_of("test", sigma)))
+
+
+@torch.no_grad()
+def score(denoise: Denoise, noisy: Tensor, clean: Tensor) -> dict[str, float]:
+    """Mean absolute error in grey levels, PSNR per image in dB, of answers as files have them."""
+    answers = torch.cat([denoise(part) for part in noisy.split(BATCH)]).clamp(0, 1)
+    answers = (LEVELS * answers).round() / LEVELS
+    mae = float(LEVELS * (answers - clean).abs().mean())
+    return {"mae": round(mae, 4), "psnr_db": round(psnr_per_image(answers, clean), 4)}
+
+
+def scores(
+    denoise: Denoise, clean: Tensor, sigmas: Sequence[float], clip: bool = True
+) -> dict[str, dict[str, float]]:
+    """That for each noise level, by its name."""
+    return {f"{s:g}": score(denoise, with_noise(clean, s, clip), clean) for s in sigmas}
+
+
+def same_setting(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
+    """ValueError with the differences if results in a file were measured in another setting."""
+    lines = differences({name: found.get(name) for name in asked}, asked)
+    if lines:
+        shown = "; ".join(lines)
+        raise ValueError(f"{path} has results of another setting (found -> asked for): {shown}")

@@ -1,0 +1,151 @@
+"""One run of the study: train a row with a seed, or go on with it, and score it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from Miniproject_1.others.symmetries import self_ensemble
+from others.data import TRAIN, VALIDATION, load_pair
+from others.experiment import DenoisingStatsManager, Experiment
+from others.losses import LOSSES
+from others.metrics import psnr_per_image, psnr_pooled
+from others.schedules import SCHEDULES
+from others.seeds import seeded
+from others.sets import Pairs
+from others.tnet_study.norms import evaluations, layers
+from others.tnet_study.rows import Row
+
+CHUNK = 100  # images that are scored at once
+LOSS_ON = 2000  # pairs that the final training loss is measured on
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every row may use: passes over so many of the training pairs."""
+
+    pairs: int = 50_000
+    epochs: int = 1
+    precision: str = "bfloat16"  # of the products in training
+
+
+@dataclass(frozen=True)
+class Images:
+    """Noisy pairs to train on; noisy and clean images to score on; all uint8 (N, 3, H, W)."""
+
+    first: Tensor
+    second: Tensor
+    noisy: Tensor
+    clean: Tensor
+
+    @classmethod
+    def read(cls, folder: Path, pairs: int) -> Images:
+        """From the course's files; ValueError if there are fewer than `pairs`."""
+        first, second = load_pair(folder / TRAIN)
+        if len(first) < pairs:
+            raise ValueError(f"{folder / TRAIN} has {len(first)} pairs; expected at least {pairs}")
+        return cls(first[:pairs], second[:pairs], *load_pair(folder / VALIDATION))
+
+
+def epochs_of(row: Row, budget: Budget) -> int:
+    """The epochs of a row: its own if it has some, and is not bound by the budget."""
+    return budget.epochs if row.epochs is None else row.epochs
+
+
+def experiment(row: Row, seed: int, budget: Budget, images: Images, folder: Path) -> Experiment:
+    """The row's training; where `folder` holds it already, as far as it went."""
+    with seeded(seed, torch.device("cpu")):
+        net = row.make()
+    config: Record = {"net": row.configuration()}
+    if row.schedule != "constant":  # else a longer training begins like a shorter one
+        config["epochs"] = epochs_of(row, budget)
+    return Experiment(
+        net,
+        Pairs(images.first, images.second, row.augmentation),
+        Pairs(images.noisy, images.clean),
+        torch.optim.Adam(net.parameters(), row.learning_rate, (0.9, row.beta2)),
+        DenoisingStatsManager(0, 1),
+        folder,
+        row.batch_size,
+        seed=seed,
+        loss=LOSSES[row.loss],
+        schedule=SCHEDULES[row.schedule],
+        average=row.average,
+        clip=row.clip,
+        precision=budget.precision,
+        config=config,
+    )
+
+
+@torch.no_grad()
+def denoise(network: Callable[[Tensor], Tensor], noisy: Tensor, chunk: int = CHUNK) -> Tensor:
+    """Denoise uint8 (N, 3, H, W), so many images at once; the result is clipped to [0, 1]."""
+    parts = [network(part.float() / 255) for part in noisy.split(chunk)]
+    return torch.cat(parts).clamp(0, 1)
+
+
+@torch.no_grad()
+def train_loss(net: nn.Module, images: Images) -> float:
+    """The mean squared error of the network, as it is now, to the targets it was trained on."""
+    total = 0.0
+    for first, second in zip(
+        *(part[:LOSS_ON].split(CHUNK) for part in (images.first, images.second))
+    ):
+        total += float((net(first.float() / 255) - second.float() / 255).square().sum())
+    return total / images.first[:LOSS_ON].numel()
+
+
+def scores(net: nn.Module, row: Row, images: Images) -> Record:
+    """PSNRs in dB, training loss, an image's processor time; batch normalisation in all its modes.
+
+    Of a network that is meant to be kept, also the PSNR with self-ensemble.
+    """
+    clean = images.clean.float() / 255
+
+    def psnr(network: Callable[[Tensor], Tensor], chunk: int) -> float:
+        return round(psnr_per_image(denoise(network, images.noisy, chunk), clean), 4)
+
+    net.eval()
+    start = time.process_time()
+    denoised = denoise(net, images.noisy)
+    seconds = time.process_time() - start
+    found: Record = {
+        "psnr_per_image": round(psnr_per_image(denoised, clean), 4),
+        "psnr_pooled": round(psnr_pooled(denoised, clean), 4),
+        "train_loss": round(train_loss(net, images), 7),
+        "milliseconds_per_image": round(1000 * seconds / len(clean), 3),
+    }
+    if row.pretrained:
+        found["psnr_self_ensemble"] = psnr(lambda part: self_ensemble(net, part), CHUNK)
+    if any(layers(net)):
+        found["evaluations"] = evaluations(net, images.first, psnr)
+    return found
+
+
+def run(
+    row: Row, seed: int, budget: Budget, images: Images, folder: Path
+) -> tuple[Record, nn.Module]:
+    """Train and score; the result for the JSON file, and the network.
+
+    Speeds are by processor time, whatever else the machine does; `seconds` is the time of the
+    training by the clock.
+    """
+    training = experiment(row, seed, budget, images, folder)
+    before, start = training.epoch, time.process_time()
+    history = training.run(epochs_of(row, budget))
+    computed, fresh = time.process_time() - start, training.epoch - before
+    seconds = sum(entry["seconds"] for entry in history)
+    for_an_epoch = computed / fresh if fresh else seconds / len(history)
+    record = {
+        **scores(training.denoiser, row, images),
+        "epochs": len(history),
+        "seconds": round(seconds, 1),
+        "images_per_second": round(len(images.first) / for_an_epoch, 1),
+    }
+    return record, training.denoiser

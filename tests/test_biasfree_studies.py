@@ -1,0 +1,237 @@
+"""What is measured of the bias-free models: the table of noise, the twin, the source's advice."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from others.biasfree import ablation, generalisation, table
+from others.biasfree.ablation import CLAIMS, PLAIN, ROWS, interval, judged, merged, verdict
+from others.biasfree.pipeline import CONFIGS, load_pipeline, parse
+from others.biasfree.scoring import score, scores, squares, with_noise
+from tests.test_images import write_images
+
+TINY: dict[str, Any] = {
+    "model": {"blocks": 1, "channels": 4, "base_kernel": 3, "head": "plain"},
+    "training": {"crop": 8, "batch_size": 2, "epochs": 1, "steps_per_epoch": 1},
+}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of three images."""
+    write_images(tmp_path / "photos", [(16, 20), (18, 16), (20, 20)])
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A tiny pipeline."""
+    (tmp_path / "config.json").write_text(json.dumps(TINY))
+    return tmp_path / "config.json"
+
+
+def test_squares_and_noise(photos: Path) -> None:
+    """Squares are from the middle of the first images; noise is always the same, and as a file has
+    it unless asked otherwise."""
+    clean = squares(photos, 16, 2)
+    assert clean.shape == (2, 3, 16, 16)
+    grey = torch.full((4, 3, 64, 64), 0.5)
+    noisy = with_noise(grey, 20)
+    assert torch.equal(noisy, with_noise(grey, 20))
+    assert 255 * float((noisy - grey).std()) == pytest.approx(0.88 * 20, rel=0.03)
+    steps = 255 * noisy
+    torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
+    assert float(with_noise(grey, 400, clip=False).min()) < 0
+    with pytest.raises(ValueError, match="0 images are asked for"):
+        squares(photos, 16, 0)
+
+
+def test_score_by_hand() -> None:
+    """Answers are clipped and rounded; an error of 3 grey levels everywhere is 3, and 38.6 dB."""
+    clean = torch.full((12, 3, 4, 4), 100 / 255)
+    found = score(lambda x: x + 3.2 / 255, clean, clean)
+    assert found["mae"] == pytest.approx(3, abs=1e-3)
+    assert found["psnr_db"] == pytest.approx(38.588, abs=1e-3)
+    assert list(scores(lambda x: x, clean, (1, 80))) == ["1", "80"]
+
+
+@pytest.fixture
+def scikit_image(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """In the place of scikit-image, something that notes how it is called and gives its input."""
+    calls: list[dict[str, Any]] = []
+
+    def denoise_nl_means(image: Any, **options: Any) -> Any:
+        calls.append({"shape": image.shape, **options})
+        return image
+
+    module = SimpleNamespace(denoise_nl_means=denoise_nl_means)
+    monkeypatch.setitem(sys.modules, "skimage", SimpleNamespace(restoration=module))
+    monkeypatch.setitem(sys.modules, "skimage.restoration", module)
+    return calls
+
+
+def test_table(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scikit_image: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every model is scored at every level and saved; what is there is not measured again; other
+    images are refused. Non-local means gets each image, channels last, and its noise."""
+    asked: list[str] = []
+
+    def load(name: str) -> nn.Module:
+        asked.append(name)
+        return nn.AvgPool2d(3, 1, 1)
+
+    monkeypatch.setattr(table, "load_named", load)
+    path = tmp_path / "table.json"
+    options = ["--images", str(photos), "--side", "16", "--json", str(path), "--models"]
+    table.main([*options, "blur"])
+    table.main([*options, "blur", table.NLM])
+    assert asked == ["blur"]
+    assert len(scikit_image) == 3 * len(table.SIGMAS)
+    assert scikit_image[3]["shape"] == (16, 16, 3)
+    assert scikit_image[3]["sigma"] == pytest.approx(0.88 * 5 / 255)
+    result = json.loads(path.read_text())
+    assert list(result["rows"]) == ["noisy", "blur", table.NLM]
+    assert result["rows"][table.NLM] == result["rows"]["noisy"]
+    assert 1 in result["findings"]["blur"]["worse_than_input_at"]
+    lines = capsys.readouterr().out.splitlines()
+    assert "| σ | noisy | blur | non_local_means | source, noisy | source, denoised |" in lines
+    assert lines[-3].startswith("| 80 | ")
+    with pytest.raises(SystemExit, match="images: 3 -> 2"):
+        table.main([*options, "blur", "--count", "2"])
+
+
+def test_table_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.setitem(sys.modules, "skimage.restoration", None)
+    with pytest.raises(ModuleNotFoundError, match=r"needs skimage\.restoration"):
+        table.non_local_means(10, torch.zeros(1, 3, 8, 8))
+
+
+def test_findings_by_hand() -> None:
+    """A model that halves the source's errors, and is worse than its input at σ = 1 only."""
+    rows = {
+        "noisy": {str(s): {"mae": pair[0], "psnr_db": 0.0} for s, pair in table.SOURCE.items()},
+        "half": {str(s): {"mae": pair[1] / 2, "psnr_db": 0.0} for s, pair in table.SOURCE.items()},
+    }
+    expected = {"worse_than_input_at": [1], "mae_over_source": 0.5}
+    assert table.findings(rows) == {"half": expected}
+
+
+def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
+    """Both twins are trained with every seed, scored at every σ and drawn; done again, nothing is
+    trained."""
+    options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
+    options += ["--side", "16", "--seeds", "2", "--output", str(tmp_path / "out")]
+    options += ["--json", str(tmp_path / "curve.json"), "--picture", str(tmp_path / "curve.png")]
+    generalisation.main(options)
+    first = (tmp_path / "curve.json").read_bytes()
+    rows = json.loads(first)["rows"]
+    assert list(rows) == ["noisy", "bias_free", "with_biases"]
+    assert list(rows["bias_free"]) == [str(sigma) for sigma in generalisation.SIGMAS]
+    cell, noisy = rows["with_biases"]["100"], rows["noisy"]["100"]
+    assert cell["gain_db"] == pytest.approx(cell["psnr_db"] - noisy["psnr_db"], abs=2e-3)
+    assert (tmp_path / "curve.png").stat().st_size > 5000
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("last.pth")}
+    assert len(times) == 4
+    generalisation.main(options)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert (tmp_path / "curve.json").read_bytes() == first
+
+
+def test_twins_differ_in_biases_only() -> None:
+    """The twin has the same layers, and a bias in every convolution and norm."""
+    pipeline = load_pipeline(CONFIGS / "generalisation.json")
+    nets = [generalisation.twin(pipeline, bias, 1).network() for bias in (False, True)]
+    kernels = [[tuple(v.shape) for v in net.parameters() if v.dim() == 4] for net in nets]
+    assert kernels[0] == kernels[1]
+    assert not any(name.endswith("bias") for name, _ in nets[0].named_parameters())
+    convolutions = [m for m in nets[1].modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    assert all(module.bias is not None for module in convolutions)
+
+
+def test_every_row_is_a_pipeline() -> None:
+    """Each row changes the plain configuration into one that makes a network; every claim of the
+    source has a row."""
+    base = json.loads((CONFIGS / "ablation.json").read_text())
+    plain = parse(base)
+    for name, row in ROWS.items():
+        pipeline = ablation.variant(base, row, 3)
+        assert (replace(pipeline, training=plain.training) == plain) == (name == PLAIN), name
+        assert pipeline.training.seed == 3
+        net = pipeline.network()
+        pipeline.objective(net)(net(torch.rand(1, 3, 16, 16)), torch.rand(1, 3, 16, 16), 0.0)
+    assert {row.claim for row in ROWS.values()} == {0, *CLAIMS}
+    assert set(CLAIMS) == set(range(1, 8))
+
+
+def test_merged() -> None:
+    """Inner entries are replaced one by one, and nothing is changed in place."""
+    base = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merged(base, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+def test_ablation_is_continued(
+    photos: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs are saved one by one and not run again; another budget is refused."""
+    path = tmp_path / "ablation.json"
+    options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
+    options += ["--side", "16", "--json", str(path), "--only", "hinge 1"]
+    ablation.main([*options, "--seeds", "1"])
+    ablation.main([*options, "--seeds", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    runs = [line.split(":")[0] for line in lines if ", seed " in line]
+    assert runs == ["plain, seed 0", "hinge 1, seed 0", "plain, seed 1", "hinge 1, seed 1"]
+    results = json.loads(path.read_text())
+    assert results["judged"]["hinge 1"]["seeds"] == 2
+    assert "| hinge 1 | " in lines[-1]
+    config.write_text(json.dumps(merged(TINY, {"training": {"steps_per_epoch": 2}})))
+    with pytest.raises(SystemExit, match=r"setting .*: base\.training\.steps_per_epoch: 1 -> 2"):
+        ablation.main(options)
+    config.write_text(json.dumps({"model": {"blocks": -1}}))
+    with pytest.raises(SystemExit, match="model: blocks is -1"):
+        ablation.main([*options, "--json", str(tmp_path / "other.json")])
+
+
+def test_verdicts_by_hand() -> None:
+    """1, 2 and 3 dB are 2 ± 4.30 / sqrt(3): undecided; 1.9, 2 and 2.1 hold; a row that a claim
+    advises against has to lose."""
+    mean, confidence = interval([1.0, 2.0, 3.0])
+    assert (mean, confidence) == (2, pytest.approx(4.30 / 3**0.5))
+    assert verdict(mean, confidence) == "undecided"
+    assert verdict(*interval([1.9, 2.0, 2.1])) == "holds"
+    assert verdict(*interval([-1.9, -2.0, -2.1])) == "refuted"
+    assert verdict(*interval([5.0])) == "undecided"
+
+    def runs(inside: float) -> dict[str, Any]:
+        one = {"inside_db": inside, "beyond_db": inside, "seconds": 2.0}
+        return {"seeds": {str(seed): one for seed in range(3)}}
+
+    lines = judged({"rows": {PLAIN: runs(20), "final norm": runs(19), "residual": runs(19)}})
+    assert lines["final norm"]["verdict"] == "holds"
+    assert lines["residual"]["verdict"] == "refuted"
+    assert lines["residual"]["inside_db"]["gain"] == -1
+    assert lines["residual"]["time"] == 1
+
+
+def test_images_are_not_changed() -> None:
+    """Scoring leaves the images as they were."""
+    clean = torch.rand(2, 3, 8, 8)
+    before: Tensor = clean.clone()
+    scores(lambda x: x * 0, clean, (30,))
+    assert torch.equal(clean, before)

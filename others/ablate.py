@@ -102,9 +102,9 @@ def run(study: Study, names: list[str], folder: Path, seeds: int, path: Path) ->
                 raise ValueError(f"{path}: {name!r} was run as {row['changes']}; remove it first")
             if str(seed) in row["seeds"]:
                 continue
-            pairs = (images[: study.pairs] for images in data[file])
+            one, other = (images[: study.pairs] for images in data[file])
             start = time.perf_counter()
-            denoise = study.train(study.rows[name], *pairs, study.epochs, seed)
+            denoise = study.train(study.rows[name], one, other, study.epochs, seed)
             seconds = round(time.perf_counter() - start, 1)
             row["seeds"][str(seed)] = {**score(denoise, noisy, clean), "seconds": seconds}
             save_json(path, results)

@@ -115,11 +115,11 @@ def test_sixteen_bits_inside(count: int) -> None:
     short = net.forward(x.bfloat16())
     short_grad = net.backward(gradient)
     assert short.dtype == short_grad.dtype == torch.bfloat16
-    assert relative_error(short.float(), y) < 0.01
-    assert relative_error(short_grad.float(), x_grad) < 0.04
+    assert relative_error(short.float(), y) < 0.02
+    assert relative_error(short_grad.float(), x_grad) < 0.05
     for (value, own), exact in zip(net.param(), expected):
         assert value.dtype == own.dtype == torch.float32
-        assert relative_error(own, exact) < 0.02
+        assert relative_error(own, exact) < 0.05
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -19,12 +19,12 @@ from .tensor import Tensor
 class _Layer(Module):
     """A layer on images: (N, C, H, W) or (C, H, W) outside, always with N inside."""
 
-    in_channels: Optional[int] = None
+    in_channels: int = 0  # any number
 
     def _images(self, image: Tensor) -> Tensor:
         image = self._enter(image)
         shape = tuple(image.shape)
-        if len(shape) not in (3, 4) or self.in_channels not in (None, shape[-3]):
+        if len(shape) not in (3, 4) or self.in_channels not in (0, shape[-3]):
             channels = self.in_channels or "C"
             expected = f"(N, {channels}, H, W) or ({channels}, H, W)"
             raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
@@ -83,10 +83,10 @@ class _Convolution(_Layer):
                 tensor.data = tensor.data.to(like)
         return images
 
-    def _values(self) -> Tuple[Tensor, Optional[Tensor]]:
+    def _values(self, x: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
         """Weight and bias in the type of the input and out of any graph."""
         weight, bias = self.weight.detach(), None if self.bias is None else self.bias.detach()
-        return weight.to(self._x), None if bias is None else bias.to(self._x)
+        return weight.to(x), None if bias is None else bias.to(x)
 
     def _accumulate(self, weight_grad: Tensor, gradient: Tensor) -> None:
         self.weight_grad += weight_grad
@@ -133,14 +133,16 @@ class Conv2d(_Convolution):
         size = self._x.shape[2], self._x.shape[3]
         positions = self.geometry.positions(*size)
         self._check_size(positions, size)
-        y = self._maps.convolve(self._x, *self._values(), self.geometry, self.groups, positions)
+        y = self._maps.convolve(
+            self._x, *self._values(self._x), self.geometry, self.groups, positions
+        )
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dM = (G x)ᵀ g, dbias = Σ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
         gradient = self._add_weight_gradient(*gradients)
         size = self._x.shape[2], self._x.shape[3]
-        weight, _ = self._values()
+        weight, _ = self._values(self._x)
         x_grad = self._maps.transpose(gradient, weight, None, self.geometry, self.groups, size)
         return self._outside(x_grad)
 
@@ -187,14 +189,14 @@ class TransposeConv2d(_Convolution):
         least = self.geometry.size_from(self._x.shape[2], self._x.shape[3])
         size = least[0] + self.output_padding[0], least[1] + self.output_padding[1]
         self._check_size(size, (self._x.shape[2], self._x.shape[3]))
-        y = self._maps.transpose(self._x, *self._values(), self.geometry, self.groups, size)
+        y = self._maps.transpose(self._x, *self._values(self._x), self.geometry, self.groups, size)
         return self._leave(self._outside(y))
 
     def backward(self, *gradients: Tensor) -> Tensor:
         """dx = G g M: the convolution of g; dM = (G g)ᵀ x, dbias = Σ g."""
         gradient = self._inside(gradients[0])
         x_grad, weight_grad = self._maps.transpose_backward(
-            gradient, self._x, self._values()[0], self.geometry, self.groups
+            gradient, self._x, self._values(self._x)[0], self.geometry, self.groups
         )
         self._accumulate(weight_grad, gradient)
         return self._outside(x_grad)
@@ -273,7 +275,7 @@ class Upsampling(Conv2d):
         enlarged = x.shape[2] * scale[0], x.shape[3] * scale[1]
         size = self.geometry.positions(*enlarged)
         self._check_size(size, enlarged)
-        weight, bias = self._values()
+        weight, bias = self._values(self._x)
         weight = batched.smear(weight, scale)
         return self._leave(batched.transpose(self._x, weight, bias, self._smeared, 1, size))
 
@@ -282,7 +284,7 @@ class Upsampling(Conv2d):
         if not self._fast:
             return self._nearest.backward(super().backward(*gradients))
         gradient, scale = self._check_gradient(gradients[0]), self.scale_factor
-        weight = batched.smear(self._values()[0], scale)
+        weight = batched.smear(self._values(self._x)[0], scale)
         x_grad, smeared_grad = batched.transpose_backward(
             gradient, self._x, weight, self._smeared, 1
         )

@@ -24,14 +24,14 @@ def prescribed(
         nearest: odd size of the kernel after nearest upsampling; 0 for transposed convolutions.
     """
     few, many = channels
-    strided = {"kernel_size": kernel, "stride": 2, "padding": (kernel - 1) // 2}
+    strided = kernel, 2, (kernel - 1) // 2  # kernel, stride, padding
 
     def up(inputs: int, outputs: int) -> f.Module:
         if nearest:
             return f.Upsampling(inputs, outputs, nearest, padding=nearest // 2)
-        return f.TransposeConv2d(inputs, outputs, **strided, output_padding=kernel % 2)
+        return f.TransposeConv2d(inputs, outputs, *strided, kernel % 2)
 
-    first, second = f.Conv2d(3, few, **strided), f.Conv2d(few, many, **strided)
+    first, second = f.Conv2d(3, few, *strided), f.Conv2d(few, many, *strided)
     ups = up(many, few), up(few, 3)
     return f.Sequential(first, f.ReLU(), second, f.ReLU(), ups[0], f.ReLU(), ups[1], f.Sigmoid())
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Callable
 
 from Miniproject_1.others.files import write_atomically
-from others.ablate import summary
 from others.assignment.evaluate import table as assignment_table
 from others.evaluate import table
 
@@ -70,22 +69,6 @@ def framework() -> str:
     return "\n".join(lines)
 
 
-def ablation(name: str) -> str:
-    """A study of `others.ablate`: mean and standard deviation over seeds."""
-    results = read(f"ablations/{name}.json")
-    lines = [
-        f"{results['pairs']:,} pairs, {results['epochs']} epochs, PSNR per image on "
-        f"{results['scored_on']}:",
-        "",
-        "| changed | PSNR | with self-ensemble | seeds |",
-        "|---|---|---|---|",
-    ]
-    for row, average, spread, ensemble in summary(results):
-        seeds = len(results["rows"][row]["seeds"])
-        lines.append(f"| {row} | {average:.2f} ± {spread:.2f} dB | {ensemble:.2f} dB | {seeds} |")
-    return "\n".join(lines)
-
-
 def assignment() -> str:
     """The networks of the DnCNN assignment on the test images."""
     results = read("assignment/short.json")
@@ -93,7 +76,7 @@ def assignment() -> str:
 
 
 ROOT_TABLES: Tables = {"submission": submission, "generated": generated, "framework": framework}
-OTHERS_TABLES: Tables = {}
+OTHERS_TABLES: Tables = {"assignment": assignment}
 PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
 
 

@@ -35,7 +35,7 @@ def test_two_processes(tmp_path: Path) -> None:
         save_pair(tmp_path / name, pixels(count, 8, 8), pixels(count, 8, 8, seed=1))
     options = [
         "--net",
-        "residual_unet",
+        "tnet",
         "--data",
         str(tmp_path),
         "--batch-size",

@@ -56,10 +56,10 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
     ),
     ("plain_import", "Miniproject_2/model.py", "if __package__:", "if True:"),
     (
-        "as_handed_out",  # the bias comes last
+        "as_handed_out",  # the bias is a little off
         "Miniproject_2/blocks.py",
         "self.bias.view(1, -1, 1).baddbmm(self.matrix, self.columns)",
-        "self.matrix @ self.columns + self.bias.view(1, -1, 1)",
+        "self.bias.view(1, -1, 1).mul(1.0001).baddbmm(self.matrix, self.columns)",
     ),
     ("mse", "Miniproject_2/blocks.py", "/ self.difference.numel()", "/ len(self.difference)"),
     (

@@ -81,7 +81,8 @@ def test_a_run_is_written_with_all_it_depends_on(tmp_path: Path, images: Images)
     assert result["images"]["validation"] == 6
     record = result["seeds"]["3"]
     assert record["epochs"] == 2
-    assert min(record[name] for name in ("psnr_per_image", "train_loss", "seconds")) > 0
+    assert min(record["psnr_per_image"], record["train_loss"]) > 0
+    assert record["seconds"] >= 0
     assert "| TNet | 43,064 | 5.5 M |" in (tmp_path / "results/tables.md").read_text()
 
 

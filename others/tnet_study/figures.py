@@ -5,7 +5,7 @@
 OUTPUT/figure_2.png has noisy, denoised and clean images. OUTPUT/figure_3.png has, for one image,
 the gradients of the loss and of the output, over the whole image and at one pixel; the pixel is at
 the image's sharpest edge unless --pixel gives its row and column. OUTPUT/smoothing.png shows what
-n and sigma do to one of them. Networks are the pretrained TNet and, if it is there, UNet.
+n and sigma do to two of them. Networks are the pretrained TNet and, if it is there, UNet.
 """
 
 from __future__ import annotations
@@ -76,6 +76,14 @@ def show(axis: Any, panel: Panel, pixel: Tensor | None = None, signed: bool = Fa
         axis.plot(column, row, "s", markersize=7, fillstyle="none", color="lime")
 
 
+def close_up(axis: Any, title: str, gradient: Tensor, pixel: Tensor) -> None:
+    """Draw the weights (others.influence) near a pixel: what lighter neighbours do to it."""
+    (top, left), at = (pixel - WINDOW).clamp_min(0).tolist(), pixel.clamp_max(WINDOW)
+    weights = gradient.sum(1)[0] / 3
+    near = weights[top : top + 2 * WINDOW + 1, left : left + 2 * WINDOW + 1]
+    show(axis, (title, near), at, signed=True)
+
+
 def save(figure: Any, path: Path) -> None:
     """Write a PNG, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,22 +128,23 @@ def gradients(
         show(axis, (name, image[0]), pixel)
     for axis, (name, gradient) in zip(axes[1], found.items()):
         show(axis, (f"gradient of the {name}", magnitude(gradient)), pixel)
-    (top, left), at = (pixel - WINDOW).clamp_min(0).tolist(), pixel.clamp_max(WINDOW)
-    weights = found["output at the pixel"].sum(1)[0] / 3
-    close = weights[top : top + 2 * WINDOW + 1, left : left + 2 * WINDOW + 1]
-    show(axes[0][3], ("weights around the pixel, signed", close), at, signed=True)
+    close_up(axes[0][3], "weights around the pixel, signed", found["output at the pixel"], pixel)
     figure.suptitle(f"SmoothGrad, n = {n}, σ = {sigma:g} of the image's range", fontsize=9)
     return figure
 
 
-def smoothing(net: nn.Module, noisy: Tensor, pixel: Tensor) -> Any:
-    """What n and sigma do: gradients of the output at one pixel of one image (1, 3, H, W)."""
-    figure, axes = grid(len(COPIES), len(SIGMAS))
-    for line, n in zip(axes, COPIES):
-        for axis, sigma in zip(line, SIGMAS):
-            score = output_score(net, pixel)
-            gradient = smooth_grad(score, noisy, n, sigma, Generator().manual_seed(0))
-            show(axis, (f"n = {n}, σ = {sigma:g}", magnitude(gradient)), pixel)
+def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> Any:
+    """What n and sigma do to the gradients of the loss and of one pixel: image (1, 3, H, W)."""
+    figure, axes = grid(2 * len(COPIES), len(SIGMAS))
+    for number, n in enumerate(COPIES):
+        for column, sigma in enumerate(SIGMAS):
+            loss, output = (
+                smooth_grad(score, noisy, n, sigma, Generator().manual_seed(0))
+                for score in (loss_score(net, clean), output_score(net, pixel))
+            )
+            setting = f"n = {n}, σ = {sigma:g}"
+            show(axes[number][column], (f"loss, {setting}", magnitude(loss)), pixel)
+            close_up(axes[len(COPIES) + number][column], f"weights, {setting}", output, pixel)
     return figure
 
 
@@ -151,7 +160,7 @@ def draw(networks: dict[str, nn.Module], images: tuple[Tensor, Tensor], asked: A
     pictures = {
         "figure_2": denoised_images(networks, noisy[:COUNT], clean[:COUNT]),
         "figure_3": gradients(net, noisy[chosen], clean[chosen], pixel, asked.n, asked.sigma),
-        "smoothing": smoothing(net, noisy[chosen], pixel),
+        "smoothing": smoothing(net, noisy[chosen], clean[chosen], pixel),
     }
     for name, figure in pictures.items():
         save(figure, asked.output / f"{name}.png")

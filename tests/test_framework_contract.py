@@ -10,27 +10,13 @@ from torch import nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
+from others.nets.prescribed import torch_twin
 from tests.reference import relative_error
 
 
 def network() -> f.Sequential:
     """A small network with both convolutions."""
     return f.Sequential(f.Conv2d(3, 4, 3, 2, 1), f.ReLU(), f.TransposeConv2d(4, 3, 4, 2, 1))
-
-
-def twin(ours: f.Sequential) -> nn.Sequential:
-    """The same network in torch.nn, with the same weights."""
-    kinds: dict[type, Callable[[Any], nn.Module]] = {
-        f.Conv2d: lambda m: nn.Conv2d(m.in_channels, m.out_channels, *m.geometry),
-        f.TransposeConv2d: lambda m: nn.ConvTranspose2d(
-            m.in_channels, m.out_channels, *m.geometry[:3]
-        ),
-        f.ReLU: lambda m: nn.ReLU(),
-        f.Sigmoid: lambda m: nn.Sigmoid(),
-    }
-    theirs = nn.Sequential(*(kinds[type(module)](module) for module in ours.modules))
-    theirs.load_state_dict(ours.state_dict())
-    return theirs
 
 
 @pytest.mark.parametrize(
@@ -55,7 +41,7 @@ def test_twenty_steps_equal_torch(ours: Any, theirs: Any, options: dict[str, Any
     x, target = torch.rand(3, 3, 16, 16).double(), torch.rand(3, 3, 16, 16).double()
     own = Model().network
     own.forward(x)
-    reference = twin(own).double()
+    reference = torch_twin(own).double()
     loss, own_optimizer = f.MSE(), ours(own.param(), **options)
     optimizer = theirs(reference.parameters(), **options)
     for _ in range(20):

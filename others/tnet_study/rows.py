@@ -53,6 +53,14 @@ def _normalised(stages: list[int]) -> dict[str, Any]:
     return {"batch_norm": stages}
 
 
+RECIPE: dict[str, Any] = {  # of the best rows: everything but net, rate and length
+    "beta2": 0.99,
+    "schedule": "cosine",
+    "augmentation": "exchange",
+    "average": 0.998,
+    "clip": 1.0,
+}
+
 ROWS: dict[str, Row] = {
     # Tables 1 and 2
     "basenet": Row("BaseNet", net="BaseNet"),
@@ -75,11 +83,7 @@ ROWS: dict[str, Row] = {
     "tnet_best": Row(
         "TNet, best",
         learning_rate=8e-3,
-        beta2=0.99,
-        schedule="cosine",
-        augmentation="exchange",
-        average=0.998,
-        clip=1.0,
+        **RECIPE,
         epochs=60,
         seeds=1,
         pretrained="tnet",
@@ -88,11 +92,7 @@ ROWS: dict[str, Row] = {
         "UNet, best",
         net="UNet",
         learning_rate=2e-3,
-        beta2=0.99,
-        schedule="cosine",
-        augmentation="exchange",
-        average=0.998,
-        clip=1.0,
+        **RECIPE,
         epochs=12,
         seeds=1,
         pretrained="unet",

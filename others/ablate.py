@@ -42,6 +42,7 @@ def configuration(study: Study, folder: Path) -> Result:
     """What every run of a study shares."""
     return {
         "title": study.title,
+        "base": dict(study.base),
         "pairs": study.pairs,
         "epochs": study.epochs,
         "scored_on": scored_on(folder).name,
@@ -52,14 +53,14 @@ def configuration(study: Study, folder: Path) -> Result:
 
 
 def load_results(path: Path, study: Study, folder: Path) -> Result:
-    """The results so far; ValueError if they are of another budget or other images."""
+    """The results so far; ValueError if they are of another base or budget or other images."""
     fresh = {**configuration(study, folder), "rows": {}}
     if not path.is_file():
         return fresh
     found = json.loads(path.read_text(encoding="utf-8"))
     differing = [
         f"{name} is {found.get(name)!r}, asked for {fresh[name]!r}"
-        for name in ("pairs", "epochs", "scored_on")
+        for name in ("base", "pairs", "epochs", "scored_on")
         if found.get(name) != fresh[name]
     ]
     if differing:
@@ -104,7 +105,7 @@ def run(study: Study, names: list[str], folder: Path, seeds: int, path: Path) ->
                 continue
             one, other = (images[: study.pairs] for images in data[file])
             start = time.perf_counter()
-            denoise = study.train(study.rows[name], one, other, study.epochs, seed)
+            denoise = study.train(study.settings(name), one, other, study.epochs, seed)
             seconds = round(time.perf_counter() - start, 1)
             row["seeds"][str(seed)] = {**score(denoise, noisy, clean), "seconds": seconds}
             save_json(path, results)

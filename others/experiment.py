@@ -20,6 +20,7 @@ from typing import Any, Callable
 import torch
 from torch import Generator, Tensor, nn
 
+from Miniproject_1.others.memory import keep_freed_memory
 from Miniproject_1.others.training import fast_precision
 from others.averaging import Average
 from others.checkpoints import (
@@ -188,6 +189,7 @@ class Experiment:
                 before.
         """
         check_whole("num_epochs", num_epochs, 1)
+        keep_freed_memory()
         if plot is not None:
             plot(self)
         while self.epoch < num_epochs:

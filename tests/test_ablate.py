@@ -33,8 +33,9 @@ def folder(tmp_path: Path) -> Path:
 def test_every_row_trains(module: Any, folder: Path) -> None:
     """Each row of each study is a training that gives images of the right shape."""
     one, other, _ = noisy_images(4, 32, 32)
-    for name, row in module.rows().items():
-        denoise = module.train({**row, "pairs": 1} if module is first else row, one, other, 1, 0)
+    for name in module.STUDY.rows:
+        row = {**module.STUDY.settings(name), **({"pairs": 1} if module is first else {})}
+        denoise = module.train(row, one, other, 1, 0)
         with torch.no_grad():
             answer = denoise(one[:1].float() / 255, False)
         assert answer.shape == (1, 3, 32, 32), name
@@ -56,6 +57,9 @@ def test_a_study_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(trained) == 3
     ablate.run(study, ["plain", "fast"], folder, 2, path)
     assert trained[3:] == [({}, 1), ({"rate": 2}, 1)]
+    based = study._replace(base={"rate": 1, "batch": 4})
+    ablate.run(based, ["plain", "fast"], folder, 1, folder / "based.json")
+    assert trained[5:] == [({"rate": 1, "batch": 4}, 0), ({"rate": 2, "batch": 4}, 0)]
     results = json.loads(path.read_text())
     assert results["scored_on"] == VALIDATION
     names = [line[0] for line in ablate.summary(results)]
@@ -63,6 +67,8 @@ def test_a_study_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     before = path.read_bytes()
     with pytest.raises(ValueError, match="epochs is 1, asked for 2"):
         ablate.run(study._replace(epochs=2), ["plain"], folder, 1, path)
+    with pytest.raises(ValueError, match="base is {}, asked for {'rate': 3}"):
+        ablate.run(study._replace(base={"rate": 3}), ["plain"], folder, 1, path)
     with pytest.raises(ValueError, match="'fast' was run as"):
         ablate.run(study._replace(rows={"fast": {"rate": 3}}), ["fast"], folder, 1, path)
     assert path.read_bytes() == before

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .augmentation import augment, corrupt
 from .checkpoint import read_checkpoint
 from .files import write_atomically
+from .memory import keep_freed_memory
 from .progress import Progress
 
 Batch = Tuple[Tensor, Tensor]
@@ -116,6 +117,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
+        keep_freed_memory()
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         try:
             with torch.enable_grad():

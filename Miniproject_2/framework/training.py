@@ -15,6 +15,7 @@ from torch import arange
 
 from .activations import MSE
 from .augmentation import augment
+from .memory import keep_freed_memory
 from .module import Module
 from .optimizers import SGD
 from .progress import Progress
@@ -85,6 +86,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
+        keep_freed_memory()
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         try:
             while self.epoch < self.num_epochs:

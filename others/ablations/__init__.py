@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, NamedTuple
 
 from torch import Tensor
 
 CLEAN = "clean_data.pkl"  # the first noisy images of the training set, and their clean ones
-Row = dict[str, Any]  # what differs from the shipped configuration
+Row = dict[str, Any]  # what differs from the base of its study
 Denoiser = Callable[[Tensor, bool], Tensor]  # float (N, 3, H, W) in [0, 1]; self-ensemble or not
 
 
@@ -19,3 +20,8 @@ class Study(NamedTuple):
     epochs: int
     rows: dict[str, Row]
     train: Callable[[Row, Tensor, Tensor, int, int], Denoiser]  # row, pairs, epochs, seed
+    base: Mapping[str, Any] = MappingProxyType({})  # what all rows change of what is shipped
+
+    def settings(self, name: str) -> Row:
+        """All that the row `name` changes of what is shipped."""
+        return {**self.base, **self.rows[name]}

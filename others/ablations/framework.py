@@ -6,6 +6,9 @@ what differs is who computes the passes. The published settings are those of an 
 convolutions, plain SGD without augmentation), which has 20.6 dB with its own framework, 20.4 dB
 with torch.nn and 21.4 dB with torch.nn and transposed convolutions, after 8 epochs. The batch size
 is not stated there.
+
+The shipped settings are tried on half the shipped channels and in float32, to be affordable on any
+two cores.
 """
 
 from __future__ import annotations
@@ -27,26 +30,21 @@ PLAIN: Row = {
     "average": 0.0,
     "exchange": False,
     "symmetries": False,
-    "bfloat16": False,
+    "channels": [32, 64],
+    "learning_rate": 0.05,
 }
 SETTINGS: dict[str, Row] = {
-    "shipped": {},
-    "shipped, float32": {"bfloat16": False},
-    "published": {**PLAIN, "channels": [32, 64], "nearest": 3, "learning_rate": 0.05},
-    "published, batch 4": {
-        **PLAIN,
-        "channels": [32, 64],
-        "nearest": 3,
-        "learning_rate": 0.05,
-        "batch_size": 4,
-    },
-    "published, transposed": {**PLAIN, "channels": [32, 64], "learning_rate": 0.05},
-    "published network, shipped settings": {"channels": [32, 64], "nearest": 3},
+    "shipped settings": {},
+    "shipped settings, published network": {"channels": [32, 64], "nearest": 3},
+    "published": {**PLAIN, "nearest": 3},
+    "published, batch 4": {**PLAIN, "nearest": 3, "batch_size": 4},
+    "published, transposed": PLAIN,
 }
+BASE: Row = {"channels": [64, 192], "bfloat16": False}
 
 
 def rows() -> dict[str, Row]:
-    """Each settings twice, side by side."""
+    """Every settings twice, one after the other."""
     return {
         f"{name}: {who}": {**row, "framework": who}
         for name, row in SETTINGS.items()
@@ -64,4 +62,4 @@ def train(row: Row, first: Tensor, second: Tensor, epochs: int, seed: int) -> De
     return denoiser(module)
 
 
-STUDY = Study("Our framework and torch.nn", 5_000, 8, rows(), train)
+STUDY = Study("Our framework and torch.nn", 2_500, 8, rows(), train, BASE)

@@ -3,6 +3,9 @@
 The loss is a mean over all 3,072 elements of an image, so its gradient is that much smaller than
 that of a sum, and the rate has to make up for it. Momentum m sums the last 1 / (1 - m) gradients:
 plain SGD wants that much more.
+
+So that every row can be run three times, the base has a quarter of the shipped network's channels;
+the shipped ones are a row. All rows but one compute in float32, whatever the processor has.
 """
 
 from __future__ import annotations
@@ -15,18 +18,22 @@ from torch import Tensor
 from Miniproject_2 import framework as f
 from Miniproject_2.framework.symmetries import self_ensemble
 from Miniproject_2.framework.training import Settings, Trainer
+from Miniproject_2.model import CHANNELS
 from others.ablations import Denoiser, Row, Study
 from others.nets.prescribed import prescribed
 
 NETWORK = ("channels", "kernel", "nearest")  # these are the network's, the others settings
 
 
+BASE: Row = {"channels": [32, 96], "bfloat16": False}
+
+
 def rows() -> dict[str, Row]:
-    """Name and changes of every row, the shipped configuration first."""
-    table: dict[str, Row] = {"shipped": {}}
+    """Name and changes of every row, the base first."""
+    table: dict[str, Row] = {"base": {}}
     for kernel in (2, 3, 6):
         table[f"kernel {kernel}"] = {"kernel": kernel}
-    for few, many in ((16, 48), (32, 96), (64, 64), (128, 128), (128, 256)):
+    for few, many in ((16, 48), (64, 64), (64, 192), CHANNELS):
         table[f"channels {few}, {many}"] = {"channels": [few, many]}
     for size in (3, 5):
         table[f"nearest, {size}x{size}"] = {"nearest": size}
@@ -35,7 +42,7 @@ def rows() -> dict[str, Row]:
     for batch, rates in ((8, (0.5, 1.0, 2.0)), (128, (2.0, 4.0, 8.0))):
         for rate in rates:
             table[f"batch {batch}, rate {rate:g}"] = {"batch_size": batch, "learning_rate": rate}
-    for rate in (0.01, 0.1, 1.0, 5.0, 10.0, 20.0, 40.0):
+    for rate in (0.01, 0.1, 1.0, 5.0, 10.0, 20.0):
         table[f"no momentum, rate {rate:g}"] = {"momentum": 0.0, "learning_rate": rate}
     for rate in (3e-4, 1e-3, 3e-3, 1e-2):
         table[f"Adam, rate {rate:g}"] = {"optimizer": "adam", "learning_rate": rate}
@@ -44,7 +51,7 @@ def rows() -> dict[str, Row]:
     table["no symmetries"] = {"symmetries": False}
     table["no exchange"] = {"exchange": False}
     table["no augmentation"] = {"exchange": False, "symmetries": False}
-    table["float32"] = {"bfloat16": False}
+    table["bfloat16"] = {"bfloat16": True}
     return table
 
 
@@ -71,4 +78,4 @@ def denoiser(network: f.Module) -> Denoiser:
     return denoise
 
 
-STUDY = Study("Miniproject 2", 10_000, 2, rows(), train)
+STUDY = Study("Miniproject 2", 5_000, 2, rows(), train, BASE)

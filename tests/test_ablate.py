@@ -67,7 +67,7 @@ def test_a_study_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     before = path.read_bytes()
     with pytest.raises(ValueError, match="epochs is 1, asked for 2"):
         ablate.run(study._replace(epochs=2), ["plain"], folder, 1, path)
-    with pytest.raises(ValueError, match="base is {}, asked for {'rate': 3}"):
+    with pytest.raises(ValueError, match=r"base is {}, asked for {'rate': 3}"):
         ablate.run(study._replace(base={"rate": 3}), ["plain"], folder, 1, path)
     with pytest.raises(ValueError, match="'fast' was run as"):
         ablate.run(study._replace(rows={"fast": {"rate": 3}}), ["fast"], folder, 1, path)

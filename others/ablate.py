@@ -24,7 +24,7 @@ from torch import Tensor
 
 from others.ablations import Denoiser, Study, first, framework, second
 from others.data import TRAIN, VALIDATION, load_pair
-from others.evaluate import save_json
+from others.json_files import save_json
 from others.metrics import psnr_per_image
 
 STUDIES = {"first": first.STUDY, "second": second.STUDY, "framework": framework.STUDY}

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from Miniproject_1.others.checkpoint import read_checkpoint
 from Miniproject_1.others.files import write_atomically
-from others.evaluate import save_json
+from others.json_files import save_json
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.json", "last.pth", "best.pth"
 

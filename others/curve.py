@@ -1,8 +1,9 @@
 """PSNR against training time: `Model().train` from scratch, a whole schedule for each point.
 
-    python -m others.curve 2 --epochs 1 2 4 8 16 --data DIR
+    python -m others.curve 2 --epochs 0.25 0.5 1 2 4 --data DIR
 
-Each point is a training of its own, because the learning rate falls to zero at the end of each.
+Each point is a training of its own, because the learning rate falls to zero at the end of each; a
+part of an epoch is one over that part of the pairs.
 DIR holds train_data.pkl and val_data.pkl. Results go to others/results/curve/miniproject_N.json
 after every point; points that are there already are not run again. `cpu_seconds` is what the
 process computed, on all its threads together, whatever else the machine did meanwhile.
@@ -24,18 +25,20 @@ from torch import Tensor
 from Miniproject_1.model import Model as FirstModel
 from Miniproject_2.model import Model as SecondModel
 from others.data import TRAIN, VALIDATION, load_pair
-from others.evaluate import denoise, save_json, scores
+from others.evaluate import denoise, scores
+from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "curve"
 Result = dict[str, Any]
 
 
-def point(number: int, epochs: int, pairs: tuple[Tensor, Tensor], val: Any, seed: int) -> Result:
+def point(number: int, epochs: float, pairs: tuple[Tensor, Tensor], val: Any, seed: int) -> Result:
     """Train once and score on the validation images, without and with self-ensemble."""
+    first, second = (images[: round(min(epochs, 1) * len(images))] for images in pairs)
     torch.manual_seed(seed)
     model: Any = FirstModel() if number == 1 else SecondModel()
     start, computed = time.perf_counter(), time.process_time()
-    model.train(*pairs, num_epochs=epochs)
+    model.train(first, second, num_epochs=max(1, int(epochs)))
     seconds, cpu = time.perf_counter() - start, time.process_time() - computed
     noisy, clean = val
     target = clean.float() / 255
@@ -44,17 +47,25 @@ def point(number: int, epochs: int, pairs: tuple[Tensor, Tensor], val: Any, seed
         "epochs": epochs,
         "seed": seed,
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(cpu, 1),
+        "cpu_seconds": round(cpu, 3),
         "single": scores(single, target),
         "ensemble": scores(denoise(model, noisy)[0], target),
     }
+
+
+def length(text: str) -> float:
+    """Epochs: a whole number, or a part of one; ValueError for anything else."""
+    epochs = float(text)
+    if not (0 < epochs < 1 or (epochs.is_integer() and epochs >= 1)):
+        raise ValueError(text)
+    return int(epochs) if epochs >= 1 else epochs
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m others.curve", description=__doc__)
     parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
-    parser.add_argument("--epochs", type=int, nargs="+", required=True, help="one training each")
+    parser.add_argument("--epochs", type=length, nargs="+", required=True, help="one training each")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
     options = parser.parse_args()

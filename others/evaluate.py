@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import platform
 import sys
 import time
@@ -25,7 +24,9 @@ from torch import Tensor
 from Miniproject_1.model import Model as FirstModel
 from Miniproject_1.others.files import write_atomically
 from Miniproject_2.model import Model as SecondModel
+from others.assignment import evaluate as assignment
 from others.data import VALIDATION, load_pair
+from others.json_files import save_json
 from others.metrics import psnr_per_image, psnr_pooled
 
 BATCH = 100
@@ -110,13 +111,6 @@ def save_picture(path: Path, images: dict[str, Tensor], count: int = 8, scale: i
     write_atomically(path, lambda file: sheet.save(file, "PNG"))
 
 
-def save_json(path: Path, content: dict[str, Any]) -> None:
-    """A small JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-    write_atomically(path, lambda file: file.write(data))
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m others.evaluate", description=__doc__)
@@ -126,8 +120,6 @@ def main() -> None:
     parser.add_argument("--assignment", metavar="BSDS", help="score the DnCNN assignment instead")
     options = parser.parse_args()
     if options.assignment is not None:
-        from others.assignment import evaluate as assignment  # which imports this module
-
         json_path = ["--json", str(options.json)] if options.json else []
         return assignment.main(["--data", options.assignment, *json_path])
     try:

@@ -24,8 +24,8 @@ import torch
 from torch import Generator, Tensor
 
 from others.data import VALIDATION, load_pair
-from others.evaluate import save_json
 from others.interpret import Network, loss_score, output_score, smooth_grad
+from others.json_files import save_json
 from others.nets import NETS, load_network
 
 BATCH = 250  # images in one pass

@@ -36,8 +36,8 @@ from torch.nn import functional as F
 
 from Miniproject_1.model import Model
 from others.biasfree.pretrained import load_named
-from others.evaluate import save_json
 from others.images import image_files, read_image
+from others.json_files import save_json
 from others.noise import gaussian
 from others.seeds import seed_of
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from others.ablations import CLEAN
 from others.data import TRAIN, load_pair
-from others.evaluate import save_json
+from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "noise.json"
 GROUPS = 10  # of pixels, from the flattest tenth to the sharpest

@@ -22,8 +22,9 @@ from Miniproject_1.model import WEIGHTS as FIRST_WEIGHTS
 from Miniproject_1.model import Model
 from Miniproject_2.model import WEIGHTS as SECOND_WEIGHTS
 from others.dead_leaves import noisy_and_clean
-from others.evaluate import MODELS, denoise, save_json
+from others.evaluate import MODELS, denoise
 from others.influence import Smoothing, weights
+from others.json_files import save_json
 from others.metrics import psnr_per_image
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pictures.json"

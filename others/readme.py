@@ -18,6 +18,7 @@ from typing import Any, Callable
 from Miniproject_1.others.files import write_atomically
 from others.assignment.evaluate import table as assignment_table
 from others.evaluate import table
+from others.report.results import base_of, seconds_of, study_rows
 
 Tables = dict[str, Callable[[], str]]
 
@@ -75,8 +76,60 @@ def assignment() -> str:
     return assignment_table({"noisy": results["noisy"], **results["rows"]})
 
 
+def ablations(name: str) -> str:
+    """A study of others/results/ablations: mean ± std over seeds."""
+    rows = study_rows(read(f"ablations/{name}.json"))
+    base = base_of(rows)
+    lines = [
+        "| change | PSNR per image, single pass | difference | self-ensemble |",
+        "|---|---|---|---|",
+    ]
+    for row in rows.values():
+        difference = "" if base is None or row is base else f"{row.single - base.single:+.2f}"
+        shown = f"{row.single:.2f} ± {row.spread:.2f} dB"
+        lines.append(f"| {row.name} | {shown} | {difference} | {row.ensemble:.2f} dB |")
+    return "\n".join(lines)
+
+
+def frameworks() -> str:
+    """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch."""
+    found = read("ablations/framework.json")
+    rows = study_rows(found)
+    lines = [
+        "| settings | ours | torch.nn | ours, s/epoch | torch.nn, s/epoch | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in rows:
+        if not name.endswith(": ours"):
+            continue
+        both = [name, name.replace(": ours", ": torch.nn")]
+        scores = [f"{rows[one].single:.2f} ± {rows[one].spread:.2f} dB" for one in both]
+        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
+        times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}"]
+        lines.append(f"| {' | '.join([name[: -len(': ours')], *scores, *times])} |")
+    return "\n".join(lines)
+
+
+def curve(number: int) -> str:
+    """PSNR against the length of a training from scratch."""
+    found = read(f"curve/miniproject_{number}.json")
+    lines = [
+        "| epochs | seconds of processor time | PSNR per image | no self-ensemble |",
+        "|---|---|---|---|",
+    ]
+    for point in found["points"]:
+        scores = [f"{point[kind]['per_image_db']:.2f} dB" for kind in ("ensemble", "single")]
+        lines.append(f"| {point['epochs']} | {point['cpu_seconds']:.0f} | {' | '.join(scores)} |")
+    return "\n".join(lines)
+
+
 ROOT_TABLES: Tables = {"submission": submission, "generated": generated, "framework": framework}
-OTHERS_TABLES: Tables = {"assignment": assignment}
+OTHERS_TABLES: Tables = {
+    "assignment": assignment,
+    "ablations of miniproject 2": lambda: ablations("second"),
+    "both frameworks": frameworks,
+    "curve of miniproject 2": lambda: curve(2),
+}
 PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
 
 

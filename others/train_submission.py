@@ -25,7 +25,8 @@ from Miniproject_1.others.training import Settings as FirstSettings
 from Miniproject_2 import model as second
 from Miniproject_2.framework.training import Settings as SecondSettings
 from others.data import TRAIN, VALIDATION, load_pair
-from others.evaluate import denoise, save_json, scores
+from others.evaluate import denoise, scores
+from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "training"
 

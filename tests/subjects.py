@@ -55,6 +55,12 @@ def weights_of(model: Any) -> Weights:
     return {name: value.clone() for name, value in model.network.state_dict().items()}
 
 
+def loss(model: Any, first: Tensor, second: Tensor) -> float:
+    """The mean squared difference, both ways, between what is made of a copy and the other one."""
+    ways = (first, second), (second, first)
+    return sum(float((model.predict(a) - b.float()).square().mean()) for a, b in ways)
+
+
 def same_bits(one: Weights, other: Weights) -> bool:
     """Whether both hold the same values under the same names."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

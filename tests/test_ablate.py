@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("module", [first, second, framework], ids=lambda m: m.__name__)
 def test_every_row_trains(module: Any, folder: Path) -> None:
     """Each row of each study is a training that gives images of the right shape."""
-    one, other, _ = noisy_images(4, 32, 32)
+    one, other, _ = noisy_images(2, 32, 32)
     for name in module.STUDY.rows:
         row = {**module.STUDY.settings(name), **({"pairs": 1} if module is first else {})}
         denoise = module.train(row, one, other, 1, 0)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from others.dead_leaves import noisy_and_clean
 from others.metrics import psnr_per_image
-from tests.subjects import Subject, noisy_images, same_bits, weights_of
+from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ("checks", "files", "memory", "prediction", "progress", "symmetries", "tensor")
@@ -103,6 +103,7 @@ def test_gradients(subject: Subject, enabled: bool) -> None:
     assert torch.equal(output, model.predict(noisy))
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize("count", [9, 11])  # chunks of 4, 4 and 1, and of 4, 4 and 3
 def test_chunks(
@@ -110,7 +111,7 @@ def test_chunks(
 ) -> None:
     """A batch that goes through the network in chunks is answered as its images one by one."""
     model, noisy = subject.rough(), noisy_images(count, 11, 14)[0]
-    monkeypatch.setattr(subject.part("prediction"), "PIXELS", 4 * 11 * 14)
+    monkeypatch.setattr(subject.part("prediction"), "CHUNK", 4 * 11 * 14)
     together = model.predict(noisy, ensemble=ensemble)
     alone = torch.cat([model.predict(image, ensemble=ensemble) for image in noisy.split(1)])
     assert (together - alone).abs().max() < 1e-4
@@ -123,6 +124,16 @@ def test_shipped_weights(subject: Subject, tmp_path: Path, monkeypatch: pytest.M
     denoised = subject.shipped().predict(noisy)
     before, after = (psnr_per_image(images / 255, clean / 255) for images in (noisy, denoised))
     assert after > before + 2
+
+
+@pytest.mark.parametrize("count", [40, 5000])  # of which 0 and 100 pairs are held out
+def test_fine_tuning(subject: Subject, count: int) -> None:
+    """An epoch from the shipped weights does not raise the loss on the pairs it is judged by."""
+    model, (first, second, _) = subject.shipped(), noisy_images(count, 4, 4)
+    judged = slice(count - 100 if count == 5000 else 0, count)
+    before = loss(model, first[judged], second[judged])
+    model.train(first, second, 1)
+    assert loss(model, first[judged], second[judged]) <= 1.001 * before
 
 
 # Tiles
@@ -158,6 +169,7 @@ def test_margin(subject: Subject) -> None:
     assert prediction.MARGIN % 4 == prediction.TILE % 4 == 0
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(97, 75), (1, 130), (66, 71)])
 def test_tiles(

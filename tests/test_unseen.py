@@ -39,6 +39,7 @@ def test_noises_keep_their_promises() -> None:
     assert 0.03 < changed < 0.07
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_curve_is_continued(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each point is a training from scratch; points that are there are not run again."""
@@ -46,11 +47,19 @@ def test_a_curve_is_continued(number: int, tmp_path: Path, monkeypatch: pytest.M
     save_pair(tmp_path / TRAIN, one, other)
     save_pair(tmp_path / VALIDATION, one, clean)
     monkeypatch.setattr(curve, "RESULTS", tmp_path)
-    for epochs in (["1"], ["1", "2"]):
+    for epochs in (["1"], ["0.5", "1", "2"]):
         monkeypatch.setattr(
             sys, "argv", ["curve", str(number), "--data", str(tmp_path), "--epochs", *epochs]
         )
         curve.main()
     points = json.loads((tmp_path / f"miniproject_{number}.json").read_text())["points"]
-    assert [point["epochs"] for point in points] == [1, 2]
+    assert [point["epochs"] for point in points] == [0.5, 1, 2]
     assert all(point["cpu_seconds"] > 0 for point in points)
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1", "1.5", "some"])
+def test_a_length_that_cannot_be(epochs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs are whole, or a part of one."""
+    monkeypatch.setattr(sys, "argv", ["curve", "1", "--epochs", epochs])
+    with pytest.raises(SystemExit):
+        curve.main()

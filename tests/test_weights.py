@@ -20,6 +20,7 @@ from Miniproject_1.others import checkpoint as first_reader
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

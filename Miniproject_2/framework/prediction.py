@@ -1,8 +1,8 @@
 """Denoising images of any size in bounded memory.
 
-A network sees at most `PIXELS` pixels at a time: small images go through it in chunks, a large one
-in square tiles. Every tile is cut with a margin wider than the network's reach, so that the joined
-tiles are what the network would have given for the whole image.
+A network sees at most `PIXELS` pixels at a time: small images go through it in chunks that fit a
+processor's cache, a large one in square tiles. Every tile is cut with a margin wider than the
+network's reach, so that the joined tiles are what the network would have given for the whole image.
 
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
@@ -13,7 +13,8 @@ from torch import empty
 
 from .tensor import Tensor
 
-PIXELS = 512 * 512  # of one call: 64 channels of float32 take 64 MiB
+PIXELS = 512 * 512  # of an image that is seen whole: 64 channels of float32 take 64 MiB
+CHUNK = 2**15  # pixels of the small images of one call: eight times as many are a fifth slower
 TILE = 448  # pixels a side that a tile contributes: a multiple of 4, the networks' step
 MARGIN = 32  # pixels around it that are seen and thrown away: the networks reach 24
 
@@ -33,7 +34,7 @@ def denoise(network: Callable[[Tensor], Tensor], images: Tensor, device: Any) ->
     count, _, height, width = images.shape
     result = empty(images.shape, device=images.device).float()
     large = height * width > PIXELS
-    chunk = 1 if large else PIXELS // (height * width)
+    chunk = max(1, CHUNK // (height * width))
     for start in range(0, count, chunk):
         for seen, kept in tiles(height, width) if large else [whole(height, width)]:
             piece = images[start : start + chunk, :, seen[0], seen[1]]

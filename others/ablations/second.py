@@ -5,7 +5,7 @@ that of a sum, and the rate has to make up for it. Momentum m sums the last 1 / 
 plain SGD wants that much more.
 
 So that every row can be run three times, the base has a quarter of the shipped network's channels;
-the shipped ones are a row. All rows but one compute in float32, whatever the processor has.
+the shipped ones are a row. All rows compute in float32, whatever the processor has.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ def rows() -> dict[str, Row]:
     table["no symmetries"] = {"symmetries": False}
     table["no exchange"] = {"exchange": False}
     table["no augmentation"] = {"exchange": False, "symmetries": False}
-    table["bfloat16"] = {"bfloat16": True}
     return table
 
 

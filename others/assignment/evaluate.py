@@ -21,7 +21,7 @@ import torch
 from torch import Generator, nn
 
 from others.assignment.data import NoisyBSDSDataset
-from others.evaluate import save_json
+from others.json_files import save_json
 from others.nets import PRETRAINED, load_network
 from others.receptive_field import parameters_of
 from others.seeds import seed_of

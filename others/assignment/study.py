@@ -40,8 +40,8 @@ from others.assignment.evaluate import (
 )
 from others.assignment.figures import TrainingPlot
 from others.checkpoints import save_weights
-from others.evaluate import save_json
 from others.experiment import DenoisingStatsManager, Experiment
+from others.json_files import save_json
 from others.nets import PRETRAINED, make_network
 from others.schedules import SCHEDULES
 from others.seeds import seeded

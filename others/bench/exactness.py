@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.framework import Module
-from others.evaluate import save_json
+from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "bench" / "exactness.json"
 TYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -24,7 +24,7 @@ from torch import nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
-from others.evaluate import save_json
+from others.json_files import save_json
 from others.nets.prescribed import torch_twin
 
 Step = Callable[[], Any]

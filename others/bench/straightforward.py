@@ -21,7 +21,7 @@ from torch import Tensor
 from Miniproject_2.framework import batched, convolution
 from Miniproject_2.framework.convolution import Geometry
 from others.bench.framework import compare
-from others.evaluate import save_json
+from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "bench" / "straightforward.json"
 BATCH = 64

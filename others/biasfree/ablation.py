@@ -30,7 +30,7 @@ from torch import Tensor
 from others.biasfree.pipeline import CONFIGS, Pipeline, parse
 from others.biasfree.scoring import same_setting, scores, squares
 from others.biasfree.train import make_experiment
-from others.evaluate import save_json
+from others.json_files import save_json
 
 INSIDE, BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as in the training, and more
 SIDE = 128  # pixels along a side of the test images

@@ -26,7 +26,7 @@ from torch import Generator, Tensor, nn
 from Miniproject_1.others.files import write_atomically
 from others.biasfree.networks import BiasFree
 from others.biasfree.pretrained import load_named
-from others.evaluate import save_json
+from others.json_files import save_json
 
 OPSET = 17  # of ONNX: the first with all operations in use here
 EXAMPLE, OTHER = (1, 3, 64, 72), (2, 3, 37, 50)  # shapes: to make the files with, to try them with

@@ -26,8 +26,8 @@ from torch import Tensor
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline
 from others.biasfree.scoring import scores, squares
 from others.biasfree.train import make_experiment
-from others.evaluate import save_json
 from others.hooks import every, report
+from others.json_files import save_json
 
 SIGMAS = (1, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TWINS = {"bias_free": False, "with_biases": True}

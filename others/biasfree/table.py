@@ -27,7 +27,7 @@ from torch import Tensor
 from others.biasfree.export import needed
 from others.biasfree.pretrained import NAMES, load_named
 from others.biasfree.scoring import LEVELS, same_setting, score, scores, squares, with_noise
-from others.evaluate import save_json
+from others.json_files import save_json
 
 SIGMAS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80)
 SOURCE = {  # mean absolute errors: noisy, denoised by the model of 18 blocks

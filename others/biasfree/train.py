@@ -22,9 +22,9 @@ import torch
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline
 from others.checkpoints import save_weights
 from others.distributed import processes, rank
-from others.evaluate import save_json
 from others.experiment import DenoisingStatsManager, Experiment
 from others.hooks import Picture, every, report
+from others.json_files import save_json
 from others.nets import PRETRAINED
 from others.schedules import SCHEDULES
 from others.seeds import seeded

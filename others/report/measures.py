@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from others.pictures import WEIGHTS, digest
-from others.report.results import RESULTS, Results, decimals, plain, power, signed, tex, whole
+from others.report.results import (
+    RESULTS,
+    Macros,
+    Results,
+    decimals,
+    plain,
+    power,
+    signed,
+    tex,
+    whole,
+)
 from others.report.wording import enumeration
 
-Macros = dict[str, str]
 BATCH = "step, batch "
 
 
@@ -109,6 +119,26 @@ def exactness(results: Results) -> Macros | None:
         "ExactEqual": "all" if single["equal"] == single["seeds"] else whole(single["equal"]),
         "ExactClose": "all" if single["allclose"] == single["seeds"] else whole(single["allclose"]),
     }
+
+
+def limits(number: int) -> Callable[[Results], Macros | None]:
+    """The course's limits: times of `predict`, and what a further epoch does."""
+
+    def macros(results: Results) -> Macros | None:
+        found = results.get(f"limits/miniproject_{number}")
+        if not found or len(found) < 2:
+            return None
+        times, epoch = found["times"], found["further_epoch"]
+        prefix = f"Limits{'One' if number == 1 else 'Two'}"
+        change = epoch["after"]["per_image_db"] - epoch["before"]["per_image_db"]
+        return {
+            f"{prefix}Thousand": whole(times["seconds_1000_images"]),
+            f"{prefix}Large": decimals(times["seconds_512"], 1),
+            f"{prefix}Threads": plain(times["threads"]),
+            f"{prefix}Change": signed(change, 3),
+        }
+
+    return macros
 
 
 def network_rows(found: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:

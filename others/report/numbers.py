@@ -19,12 +19,19 @@ from Miniproject_2.model import Model as SecondModel
 from others.evaluate import parameters
 from others.noise_law import TAIL
 from others.receptive_field import multiply_adds
-from others.report.figures import curve
-from others.report.measures import exactness, influence, pictures, speed, straightforward, unseen
-from others.report.results import Results, decimals, plain, power, signed, study_rows, tex, whole
-from others.report.wording import LEAST, comparisons, enumeration, seeds_of
+from others.report.measures import (
+    exactness,
+    influence,
+    limits,
+    pictures,
+    speed,
+    straightforward,
+    unseen,
+)
+from others.report.results import Macros, Results, camel, decimals, plain, power, signed, tex, whole
+from others.report.studies import curves, frameworks, study, targets, tnet
+from others.report.wording import LEAST, enumeration
 
-Macros = dict[str, str]
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}
 SIZE = 32  # of the course's images
 NAMES = {"Miniproject 1": "One", "Miniproject 2": "Two"}
@@ -76,11 +83,6 @@ def trainings(results: Results) -> Macros:
     betas = {**defaults["One"], **results.need("training/miniproject_1")["settings"]}["betas"]
     macros["OneBetas"] = " and ".join(plain(beta) for beta in betas)
     return macros
-
-
-def camel(name: str) -> str:
-    """learning_rate as LearningRate."""
-    return "".join(part.capitalize() for part in name.split("_") if part.isalpha())
 
 
 def networks(_: Results) -> Macros:
@@ -210,96 +212,6 @@ def exploration(results: Results) -> Macros | None:
     }
 
 
-def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
-    """The macros of a study of others/results/ablations: its budget, and what its rows say.
-
-    Rows that change nothing but the settings `left_out` are not compared: a figure has them.
-    """
-
-    def macros(results: Results) -> Macros | None:
-        found = results.get(f"ablations/{name}")
-        rows = study_rows(found) if found else {}
-        if not found or len(rows) < 2 or "shipped" not in rows:
-            return None
-        prefix = camel(name)
-        compared = [
-            row for row in rows.values() if not set(row.changes) or set(row.changes) - left_out
-        ]
-        groups = comparisons(compared)
-        return {
-            f"{prefix}Pairs": whole(found["pairs"]),
-            f"{prefix}Epochs": plain(found["epochs"]),
-            f"{prefix}Seeds": seeds_of(list(rows.values())),
-            f"{prefix}Shipped": decimals(rows["shipped"].single),
-            f"{prefix}Spread": decimals(rows["shipped"].spread),
-            **{f"{prefix}{group}": text for group, text in groups.items()},
-        }
-
-    return macros
-
-
-def targets(results: Results) -> Macros | None:
-    """What noisy targets cost: the same training with clean ones."""
-    found = results.get("ablations/first")
-    rows = study_rows(found) if found else {}
-    noisy, clean = rows.get("no exchange"), rows.get("no exchange, clean targets")
-    if noisy is None or clean is None:
-        return None
-    return {
-        "TargetsNoisy": decimals(noisy.single),
-        "TargetsClean": decimals(clean.single),
-        "TargetsGap": signed(clean.single - noisy.single),
-    }
-
-
-def tnet(results: Results) -> Macros | None:
-    """The budget of the repeated report on TNet."""
-    found = results.get("tnet/tnet")
-    if found is None:
-        return None
-    shared = found["configuration"]
-    return {"TnetPairs": whole(shared["pairs"]), "TnetEpochs": plain(shared["epochs"])}
-
-
-def frameworks(results: Results) -> Macros | None:
-    """The same training with our passes and with torch's: the largest difference."""
-    found = results.get("ablations/framework")
-    rows = study_rows(found) if found else {}
-    pairs = [
-        (row, rows[name.replace(": ours", ": torch.nn")])
-        for name, row in rows.items()
-        if name.endswith(": ours") and name.replace(": ours", ": torch.nn") in rows
-    ]
-    if not found or not pairs:
-        return None
-    gaps = [abs(ours.single - theirs.single) for ours, theirs in pairs]
-    return {
-        "FrameworkPairs": whole(found["pairs"]),
-        "FrameworkEpochs": plain(found["epochs"]),
-        "FrameworkSeeds": seeds_of(list(rows.values())),
-        "FrameworkGap": decimals(max(gaps), 3 if max(gaps) < 0.01 else 2),
-        "FrameworkSpread": decimals(max(max(a.spread, b.spread) for a, b in pairs)),
-    }
-
-
-def curves(number: int) -> Callable[[Results], Macros | None]:
-    """The first and the last point of the curve of training time."""
-
-    def macros(results: Results) -> Macros | None:
-        points = curve(results, number)
-        if points is None:
-            return None
-        written = {}
-        for name, point in (("First", points[0]), ("Last", points[-1])):
-            prefix = f"Curve{'One' if number == 1 else 'Two'}{name}"
-            written[f"{prefix}Minutes"] = whole(point["minutes"])
-            written[f"{prefix}Epochs"] = plain(point["epochs"])
-            written[f"{prefix}Db"] = decimals(point["ensemble"])
-        return written
-
-    return macros
-
-
 def all_macros(results: Results) -> tuple[Macros, dict[str, bool]]:
     """Every macro that the results allow, and the switch of each group that may be missing."""
     macros: Macros = {}
@@ -315,6 +227,8 @@ def all_macros(results: Results) -> tuple[Macros, dict[str, bool]]:
         "Framework": frameworks,
         "CurveOne": curves(1),
         "CurveTwo": curves(2),
+        "LimitsOne": limits(1),
+        "LimitsTwo": limits(2),
         "Unseen": unseen,
         "Pictures": pictures,
         "Influence": influence,

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+Macros = dict[str, str]  # LaTeX by the names of its macros
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -74,6 +75,21 @@ def study_rows(study: dict[str, Any]) -> dict[str, Row]:
             shape = mean(single), spread, mean(ensemble), len(single)
             rows[name] = Row(name, row["changes"], *shape)
     return rows
+
+
+def base_of(rows: dict[str, Row]) -> Row | None:
+    """The row that the others are compared with: the first that changes nothing."""
+    return next((row for row in rows.values() if not row.changes), None)
+
+
+def seconds_of(row: dict[str, Any]) -> float:
+    """The mean time of a row's trainings."""
+    return mean(one["seconds"] for one in row["seeds"].values())
+
+
+def camel(name: str) -> str:
+    """learning_rate as LearningRate."""
+    return "".join(part.capitalize() for part in name.split("_") if part.isalpha())
 
 
 def tex(text: str) -> str:

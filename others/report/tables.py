@@ -10,7 +10,18 @@ from statistics import mean, stdev
 from typing import Any
 
 from others.report.measures import network_rows
-from others.report.results import Results, Row, decimals, power, signed, study_rows, tex, whole
+from others.report.results import (
+    Results,
+    Row,
+    base_of,
+    decimals,
+    power,
+    seconds_of,
+    signed,
+    study_rows,
+    tex,
+    whole,
+)
 from others.tnet_study.rows import TABLE_2
 from others.tnet_study.tables import REPORTED
 
@@ -99,10 +110,10 @@ def group_of(row: Row) -> int:
 def study_table(results: Results, name: str, blocks: int) -> str | None:
     """All rows of a study, in `blocks` blocks beside each other."""
     found = results.get(f"ablations/{name}")
-    rows = list(study_rows(found).values()) if found else []
-    if len(rows) < 2:
+    by_name = study_rows(found) if found else {}
+    rows, base = list(by_name.values()), base_of(by_name)
+    if len(rows) < 2 or base is None:
         return None
-    base = next((row for row in rows if not row.changes), rows[0])
     rows.sort(key=group_of)  # stable: the study's own order inside a group
     lines = []
     for row in rows:
@@ -194,22 +205,25 @@ def steps(results: Results) -> str | None:
 
 
 def frameworks(results: Results) -> str | None:
-    """The same training on both frameworks, side by side."""
+    """The same training on both frameworks, side by side: PSNR, and time over torch.nn's."""
     found = results.get("ablations/framework")
     rows = study_rows(found) if found else {}
     lines = []
     for name, ours in rows.items():
-        theirs = rows.get(name.replace(": ours", ": torch.nn"))
-        if not name.endswith(": ours") or theirs is None:
+        other = name.replace(": ours", ": torch.nn")
+        if not name.endswith(": ours") or other not in rows:
             continue
         cells = [
             decimals(row.single) + (rf"\,$\pm$\,{decimals(row.spread)}" if row.seeds > 1 else "")
-            for row in (ours, theirs)
+            for row in (ours, rows[other])
         ]
+        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in (name, other)]
+        cells += [f"{decimals(seconds[0], 1)}", decimals(seconds[0] / seconds[1])]
         lines.append([tex(name[: -len(": ours")]), *cells])
     if not lines:
         return None
-    return tabular("@{}lrr@{}", ["settings", "ours", "torch.nn"], lines)
+    header = ["settings", "ours", "torch.nn", "s/epoch", "ratio"]
+    return tabular("@{}lrrrr@{}", header, lines)
 
 
 def tnet(results: Results) -> str | None:

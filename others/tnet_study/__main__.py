@@ -24,8 +24,8 @@ import torch
 
 from others.checkpoints import LAST, differences, load_weights, save_weights
 from others.data import check_whole, make_data
-from others.evaluate import save_json
 from others.influence import Smoothing, measure
+from others.json_files import save_json
 from others.nets import PRETRAINED
 from others.receptive_field import multiply_adds, parameters_of
 from others.sets import checksum

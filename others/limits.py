@@ -1,0 +1,91 @@
+"""The course's limits, held by a shipped model or not: times, and what a further epoch does to it.
+
+    python -m others.limits 2 --data DIR [--only times]
+
+DIR holds train_data.pkl and val_data.pkl. Measured are the seconds for 1,000 images of 32x32 in
+batches of 100 and for one of 512x512, and the PSNR before and after `train(..., num_epochs=1)` on
+the pretrained weights: the handout's script trains them so. The result of each goes to
+others/results/limits/miniproject_N.json as soon as it is known, with the number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+
+from others.data import TRAIN, VALIDATION, load_pair
+from others.evaluate import MODELS, denoise, scores
+from others.json_files import save_json
+
+RESULTS = Path(__file__).resolve().parent / "results" / "limits"
+Result = dict[str, Any]
+
+
+def pretrained(number: int) -> Any:
+    """The shipped model of a miniproject."""
+    model = MODELS[f"Miniproject {number}"]()
+    model.load_pretrained_model()
+    return model
+
+
+def times(number: int, folder: Path) -> Result:
+    """Seconds for 1,000 small images and for a large one, as `predict` is called by default."""
+    model = pretrained(number)
+    noisy, _ = load_pair(folder / VALIDATION)
+    model.predict(noisy[:1])  # what is slow only once is not counted
+    _, rate = denoise(model, noisy[:1000])
+    start = time.perf_counter()
+    model.predict(torch.rand(1, 3, 512, 512) * 255)
+    large = time.perf_counter() - start
+    return {"seconds_1000_images": round(1000 / rate, 1), "seconds_512": round(large, 1)}
+
+
+def further_epoch(number: int, folder: Path) -> Result:
+    """PSNR of the shipped weights, and after one epoch of training on them."""
+    model = pretrained(number)
+    noisy, clean = load_pair(folder / VALIDATION)
+    target = clean.float() / 255
+    before = scores(denoise(model, noisy)[0], target)
+    first, second = load_pair(folder / TRAIN)
+    start = time.perf_counter()
+    model.train(first, second, num_epochs=1)
+    seconds = time.perf_counter() - start
+    after = scores(denoise(model, noisy)[0], target)
+    return {"pairs": len(first), "seconds": round(seconds, 1), "before": before, "after": after}
+
+
+MEASUREMENTS: dict[str, Callable[[int, Path], Result]] = {
+    "times": times,
+    "further_epoch": further_epoch,
+}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m others.limits", description=__doc__)
+    parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
+    parser.add_argument("--only", choices=MEASUREMENTS, help="one of the measurements (both)")
+    parser.add_argument("--json", type=Path, help="results (others/results/limits/…)")
+    options = parser.parse_args()
+    path = options.json or RESULTS / f"miniproject_{options.number}.json"
+    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        for name in [options.only] if options.only else MEASUREMENTS:
+            found = MEASUREMENTS[name](options.number, options.data)
+            threads = torch.get_num_threads()
+            result[name] = {**found, "threads": threads, "torch": torch.__version__}
+            save_json(path, result)
+            print(f"{name}: {result[name]}", flush=True)
+    except (ValueError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Macros of the studies that train: ablations, both frameworks, other networks, training time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from others.report.figures import curve
+from others.report.results import (
+    Macros,
+    Results,
+    base_of,
+    camel,
+    decimals,
+    plain,
+    signed,
+    study_rows,
+    whole,
+)
+from others.report.wording import comparisons, enumeration, seeds_of
+
+
+def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
+    """The macros of a study of others/results/ablations: its budget, and what its rows say.
+
+    Rows that change nothing but the settings `left_out` are not compared: a figure has them.
+    """
+
+    def macros(results: Results) -> Macros | None:
+        found = results.get(f"ablations/{name}")
+        rows = study_rows(found) if found else {}
+        base = base_of(rows)
+        if not found or len(rows) < 2 or base is None:
+            return None
+        prefix = camel(name)
+        compared = [
+            row for row in rows.values() if not set(row.changes) or set(row.changes) - left_out
+        ]
+        groups = comparisons(compared)
+        return {
+            f"{prefix}Pairs": whole(found["pairs"]),
+            f"{prefix}Epochs": plain(found["epochs"]),
+            f"{prefix}Seeds": seeds_of(list(rows.values())),
+            f"{prefix}Base": decimals(base.single),
+            f"{prefix}Spread": decimals(base.spread),
+            f"{prefix}Channels": enumeration([str(c) for c in found["base"].get("channels", [])]),
+            **{f"{prefix}{group}": text for group, text in groups.items()},
+        }
+
+    return macros
+
+
+def targets(results: Results) -> Macros | None:
+    """What noisy targets cost: the same training with clean ones."""
+    found = results.get("ablations/first")
+    rows = study_rows(found) if found else {}
+    noisy, clean = rows.get("no exchange"), rows.get("no exchange, clean targets")
+    if noisy is None or clean is None:
+        return None
+    return {
+        "TargetsNoisy": decimals(noisy.single),
+        "TargetsClean": decimals(clean.single),
+        "TargetsGap": signed(clean.single - noisy.single),
+    }
+
+
+def tnet(results: Results) -> Macros | None:
+    """The budget of the repeated report on TNet."""
+    found = results.get("tnet/tnet")
+    if found is None:
+        return None
+    shared = found["configuration"]
+    return {"TnetPairs": whole(shared["pairs"]), "TnetEpochs": plain(shared["epochs"])}
+
+
+def frameworks(results: Results) -> Macros | None:
+    """The same training with our passes and with torch's: the largest difference."""
+    found = results.get("ablations/framework")
+    rows = study_rows(found) if found else {}
+    pairs = [
+        (row, rows[name.replace(": ours", ": torch.nn")])
+        for name, row in rows.items()
+        if name.endswith(": ours") and name.replace(": ours", ": torch.nn") in rows
+    ]
+    if not found or not pairs:
+        return None
+    gaps = [abs(ours.single - theirs.single) for ours, theirs in pairs]
+    return {
+        "FrameworkPairs": whole(found["pairs"]),
+        "FrameworkEpochs": plain(found["epochs"]),
+        "FrameworkChannels": enumeration([str(c) for c in found["base"].get("channels", [])]),
+        "FrameworkSeeds": seeds_of(list(rows.values())),
+        "FrameworkGap": decimals(max(gaps), 3 if max(gaps) < 0.01 else 2),
+        "FrameworkSpread": decimals(max(max(a.spread, b.spread) for a, b in pairs)),
+    }
+
+
+def curves(number: int) -> Callable[[Results], Macros | None]:
+    """The first and the last point of the curve of training time."""
+
+    def macros(results: Results) -> Macros | None:
+        points = curve(results, number)
+        if points is None:
+            return None
+        written = {}
+        for name, point in (("First", points[0]), ("Last", points[-1])):
+            prefix = f"Curve{'One' if number == 1 else 'Two'}{name}"
+            written[f"{prefix}Minutes"] = whole(point["minutes"])
+            written[f"{prefix}Epochs"] = plain(point["epochs"])
+            written[f"{prefix}Db"] = decimals(point["ensemble"])
+        return written
+
+    return macros

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from others.biasfree.pipeline import CONFIGS, Pipeline, parse
-from others.biasfree.scoring import same_setting, scores, squares
+from others.biasfree.scoring import add_options, same_setting, scores, squares
 from others.biasfree.train import make_experiment
 from others.json_files import save_json
 
@@ -223,9 +223,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     config = CONFIGS / "ablation.json"
     parser.add_argument("--config", type=Path, default=config, help="of the plain row")
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="to score on")
-    parser.add_argument("--count", type=int, default=50, help="of them, the first by name (50)")
-    parser.add_argument("--side", type=int, default=SIDE, help=f"pixels a side ({SIDE})")
+    add_options(parser, 50, SIDE)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each row (3)")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--json", type=Path, default=RESULTS, help="results")

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline
-from others.biasfree.scoring import scores, squares
+from others.biasfree.scoring import add_options, scores, squares
 from others.biasfree.train import make_experiment
 from others.hooks import every, report
 from others.json_files import save_json
@@ -108,9 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = CONFIGS / "generalisation.json"
     parser.add_argument("--config", type=Path, default=config, help="of the bias-free network")
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="to score on")
-    parser.add_argument("--count", type=int, default=100, help="of them, the first by name (100)")
-    parser.add_argument("--side", type=int, default=SIDE, help=f"pixels a side ({SIDE})")
+    add_options(parser, 100, SIDE)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each (3)")
     parser.add_argument("--output", type=Path, default=Path("out/generalisation"))
     parser.add_argument("--json", type=Path, default=RESULTS.with_suffix(".json"))

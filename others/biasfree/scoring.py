@@ -6,6 +6,7 @@ truncated normal and one field for each channel, and always the same for the sam
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
@@ -65,3 +66,12 @@ def same_setting(found: dict[str, Any], asked: dict[str, Any], path: Path) -> No
     if lines:
         shown = "; ".join(lines)
         raise ValueError(f"{path} has results of another setting (found -> asked for): {shown}")
+
+
+def add_options(parser: argparse.ArgumentParser, count: int, side: int) -> None:
+    """The options of a command that scores on the middles of a folder's images."""
+    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="to score on")
+    parser.add_argument(
+        "--count", type=int, default=count, help=f"of them, the first by name ({count})"
+    )
+    parser.add_argument("--side", type=int, default=side, help=f"pixels a side ({side})")

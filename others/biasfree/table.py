@@ -26,7 +26,15 @@ from torch import Tensor
 
 from others.biasfree.export import needed
 from others.biasfree.pretrained import NAMES, load_named
-from others.biasfree.scoring import LEVELS, same_setting, score, scores, squares, with_noise
+from others.biasfree.scoring import (
+    LEVELS,
+    add_options,
+    same_setting,
+    score,
+    scores,
+    squares,
+    with_noise,
+)
 from others.json_files import save_json
 
 SIGMAS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80)
@@ -140,11 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER")
+    add_options(parser, 100, SIDE)
     every = [NLM, DNCNN, *NAMES]
     parser.add_argument("--models", nargs="+", default=every, metavar="NAME", help=" ".join(every))
-    parser.add_argument("--count", type=int, default=100, help="images, the first by name (100)")
-    parser.add_argument("--side", type=int, default=SIDE, help=f"pixels a side ({SIDE})")
     parser.add_argument("--json", type=Path, default=RESULTS, help="results")
     given = parser.parse_args(arguments)
     try:

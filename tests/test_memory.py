@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from others.bench import memory
+
 FAULTS = """
 import resource, torch
 from Miniproject_1.others.memory import keep_freed_memory
@@ -33,3 +35,11 @@ def test_freed_memory_is_kept() -> None:
     assert done.returncode == 0, done.stderr
     first, kept = map(int, done.stdout.split())
     assert kept < first / 10
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
+def test_faults_are_measured() -> None:
+    """A training step of the shipped network has thousands of faults, and next to none after."""
+    row, kept = memory.apart("ours", False, 2), memory.apart("ours", True, 2)
+    assert row["faults"] > 1000 > 10 * kept["faults"]
+    assert 0 < row["system_seconds"] < row["seconds"]

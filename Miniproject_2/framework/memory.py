@@ -1,8 +1,7 @@
 """Memory that the process keeps between the steps of a training.
 
-glibc returns large free blocks to the system, and every step then begins with thousands of page
-faults for fresh ones: 10,800 for a batch of 16 in Miniproject 2, a fifth of its time. What counts
-as large follows the largest block of up to 32 MiB that was ever freed.
+glibc returns large free blocks to the system, and every step then takes thousands of page faults
+for fresh ones. What counts as large follows the largest block of up to 32 MiB that was ever freed.
 
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """

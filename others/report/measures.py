@@ -141,6 +141,23 @@ def limits(number: int) -> Callable[[Results], Macros | None]:
     return macros
 
 
+def memory(results: Results) -> Macros | None:
+    """Page faults of a training step, and the share of its time that keeping memory saves."""
+    found = results.get("bench/memory")
+    if found is None:
+        return None
+    rows = {(row["who"], row["kept"]): row for row in found["rows"]}
+
+    def saved(who: str) -> str:
+        return whole(100 * (1 - rows[who, True]["seconds"] / rows[who, False]["seconds"]))
+
+    return {
+        "MemoryFaults": whole(rows["ours", False]["faults"]),
+        "MemorySaved": saved("ours"),
+        "MemorySavedTorch": saved("torch.nn"),
+    }
+
+
 def network_rows(found: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
     """The rows of whole training steps: kind of network, then batch."""
     kinds: dict[str, dict[int, dict[str, Any]]] = {}

@@ -23,6 +23,7 @@ from others.report.measures import (
     exactness,
     influence,
     limits,
+    memory,
     pictures,
     speed,
     straightforward,
@@ -234,6 +235,7 @@ def all_macros(results: Results) -> tuple[Macros, dict[str, bool]]:
         "Influence": influence,
         "Exact": exactness,
         "Speed": speed,
+        "Memory": memory,
         "Ways": straightforward,
     }
     found = {name: make(results) for name, make in groups.items()}

@@ -14,9 +14,12 @@ from others.report.results import (
     plain,
     signed,
     study_rows,
+    tex,
     whole,
 )
 from others.report.wording import comparisons, enumeration, seeds_of
+
+FALLEN = 2.0  # dB between the seeds of a row, beyond which some of them have diverged
 
 
 def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
@@ -42,6 +45,9 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
             f"{prefix}Seeds": seeds_of(list(rows.values())),
             f"{prefix}Base": decimals(base.single),
             f"{prefix}Spread": decimals(base.spread),
+            f"{prefix}Fallen": enumeration(
+                [tex(row.name) for row in rows.values() if row.spread > FALLEN] or ["none"]
+            ),
             f"{prefix}Channels": enumeration([str(c) for c in found["base"].get("channels", [])]),
             **{f"{prefix}{group}": text for group, text in groups.items()},
         }

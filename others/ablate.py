@@ -108,8 +108,15 @@ def run(study: Study, names: list[str], folder: Path, seeds: int, path: Path) ->
             denoise = study.train(study.settings(name), one, other, study.epochs, seed)
             seconds = round(time.perf_counter() - start, 1)
             row["seeds"][str(seed)] = {**score(denoise, noisy, clean), "seconds": seconds}
+            results["rows"] = in_order(results["rows"], study)
             save_json(path, results)
             print(f"{name}, seed {seed}: {row['seeds'][str(seed)]}", flush=True)
+
+
+def in_order(rows: Result, study: Study) -> Result:
+    """The rows in the order of the study, whenever they were run; others after them."""
+    place = {name: number for number, name in enumerate(study.rows)}
+    return dict(sorted(rows.items(), key=lambda row: place.get(row[0], len(place))))
 
 
 def summary(results: Result) -> list[tuple[str, float, float, float]]:

@@ -64,6 +64,11 @@ def test_a_study_is_continued(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert results["scored_on"] == VALIDATION
     names = [line[0] for line in ablate.summary(results)]
     assert names == ["plain", "fast", "clean"]
+    assert list(ablate.in_order({"old": 0, "clean": 1, "plain": 2}, study)) == [
+        "plain",
+        "clean",
+        "old",
+    ]
     before = path.read_bytes()
     with pytest.raises(ValueError, match="epochs is 1, asked for 2"):
         ablate.run(study._replace(epochs=2), ["plain"], folder, 1, path)

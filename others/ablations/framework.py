@@ -36,6 +36,7 @@ PLAIN: Row = {
 SETTINGS: dict[str, Row] = {
     "shipped settings": {},
     "shipped settings, published network": {"channels": [32, 64], "nearest": 3},
+    "the same, rate 0.5": {"channels": [32, 64], "nearest": 3, "learning_rate": 0.5},
     "published": {**PLAIN, "nearest": 3},
     "published, batch 4": {**PLAIN, "nearest": 3, "batch_size": 4},
     "published, transposed": PLAIN,

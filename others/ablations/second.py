@@ -37,6 +37,7 @@ def rows() -> dict[str, Row]:
         table[f"channels {few}, {many}"] = {"channels": [few, many]}
     for size in (3, 5):
         table[f"nearest, {size}x{size}"] = {"nearest": size}
+        table[f"nearest, {size}x{size}, rate 0.5"] = {"nearest": size, "learning_rate": 0.5}
     for rate in (0.01, 0.1, 0.5, 1.0, 4.0, 8.0):
         table[f"rate {rate:g}"] = {"learning_rate": rate}
     for batch, rates in ((8, (0.5, 1.0, 2.0)), (128, (2.0, 4.0, 8.0))):

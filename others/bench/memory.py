@@ -40,9 +40,9 @@ def measure(who: str, kept: bool, steps: int) -> Result:
 
     torch.set_num_threads(1)
     network = prescribed()
-    pairs = torch.randint(256, (2, PAIRS, 3, 32, 32), dtype=torch.uint8)
+    first, second = torch.randint(256, (2, PAIRS, 3, 32, 32), dtype=torch.uint8).unbind()
     module = network if who == "ours" else Autograd(torch_twin(network))
-    trainer = Trainer(module, *pairs, 1, settings=Settings(bfloat16=False))
+    trainer = Trainer(module, first, second, 1, settings=Settings(bfloat16=False))
     batches = iter(trainer._batches())
     if kept:
         keep_freed_memory()

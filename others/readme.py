@@ -100,9 +100,9 @@ def frameworks() -> str:
         "|---|---|---|---|---|---|",
     ]
     for name in rows:
-        if not name.endswith(": ours"):
-            continue
         both = [name, name.replace(": ours", ": torch.nn")]
+        if not name.endswith(": ours") or both[1] not in rows:
+            continue
         scores = [f"{rows[one].single:.2f} ± {rows[one].spread:.2f} dB" for one in both]
         seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
         times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}"]

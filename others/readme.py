@@ -18,7 +18,7 @@ from typing import Any, Callable
 from Miniproject_1.others.files import write_atomically
 from others.assignment.evaluate import table as assignment_table
 from others.evaluate import table
-from others.report.results import base_of, seconds_of, study_rows
+from others.report.results import base_of, seconds_of, side_by_side, study_rows
 
 Tables = dict[str, Callable[[], str]]
 
@@ -99,14 +99,11 @@ def frameworks() -> str:
         "| settings | ours | torch.nn | ours, s/epoch | torch.nn, s/epoch | ratio |",
         "|---|---|---|---|---|---|",
     ]
-    for name in rows:
-        both = [name, name.replace(": ours", ": torch.nn")]
-        if not name.endswith(": ours") or both[1] not in rows:
-            continue
+    for name, *both in side_by_side(rows):
         scores = [f"{rows[one].single:.2f} ± {rows[one].spread:.2f} dB" for one in both]
         seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
         times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}"]
-        lines.append(f"| {' | '.join([name[: -len(': ours')], *scores, *times])} |")
+        lines.append(f"| {' | '.join([name, *scores, *times])} |")
     return "\n".join(lines)
 
 

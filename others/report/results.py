@@ -82,6 +82,13 @@ def base_of(rows: dict[str, Row]) -> Row | None:
     return next((row for row in rows.values() if not row.changes), None)
 
 
+def side_by_side(rows: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Settings that were run with our passes and with torch's: what they are, and both names."""
+    names = [name[: -len(": ours")] for name in rows if name.endswith(": ours")]
+    both = [(name, f"{name}: ours", f"{name}: torch.nn") for name in names]
+    return [found for found in both if found[2] in rows]
+
+
 def seconds_of(row: dict[str, Any]) -> float:
     """The mean time of a row's trainings."""
     return mean(one["seconds"] for one in row["seeds"].values())

@@ -12,6 +12,7 @@ from others.report.results import (
     camel,
     decimals,
     plain,
+    side_by_side,
     signed,
     study_rows,
     tex,
@@ -82,11 +83,7 @@ def frameworks(results: Results) -> Macros | None:
     """The same training with our passes and with torch's: the largest difference."""
     found = results.get("ablations/framework")
     rows = study_rows(found) if found else {}
-    pairs = [
-        (row, rows[name.replace(": ours", ": torch.nn")])
-        for name, row in rows.items()
-        if name.endswith(": ours") and name.replace(": ours", ": torch.nn") in rows
-    ]
+    pairs = [(rows[ours], rows[theirs]) for _, ours, theirs in side_by_side(rows)]
     if not found or not pairs:
         return None
     gaps = [abs(ours.single - theirs.single) for ours, theirs in pairs]

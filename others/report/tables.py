@@ -17,6 +17,7 @@ from others.report.results import (
     decimals,
     power,
     seconds_of,
+    side_by_side,
     signed,
     study_rows,
     tex,
@@ -209,17 +210,14 @@ def frameworks(results: Results) -> str | None:
     found = results.get("ablations/framework")
     rows = study_rows(found) if found else {}
     lines = []
-    for name, ours in rows.items():
-        other = name.replace(": ours", ": torch.nn")
-        if not name.endswith(": ours") or other not in rows:
-            continue
+    for name, *both in side_by_side(rows):
         cells = [
             decimals(row.single) + (rf"\,$\pm$\,{decimals(row.spread)}" if row.seeds > 1 else "")
-            for row in (ours, rows[other])
+            for row in (rows[one] for one in both)
         ]
-        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in (name, other)]
-        cells += [f"{decimals(seconds[0], 1)}", decimals(seconds[0] / seconds[1])]
-        lines.append([tex(name[: -len(": ours")]), *cells])
+        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
+        cells += [decimals(seconds[0], 1), decimals(seconds[0] / seconds[1])]
+        lines.append([tex(name), *cells])
     if not lines:
         return None
     header = ["settings", "ours", "torch.nn", "s/epoch", "ratio"]

@@ -5,8 +5,9 @@
 Each point is a training of its own, because the learning rate falls to zero at the end of each; a
 part of an epoch is one over that part of the pairs.
 DIR holds train_data.pkl and val_data.pkl. Results go to others/results/curve/miniproject_N.json
-after every point; points that are there already are not run again. `cpu_seconds` is what the
-process computed, on all its threads together, whatever else the machine did meanwhile.
+after every point, the weights to out/curve; points that are there already are not run again.
+`cpu_seconds` is what the process computed, on all its threads together, whatever else the machine
+did meanwhile.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ RESULTS = Path(__file__).resolve().parent / "results" / "curve"
 Result = dict[str, Any]
 
 
-def point(number: int, epochs: float, pairs: tuple[Tensor, Tensor], val: Any, seed: int) -> Result:
+def point(
+    number: int, epochs: float, pairs: tuple[Tensor, Tensor], val: Any, seed: int, weights: Path
+) -> Result:
     """Train once and score on the validation images, without and with self-ensemble."""
     first, second = (images[: round(min(epochs, 1) * len(images))] for images in pairs)
     torch.manual_seed(seed)
@@ -40,6 +43,8 @@ def point(number: int, epochs: float, pairs: tuple[Tensor, Tensor], val: Any, se
     start, computed = time.perf_counter(), time.process_time()
     model.train(first, second, num_epochs=max(1, int(epochs)))
     seconds, cpu = time.perf_counter() - start, time.process_time() - computed
+    weights.mkdir(parents=True, exist_ok=True)
+    model.save_model(weights / f"miniproject_{number}_{epochs}_{seed}.pth")
     noisy, clean = val
     target = clean.float() / 255
     single, _ = denoise(model, noisy, ensemble=False)
@@ -68,6 +73,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=length, nargs="+", required=True, help="one training each")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
+    parser.add_argument("--weights", type=Path, default=Path("out/curve"), help="their folder")
     options = parser.parse_args()
     path = RESULTS / f"miniproject_{options.number}.json"
     points = json.loads(path.read_text(encoding="utf-8"))["points"] if path.is_file() else []
@@ -76,7 +82,7 @@ def main() -> None:
         for epochs in options.epochs:
             if any((one["epochs"], one["seed"]) == (epochs, options.seed) for one in points):
                 continue
-            points.append(point(options.number, epochs, pairs, val, options.seed))
+            points.append(point(options.number, epochs, pairs, val, options.seed, options.weights))
             points.sort(key=lambda one: (one["epochs"], one["seed"]))
             machine = {"torch": torch.__version__, "python": platform.python_version()}
             threads = torch.get_num_threads()

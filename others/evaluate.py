@@ -50,14 +50,20 @@ def scores(denoised: Tensor, clean: Tensor) -> Row:
     }
 
 
+def pretrained(name: str) -> Any:
+    """The shipped model of a miniproject, by its name in MODELS."""
+    model = MODELS[name]()
+    model.load_pretrained_model()
+    return model
+
+
 def evaluate(noisy: Tensor, clean: Tensor) -> tuple[dict[str, Row], dict[str, Tensor]]:
     """Scores of the input and of both pretrained models, and the images that each gave."""
     target = clean.float() / 255
     images = {"noisy": noisy.float() / 255}
     rows = {"noisy": scores(images["noisy"], target)}
-    for name, make in MODELS.items():
-        model = make()
-        model.load_pretrained_model()
+    for name in MODELS:
+        model = pretrained(name)
         images[name], rate = denoise(model, noisy)
         single, _ = denoise(model, noisy, ensemble=False)
         rows[name] = {

@@ -20,23 +20,16 @@ from typing import Any, Callable
 import torch
 
 from others.data import TRAIN, VALIDATION, load_pair
-from others.evaluate import MODELS, denoise, scores
+from others.evaluate import denoise, pretrained, scores
 from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "limits"
 Result = dict[str, Any]
 
 
-def pretrained(number: int) -> Any:
-    """The shipped model of a miniproject."""
-    model = MODELS[f"Miniproject {number}"]()
-    model.load_pretrained_model()
-    return model
-
-
-def times(number: int, folder: Path) -> Result:
+def times(name: str, folder: Path, _: int | None) -> Result:
     """Seconds for 1,000 small images and for a large one, as `predict` is called by default."""
-    model = pretrained(number)
+    model = pretrained(name)
     noisy, _ = load_pair(folder / VALIDATION)
     model.predict(noisy[:1])  # what is slow only once is not counted
     _, rate = denoise(model, noisy[:1000])
@@ -46,13 +39,13 @@ def times(number: int, folder: Path) -> Result:
     return {"seconds_1000_images": round(1000 / rate, 1), "seconds_512": round(large, 1)}
 
 
-def further_epoch(number: int, folder: Path) -> Result:
+def further_epoch(name: str, folder: Path, pairs: int | None) -> Result:
     """PSNR of the shipped weights, and after one epoch of training on them."""
-    model = pretrained(number)
+    model = pretrained(name)
     noisy, clean = load_pair(folder / VALIDATION)
     target = clean.float() / 255
     before = scores(denoise(model, noisy)[0], target)
-    first, second = load_pair(folder / TRAIN)
+    first, second = (part[:pairs] for part in load_pair(folder / TRAIN))
     start = time.perf_counter()
     model.train(first, second, num_epochs=1)
     seconds = time.perf_counter() - start
@@ -60,7 +53,7 @@ def further_epoch(number: int, folder: Path) -> Result:
     return {"pairs": len(first), "seconds": round(seconds, 1), "before": before, "after": after}
 
 
-MEASUREMENTS: dict[str, Callable[[int, Path], Result]] = {
+MEASUREMENTS: dict[str, Callable[[str, Path, int | None], Result]] = {
     "times": times,
     "further_epoch": further_epoch,
 }
@@ -72,13 +65,15 @@ def main() -> None:
     parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
     parser.add_argument("--only", choices=MEASUREMENTS, help="one of the measurements (both)")
+    parser.add_argument("--pairs", type=int, help="of the further epoch, the first so many (all)")
     parser.add_argument("--json", type=Path, help="results (others/results/limits/…)")
     options = parser.parse_args()
     path = options.json or RESULTS / f"miniproject_{options.number}.json"
     result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     try:
+        model = f"Miniproject {options.number}"
         for name in [options.only] if options.only else MEASUREMENTS:
-            found = MEASUREMENTS[name](options.number, options.data)
+            found = MEASUREMENTS[name](model, options.data, options.pairs)
             threads = torch.get_num_threads()
             result[name] = {**found, "threads": threads, "torch": torch.__version__}
             save_json(path, result)

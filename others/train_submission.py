@@ -15,37 +15,54 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import torch
 from torch import Tensor
 
 from Miniproject_1 import model as first
+from Miniproject_1.others.network import ResidualUNet
 from Miniproject_1.others.training import Settings as FirstSettings
+from Miniproject_1.others.training import Trainer
 from Miniproject_2 import model as second
 from Miniproject_2.framework.training import Settings as SecondSettings
 from others.data import TRAIN, VALIDATION, load_pair
 from others.evaluate import denoise, scores
 from others.json_files import save_json
 
+SHIPPED = (64, 128)  # widths of Miniproject 1's bestmodel.pth
 RESULTS = Path(__file__).resolve().parent / "results" / "training"
 
 
-def settings_of(number: int) -> dict[str, Any]:
-    """The settings that `Model.train` of a miniproject uses."""
-    return asdict(FirstSettings()) if number == 1 else SecondSettings()._asdict()
+def new_model(number: int, widths: Sequence[int]) -> Any:
+    """An untrained model of a miniproject; the first with these widths."""
+    if number == 2:
+        return second.Model()
+    model = first.Model()
+    model.network = ResidualUNet(widths).to(model.device)
+    return model
+
+
+def settings_of(number: int, other_noises: bool = True) -> dict[str, Any]:
+    """The settings that `Model.train` of a miniproject uses; of the first without other noises."""
+    if number == 2:
+        return SecondSettings()._asdict()
+    return {**asdict(FirstSettings()), **({} if other_noises else {"gaussian": 0, "impulses": 0})}
 
 
 def train(
-    number: int, epochs: int, pairs: tuple[Tensor, Tensor], state: Path, seed: int
-) -> tuple[Any, float]:
-    """A new model of a miniproject, trained on the pairs; and the seconds it took."""
-    torch.manual_seed(seed)
-    model = (first if number == 1 else second).Model()
+    model: Any, settings: dict[str, Any], epochs: int, pairs: tuple[Tensor, Tensor], state: Path
+) -> float:
+    """Train as `Model.train` does, but with these settings; the seconds it took."""
     start = time.perf_counter()
     state.parent.mkdir(parents=True, exist_ok=True)
-    model.train(*pairs, epochs, checkpoint=state)
-    return model, time.perf_counter() - start
+    if isinstance(model, first.Model):
+        Trainer(
+            model.network, *pairs, epochs, checkpoint=state, settings=FirstSettings(**settings)
+        ).run()
+    else:
+        model.train(*pairs, epochs, checkpoint=state)
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -55,6 +72,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12, help="passes over the pairs (12)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
+    parser.add_argument(
+        "--widths", type=int, nargs=2, default=SHIPPED, help="of the first (64 128)"
+    )
+    parser.add_argument("--no-other-noises", action="store_true", help="the first on plain pairs")
     parser.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     options = parser.parse_args()
     name = f"miniproject_{options.number}"
@@ -62,7 +83,10 @@ def main() -> None:
         noisy, clean = load_pair(options.data / VALIDATION)
         pairs = load_pair(options.data / TRAIN)
         state = Path("out") / f"{name}.state"
-        model, seconds = train(options.number, options.epochs, pairs, state, options.seed)
+        torch.manual_seed(options.seed)
+        model = new_model(options.number, options.widths)
+        settings = settings_of(options.number, not options.no_other_noises)
+        seconds = train(model, settings, options.epochs, pairs, state)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
     denoised, _ = denoise(model, noisy)
@@ -70,7 +94,7 @@ def main() -> None:
         "epochs": options.epochs,
         "pairs": len(pairs[0]),
         "seed": options.seed,
-        "settings": settings_of(options.number),
+        "settings": settings,
         "seconds_of_the_last_stretch": round(seconds),
         "torch": torch.__version__,
         "python": platform.python_version(),

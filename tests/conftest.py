@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
-from Miniproject_1.others.network import ResidualUNet
 from tests.subjects import Subject
 
 
@@ -19,7 +16,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """New models have few channels: for claims that do not depend on it, in a tenth of the time."""
-    monkeypatch.setattr("Miniproject_1.model.ResidualUNet", partial(ResidualUNet, (8, 12)))
+    monkeypatch.setattr("Miniproject_1.model.WIDTHS", (8, 12))
     monkeypatch.setattr("Miniproject_2.model.CHANNELS", (8, 12))
     # Nor on the trial which precision is the faster, which takes longer than such a training.
     trial = "Miniproject_2.framework.training.is_faster_in_bfloat16"

@@ -9,7 +9,7 @@ enough, and the work is better spent on residual blocks at full resolution. Ther
 normalisation: every image is seen alone.
 """
 
-from typing import Sequence
+from typing import Mapping, Optional, Sequence, Tuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -79,3 +79,10 @@ def padded(image: Tensor, multiple: int) -> Tensor:
 def blocks(channels: int, count: int) -> nn.Sequential:
     """A chain of `count` residual blocks."""
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+def widths_of(weights: Mapping[str, Tensor]) -> Optional[Tuple[int, int]]:
+    """The widths of the two-scale ResidualUNet that these are the weights of; None for others."""
+    names = (f"encoder.{scale}.0.first.weight" for scale in range(2))
+    shapes = [tuple(getattr(weights.get(name), "shape", ())) for name in names]
+    return (shapes[0][0], shapes[1][0]) if all(shapes) else None

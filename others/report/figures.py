@@ -15,8 +15,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from Miniproject_1.model import Model
 from Miniproject_1.others.files import write_atomically
+from Miniproject_1.others.network import ResidualUNet
 from others.report import drawing
 from others.report.measures import network_rows
 from others.report.results import Results, study_rows
@@ -34,7 +34,7 @@ def noise_data(results: Results) -> Data | None:
 
 def network_data(_: Results) -> Data:
     """Channels and blocks of Miniproject 1's network, from the code."""
-    net = Model().network
+    net = ResidualUNet()
     return {
         "widths": [int(stage[0].first.in_channels) for stage in net.encoder],  # type: ignore[index]
         "encoder": [len(stage) for stage in net.encoder],  # type: ignore[arg-type]

@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from Miniproject_1.model import Model as FirstModel
 from Miniproject_1.others import prediction
+from Miniproject_1.others.network import ResidualUNet
 from Miniproject_1.others.training import Settings as FirstSettings
 from Miniproject_2.framework.training import Settings as SecondSettings
 from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as SecondModel
-from others.evaluate import parameters
+from others.evaluate import parameters, pretrained
 from others.noise_law import TAIL
 from others.receptive_field import multiply_adds
 from others.report.measures import (
@@ -48,9 +48,9 @@ def scores(results: Results) -> Macros:
         "NoisyDb": decimals(rows["noisy"]["per_image_db"]),
         "NoisyPooled": decimals(rows["noisy"]["pooled_db"]),
     }
-    for name, make in (("Miniproject 1", FirstModel), ("Miniproject 2", SecondModel)):
-        row, prefix = rows[name], NAMES[name]
-        count = sum(value.numel() for value in parameters(make()))
+    for name, prefix in NAMES.items():
+        row = rows[name]
+        count = sum(value.numel() for value in parameters(pretrained(name)))
         if count != row["parameters"]:
             raise ValueError(
                 f"submission.json is about {name} with {row['parameters']:,} parameters, the code "
@@ -88,7 +88,7 @@ def trainings(results: Results) -> Macros:
 
 def networks(_: Results) -> Macros:
     """What the code says about the two networks."""
-    net = FirstModel().network
+    net = ResidualUNet()
     widths = [int(stage[0].first.in_channels) for stage in net.encoder]  # type: ignore[index]
     encoder, decoder = [len(stage) for stage in net.encoder], [len(stage) for stage in net.decoder]  # type: ignore[arg-type]
     elements = 3 * SIZE**2

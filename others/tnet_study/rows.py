@@ -93,7 +93,7 @@ ROWS: dict[str, Row] = {
         net="UNet",
         learning_rate=2e-3,
         **RECIPE,
-        epochs=12,
+        epochs=6,
         seeds=1,
         pretrained="unet",
     ),

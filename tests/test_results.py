@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from others import evaluate, readme, train_submission
+from others import evaluate, limits, readme, train_submission
 from others.bench import framework
 from others.data import TRAIN, VALIDATION, make_data, save_pair
 
@@ -74,6 +74,44 @@ def test_training_a_submission_leaves_weights_and_a_log(
     log = json.loads((tmp_path / f"out/miniproject_{number}.json").read_text())
     assert log["pairs"] == 8
     assert (tmp_path / f"out/miniproject_{number}.pth").is_file()
+
+
+def test_a_submission_of_other_widths_and_noises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and log are of the network and the inputs that were asked for."""
+    images = torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8)
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, *images)
+    monkeypatch.chdir(tmp_path)
+    asked = ["train", "1", "--epochs", "1", "--widths", "8", "12", "--no-other-noises", "--data"]
+    monkeypatch.setattr(sys, "argv", [*asked, str(tmp_path)])
+    train_submission.main()
+    settings = json.loads((tmp_path / "out/miniproject_1.json").read_text())["settings"]
+    assert settings["gaussian"] == settings["impulses"] == 0
+    assert settings["learning_rate"] > 0
+    weights = torch.load(tmp_path / "out/miniproject_1.pth", weights_only=True)
+    assert weights["stem.weight"].shape[0] == 8
+
+
+def test_limits_are_measured_on_the_shipped_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times, and the scores before and after a further epoch, each written as soon as known."""
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, *torch.randint(256, (2, 6, 3, 8, 8), dtype=torch.uint8))
+    monkeypatch.setattr(limits, "LARGE", 24)
+    path = tmp_path / "limits.json"
+    call = ["limits", "2", "--data", str(tmp_path), "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", [*call, "--only", "times"])
+    limits.main()
+    assert json.loads(path.read_text()).keys() == {"times"}
+    monkeypatch.setattr(sys, "argv", [*call, "--only", "further_epoch", "--pairs", "4"])
+    limits.main()
+    found = json.loads(path.read_text())
+    assert found["times"]["seconds_24"] >= 0
+    assert found["further_epoch"]["pairs"] == 4
+    assert found["further_epoch"]["after"].keys() == found["further_epoch"]["before"].keys()
 
 
 def test_the_benchmark_compares_equal_things() -> None:

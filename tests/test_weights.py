@@ -78,6 +78,27 @@ def test_shipped_file() -> None:
         assert value.device.type == "cpu"
 
 
+def test_a_model_becomes_as_wide_as_its_weights(tmp_path: Path) -> None:
+    """Wider weights are loaded, trained on, saved and loaded again; weights of no network are not.
+
+    Miniproject 2's are refused by the test of foreign files; its network has one width.
+    """
+    narrow, wide = Subject(1).rough(), Subject(1).shipped()
+    first, second, _ = noisy_images(2, 8, 8)
+    assert weights_of(wide)["stem.weight"].shape[0] > weights_of(narrow)["stem.weight"].shape[0]
+    wide.train(first, second, 1)
+    for model in (wide, narrow):
+        model.save_model(tmp_path / "weights.pth")
+        loaded = Subject(1).shipped()
+        loaded.load_pretrained_model(tmp_path / "weights.pth")
+        assert same_bits(weights_of(loaded), weights_of(model))
+        assert torch.equal(loaded.predict(first), model.predict(first))
+    broken = weights_of(wide)
+    broken["encoder.1.0.first.weight"] = broken["encoder.1.0.first.weight"][:5]
+    torch.save(broken, tmp_path / "broken.pth")
+    assert_refused(narrow, tmp_path / "broken.pth")
+
+
 def test_missing(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is not there is missed by its name, whether given or the model's own."""
     assert_refused(subject.rough(), tmp_path / "none.pth", FileNotFoundError)

@@ -42,9 +42,9 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = read_checkpoint(path)
-        network = self.network
-        if widths_of(weights) not in (None, widths_of(network.state_dict())):
-            network = ResidualUNet(widths_of(weights)).to(self.device)
+        network, widths = self.network, widths_of(weights)
+        if len(widths) == 2 and widths != widths_of(network.state_dict()):
+            network = ResidualUNet(widths).to(self.device)
         expected = {name: value.shape for name, value in network.state_dict().items()}
         found = {name: getattr(value, "shape", None) for name, value in weights.items()}
         if found != expected:

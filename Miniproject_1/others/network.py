@@ -9,7 +9,7 @@ enough, and the work is better spent on residual blocks at full resolution. Ther
 normalisation: every image is seen alone.
 """
 
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Sequence, Tuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -81,8 +81,8 @@ def blocks(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
-def widths_of(weights: Mapping[str, Tensor]) -> Optional[Tuple[int, int]]:
-    """The widths of the two-scale ResidualUNet that these are the weights of; None for others."""
+def widths_of(weights: Mapping[str, Tensor]) -> Tuple[int, ...]:
+    """The widths of the ResidualUNet of two scales that has these weights; fewer for any other."""
     names = (f"encoder.{scale}.0.first.weight" for scale in range(2))
-    shapes = [tuple(getattr(weights.get(name), "shape", ())) for name in names]
-    return (shapes[0][0], shapes[1][0]) if all(shapes) else None
+    shapes = (getattr(weights.get(name), "shape", None) for name in names)
+    return tuple(shape[0] for shape in shapes if shape)

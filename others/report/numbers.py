@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from Miniproject_1.model import WIDTHS
 from Miniproject_1.others import prediction
 from Miniproject_1.others.network import ResidualUNet
 from Miniproject_1.others.training import Settings as FirstSettings
@@ -66,6 +67,19 @@ def scores(results: Results) -> Macros:
     return macros
 
 
+def course(results: Results) -> Macros | None:
+    """Both shipped models on images of the course itself."""
+    found = results.get("course")
+    if found is None:
+        return None
+    scores = {name: decimals(row["per_image_db"]) for name, row in found["rows"].items()}
+    return {
+        "CourseImages": whole(found["images"]),
+        "CourseNoisy": scores["noisy"],
+        **{f"Course{prefix}": scores[name] for name, prefix in NAMES.items()},
+    }
+
+
 def trainings(results: Results) -> Macros:
     """How the shipped weights were trained; what an older log does not say is the default."""
     macros = {}
@@ -96,6 +110,7 @@ def networks(_: Results) -> Macros:
     return {
         "OneWidths": enumeration([str(width) for width in widths]),
         "OneWidthFine": str(widths[0]),
+        "OneNewWidths": enumeration([str(width) for width in WIDTHS]),
         "OneEncoder": enumeration([str(count) for count in encoder]),
         "OneDecoder": enumeration([str(count) for count in decoder]),
         "OnePoolings": {1: "one pooling", 2: "two poolings"}[len(widths) - 1],
@@ -219,6 +234,7 @@ def all_macros(results: Results) -> tuple[Macros, dict[str, bool]]:
     for always in (scores, trainings, networks, public):
         macros.update(always(results))
     groups: dict[str, Callable[[Results], Macros | None]] = {
+        "Course": course,
         "Noise": noise,
         "Try": exploration,
         "First": study("first", set()),

@@ -36,6 +36,7 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
         if not found or len(rows) < 2 or base is None:
             return None
         prefix = camel(name)
+        channels = found["base"].get("channels", found["base"].get("widths", []))
         compared = [
             row for row in rows.values() if not set(row.changes) or set(row.changes) - left_out
         ]
@@ -49,7 +50,7 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
             f"{prefix}Fallen": enumeration(
                 [tex(row.name) for row in rows.values() if row.spread > FALLEN] or ["none"]
             ),
-            f"{prefix}Channels": enumeration([str(c) for c in found["base"].get("channels", [])]),
+            f"{prefix}Channels": enumeration([str(c) for c in channels]),
             **{f"{prefix}{group}": text for group, text in groups.items()},
         }
 

@@ -53,7 +53,7 @@ def rows() -> dict[str, Row]:
     table["one scale, 5 blocks of 16"] = {"widths": [16], "encoder": [5], "decoder": []}
     table["half the blocks"] = {"encoder": [1, 2], "decoder": [1]}
     table["twice the blocks"] = {"encoder": [4, 6], "decoder": [4]}
-    for name in ("unet", "basenet", "tnet"):
+    for name in ("unet", "tnet"):
         table[name] = {"net": name, "learning_rate": 1e-3}
     table["plain L2"] = {"noise_floor": 1e6}
     table["L1"] = {"loss": "l1"}

@@ -93,7 +93,7 @@ ROWS: dict[str, Row] = {
         net="UNet",
         learning_rate=2e-3,
         **RECIPE,
-        epochs=5,
+        epochs=4,
         seeds=1,
         pretrained="unet",
     ),

@@ -120,6 +120,16 @@ def curve(number: int) -> str:
     return "\n".join(lines)
 
 
+def unseen() -> str:
+    """Miniproject 1 on noises that the course's pairs do not have."""
+    rows = read("unseen.json")["rows"]
+    names = list(next(iter(rows.values())))
+    lines = [f"| PSNR per image, dB | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for noise, row in rows.items():
+        lines.append(f"| {noise} | {' | '.join(f'{row[name]:.2f}' for name in names)} |")
+    return "\n".join(lines)
+
+
 ROOT_TABLES: Tables = {
     "submission": lambda: submission("submission.json"),
     "course": lambda: submission("course.json"),
@@ -130,7 +140,10 @@ OTHERS_TABLES: Tables = {
     "assignment": assignment,
     "ablations of miniproject 2": lambda: ablations("second"),
     "both frameworks": frameworks,
+    "curve of miniproject 1": lambda: curve(1),
     "curve of miniproject 2": lambda: curve(2),
+    "ablations of miniproject 1": lambda: ablations("first"),
+    "unseen": unseen,
 }
 PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
 

@@ -135,6 +135,7 @@ def limits(number: int) -> Callable[[Results], Macros | None]:
             f"{prefix}Thousand": whole(times["seconds_1000_images"]),
             f"{prefix}Large": decimals(times["seconds_512"], 1),
             f"{prefix}Threads": plain(times["threads"]),
+            f"{prefix}Pairs": whole(epoch["pairs"]),
             f"{prefix}Change": signed(change, 3),
         }
 

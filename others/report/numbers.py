@@ -31,7 +31,7 @@ from others.report.measures import (
     unseen,
 )
 from others.report.results import Macros, Results, camel, decimals, plain, power, signed, tex, whole
-from others.report.studies import curves, frameworks, study, targets, tnet
+from others.report.studies import best, curves, frameworks, study, targets, tnet
 from others.report.wording import LEAST, enumeration
 
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}
@@ -241,6 +241,7 @@ def all_macros(results: Results) -> tuple[Macros, dict[str, bool]]:
         "Second": study("second", RATES),
         "Targets": targets,
         "Tnet": tnet,
+        "Best": best,
         "Framework": frameworks,
         "CurveOne": curves(1),
         "CurveTwo": curves(2),

@@ -76,8 +76,23 @@ def tnet(results: Results) -> Macros | None:
     found = results.get("tnet/tnet")
     if found is None:
         return None
-    shared = found["configuration"]
-    return {"TnetPairs": whole(shared["pairs"]), "TnetEpochs": plain(shared["epochs"])}
+    pairs, epochs = (found["configuration"][name] for name in ("pairs", "epochs"))
+    length = "one epoch" if epochs == 1 else f"{plain(epochs)} epochs"
+    return {"TnetPairs": whole(pairs), "TnetLength": length}
+
+
+def best(results: Results) -> Macros | None:
+    """TNet and the U-Net in their best settings: PSNR, and minutes of training."""
+    macros = {}
+    for name in ("tnet", "unet"):
+        found = results.get(f"tnet/{name}_best")
+        if found is None:
+            return None
+        (run,) = found["seeds"].values()
+        macros[f"Best{camel(name)}"] = decimals(run["psnr_per_image"])
+        macros[f"Best{camel(name)}Ensemble"] = decimals(run["psnr_self_ensemble"])
+        macros[f"Best{camel(name)}Minutes"] = whole(run["seconds"] / 60)
+    return macros
 
 
 def frameworks(results: Results) -> Macros | None:

@@ -20,6 +20,12 @@ from others.report.results import (
 from others.report.wording import enumeration
 
 BATCH = "step, batch "
+COMPARABLE = 0.5  # dB between the inputs of ours and of others, beyond which nothing is compared
+
+
+def comparable(ours: dict[str, Any] | None, theirs: dict[str, Any]) -> bool:
+    """Whether two rows of unseen noises are of inputs that are about as noisy."""
+    return ours is not None and abs(ours["noisy"] - theirs["noisy"]) < COMPARABLE
 
 
 def unseen(results: Results) -> Macros | None:
@@ -30,7 +36,7 @@ def unseen(results: Results) -> Macros | None:
     theirs = results.need("public")["unseen"]["rows"]
     gains = {name: row["shipped"] - row["noisy"] for name, row in found["rows"].items()}
     worst = min(gains, key=lambda name: gains[name])
-    shared = [name for name in theirs if name in found["rows"]]
+    shared = [name for name in theirs if comparable(found["rows"].get(name), theirs[name])]
     ahead = [name for name in shared if found["rows"][name]["shipped"] > max(theirs[name]["db"])]
     shifts = [abs(found["rows"][name]["noisy"] - theirs[name]["noisy"]) for name in shared]
     return {

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from statistics import mean, stdev
 from typing import Any
 
-from others.report.measures import network_rows
+from others.report.measures import comparable, network_rows
 from others.report.results import (
     Results,
     Row,
@@ -144,7 +144,9 @@ def unseen(results: Results) -> str | None:
     models = [name for name in next(iter(found["rows"].values())) if name != "noisy"]
     lines = []
     for name, row in found["rows"].items():
-        public = theirs["rows"].get(name, {"db": [None] * len(theirs["networks"])})["db"]
+        other = theirs["rows"].get(name)
+        fair = other is not None and comparable(row, other)
+        public = other["db"] if fair else [None] * len(theirs["networks"])
         own = [row[model] for model in models]
         best = max([value for value in (*own, *public) if value is not None])
         cells = ["" if value is None else db(value) for value in (*own, *public)]

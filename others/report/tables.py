@@ -145,8 +145,9 @@ def unseen(results: Results) -> str | None:
     lines = []
     for name, row in found["rows"].items():
         other = theirs["rows"].get(name)
-        fair = other is not None and comparable(row, other)
-        public = other["db"] if fair else [None] * len(theirs["networks"])
+        public = [None] * len(theirs["networks"])
+        if other is not None and comparable(row, other):
+            public = other["db"]
         own = [row[model] for model in models]
         best = max([value for value in (*own, *public) if value is not None])
         cells = ["" if value is None else db(value) for value in (*own, *public)]

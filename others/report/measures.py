@@ -46,7 +46,7 @@ def unseen(results: Results) -> Macros | None:
         "UnseenVerdict": ", so that it never makes an image noisier" if gains[worst] > 0 else "",
         "UnseenAhead": str(len(ahead)),
         "UnseenShared": str(len(shared)),
-        "UnseenShift": decimals(max(shifts)),
+        "UnseenShift": decimals(max(shifts, default=0.0)),
     }
 
 

@@ -30,16 +30,16 @@ from others.data import TRAIN, VALIDATION, load_pair
 from others.evaluate import denoise, scores
 from others.json_files import save_json
 
-SHIPPED = (64, 128)  # widths of Miniproject 1's bestmodel.pth
 RESULTS = Path(__file__).resolve().parent / "results" / "training"
 
 
-def new_model(number: int, widths: Sequence[int]) -> Any:
-    """An untrained model of a miniproject; the first with these widths."""
+def new_model(number: int, widths: Sequence[int] | None) -> Any:
+    """An untrained model of a miniproject; the first with these widths, or as it is shipped."""
     if number == 2:
         return second.Model()
     model = first.Model()
-    model.network = ResidualUNet(widths).to(model.device)
+    network = ResidualUNet(widths) if widths else ResidualUNet()
+    model.network = network.to(model.device)
     return model
 
 
@@ -72,9 +72,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12, help="passes over the pairs (12)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
-    parser.add_argument(
-        "--widths", type=int, nargs=2, default=SHIPPED, help="of the first (64 128)"
-    )
+    parser.add_argument("--widths", type=int, nargs=2, help="of the first (64 128)")
     parser.add_argument("--no-other-noises", action="store_true", help="the first on plain pairs")
     parser.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     options = parser.parse_args()

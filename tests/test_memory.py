@@ -39,10 +39,11 @@ def test_freed_memory_is_kept() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
 def test_faults_are_measured() -> None:
-    """A training step of the shipped network has fewer faults where freed memory is kept.
+    """A training step of the shipped network has far fewer faults where freed memory is kept.
 
-    How many is the machine's affair: a process may ask for some of its memory the first time.
+    None would be left but for memory that a process asks for the first time, which enough steps
+    average out.
     """
-    row, kept = memory.apart("ours", False, 4), memory.apart("ours", True, 4)
-    assert row["faults"] > kept["faults"]
+    row, kept = memory.apart("ours", False, 20), memory.apart("ours", True, 20)
+    assert row["faults"] > 4 * kept["faults"]
     assert 0 < row["system_seconds"] < row["seconds"]

@@ -20,6 +20,7 @@ from Miniproject_2.model import Model as SecondModel
 from others.evaluate import parameters, pretrained
 from others.noise_law import TAIL
 from others.receptive_field import multiply_adds
+from others.report.figures import network_data
 from others.report.measures import (
     exactness,
     influence,
@@ -100,11 +101,9 @@ def trainings(results: Results) -> Macros:
     return macros
 
 
-def networks(_: Results) -> Macros:
+def networks(results: Results) -> Macros:
     """What the code says about the two networks."""
-    net = ResidualUNet()
-    widths = [int(stage[0].first.in_channels) for stage in net.encoder]  # type: ignore[index]
-    encoder, decoder = [len(stage) for stage in net.encoder], [len(stage) for stage in net.decoder]  # type: ignore[arg-type]
+    widths, encoder, decoder = network_data(results).values()
     elements = 3 * SIZE**2
     rate = SecondSettings().learning_rate
     return {
@@ -114,7 +113,7 @@ def networks(_: Results) -> Macros:
         "OneEncoder": enumeration([str(count) for count in encoder]),
         "OneDecoder": enumeration([str(count) for count in decoder]),
         "OnePoolings": {1: "one pooling", 2: "two poolings"}[len(widths) - 1],
-        "OneMultiplyAdds": whole(multiply_adds(net.cpu(), SIZE, SIZE) / 1e6),
+        "OneMultiplyAdds": whole(multiply_adds(ResidualUNet(), SIZE, SIZE) / 1e6),
         "OneTile": str(prediction.TILE),
         "OneMargin": str(prediction.MARGIN),
         "TwoFew": str(CHANNELS[0]),

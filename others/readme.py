@@ -17,6 +17,8 @@ from typing import Any, Callable
 
 from Miniproject_1.others.files import write_atomically
 from others.assignment.evaluate import table as assignment_table
+from others.biasfree import ablation
+from others.biasfree import table as biasfree
 from others.evaluate import table
 from others.report.results import base_of, seconds_of, side_by_side, study_rows
 
@@ -130,6 +132,33 @@ def unseen() -> str:
     return "\n".join(lines)
 
 
+def generalisation() -> str:
+    """A bias-free network and its twin, trained on little noise."""
+    found = read("biasfree/generalisation.json")
+    names = [name for name in found["rows"] if name != "noisy"]
+    titles = " | ".join(name.replace("_", " ") for name in names)
+    lines = [f"| σ | noisy | {titles} |", "|---" * (len(names) + 2) + "|"]
+    for sigma, noisy in found["rows"]["noisy"].items():
+        cells = [found["rows"][name][sigma] for name in names]
+        shown = (f"{cell['psnr_db']:.2f} ± {cell['std_db']:.2f} dB" for cell in cells)
+        lines.append(f"| {sigma} | {noisy['psnr_db']:.2f} dB | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def masks() -> str:
+    """The Jacobian of the bias-free network and of Miniproject 1's: means over images."""
+    lines = [
+        "| | σ | sum of a mask | its area, pixels | own weight | dimension | bias, grey levels |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in ("biasfree_12", "miniproject_1"):
+        for sigma, row in read(f"biasfree/jacobian_{name}.json")["rows"].items():
+            figures = ("sum", "area", "own", "dimension", "bias")
+            shown = (f"{row[one]['mean']:.2f} ± {row[one]['std']:.2f}" for one in figures)
+            lines.append(f"| {name} | {sigma} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
 ROOT_TABLES: Tables = {
     "submission": lambda: submission("submission.json"),
     "course": lambda: submission("course.json"),
@@ -144,6 +173,10 @@ OTHERS_TABLES: Tables = {
     "curve of miniproject 2": lambda: curve(2),
     "ablations of miniproject 1": lambda: ablations("first"),
     "unseen": unseen,
+    "bias-free": lambda: biasfree.markdown(read("biasfree/table.json")["rows"]),
+    "generalisation": generalisation,
+    "masks": masks,
+    "advice": lambda: ablation.markdown(read("biasfree/ablation.json")["judged"]),
 }
 PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
 

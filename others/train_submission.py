@@ -1,15 +1,19 @@
 """Train a model of the submission from noisy pairs, in stretches if need be.
 
     python -m others.train_submission 1 --epochs 12 [--data data] [--install]
+    python -m others.train_submission 1 --go-on --rate 1e-3 --batch-size 16 [--install]
 
 The state is saved after each epoch, and the same command continues where an earlier one was
-stopped. The weights go to out/, and with --install to the miniproject's bestmodel.pth; what was
-trained, on what and with what result goes to a JSON file beside them or in others/results/.
+stopped. --go-on starts from the shipped weights of Miniproject 1 instead of random ones. The
+weights go to out/, and with --install to the miniproject's bestmodel.pth; what was trained, on
+what and with what result goes to a JSON file beside them or in others/results/, together with
+what was known of the weights it started from.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import sys
 import time
@@ -21,7 +25,7 @@ import torch
 from torch import Tensor
 
 from Miniproject_1 import model as first
-from Miniproject_1.others.network import ResidualUNet
+from Miniproject_1.others.network import ResidualUNet, widths_of
 from Miniproject_1.others.training import Settings as FirstSettings
 from Miniproject_1.others.training import Trainer
 from Miniproject_2 import model as second
@@ -33,13 +37,17 @@ from others.json_files import save_json
 RESULTS = Path(__file__).resolve().parent / "results" / "training"
 
 
-def new_model(number: int, widths: Sequence[int] | None) -> Any:
-    """An untrained model of a miniproject; the first with these widths, or as it is shipped."""
-    if number == 2:
-        return second.Model()
-    model = first.Model()
-    network = ResidualUNet(widths) if widths else ResidualUNet()
-    model.network = network.to(model.device)
+def new_model(number: int, widths: Sequence[int] | None = None, go_on: bool = False) -> Any:
+    """A model of a miniproject: untrained, or with the shipped weights.
+
+    The first has these widths, or those it is shipped with.
+    """
+    model = second.Model() if number == 2 else first.Model()
+    if go_on:
+        model.load_pretrained_model()
+    elif number == 1:
+        network = ResidualUNet(widths) if widths else ResidualUNet()
+        model.network = network.to(model.device)
     return model
 
 
@@ -65,8 +73,8 @@ def train(
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """The command line."""
+def parsed() -> argparse.Namespace:
+    """The options of the command line, checked."""
     parser = argparse.ArgumentParser(prog="python -m others.train_submission", description=__doc__)
     parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
     parser.add_argument("--epochs", type=int, default=12, help="passes over the pairs (12)")
@@ -74,21 +82,37 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
     parser.add_argument("--widths", type=int, nargs=2, help="of the first (64 128)")
     parser.add_argument("--no-other-noises", action="store_true", help="the first on plain pairs")
+    parser.add_argument("--go-on", action="store_true", help="the first from its shipped weights")
+    parser.add_argument("--rate", type=float, help="the first's peak of the learning rate")
+    parser.add_argument("--batch-size", type=int, help="the first's pairs of a step")
     parser.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     options = parser.parse_args()
+    only = ("widths", "no_other_noises", "go_on", "rate", "batch_size")
+    if options.number == 2 and any(getattr(options, name) for name in only):
+        parser.error("Miniproject 2 is trained as its Model.train does it, without such options")
+    if options.go_on and options.widths:
+        parser.error("--go-on keeps the widths of the shipped weights; leave out --widths")
+    return options
+
+
+def main() -> None:
+    """The command line."""
+    options = parsed()
     name = f"miniproject_{options.number}"
     try:
         noisy, clean = load_pair(options.data / VALIDATION)
         pairs = load_pair(options.data / TRAIN)
         state = Path("out") / f"{name}.state"
         torch.manual_seed(options.seed)
-        model = new_model(options.number, options.widths)
+        model = new_model(options.number, options.widths, options.go_on)
         settings = settings_of(options.number, not options.no_other_noises)
+        given = {"learning_rate": options.rate, "batch_size": options.batch_size}
+        settings.update((key, value) for key, value in given.items() if value is not None)
         seconds = train(model, settings, options.epochs, pairs, state)
     except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+        sys.exit(f"python -m others.train_submission: {error}")
     denoised, _ = denoise(model, noisy)
-    log = {
+    log: dict[str, Any] = {
         "epochs": options.epochs,
         "pairs": len(pairs[0]),
         "seed": options.seed,
@@ -98,6 +122,10 @@ def main() -> None:
         "python": platform.python_version(),
         "validation": scores(denoised, clean.float() / 255),
     }
+    if options.number == 1:
+        log["widths"] = widths_of(model.network.state_dict())
+    if options.go_on:
+        log["started_from"] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     weights = (first if options.number == 1 else second).WEIGHTS
     model.save_model(weights if options.install else Path("out") / f"{name}.pth")
     save_json((RESULTS if options.install else Path("out")) / f"{name}.json", log)

@@ -3,11 +3,12 @@
     python -m others.denoise IN ... OUT [--model NAME] [--ensemble]
 
 IN are images or folders of images, OUT is a folder, or for one image the name of a file. Depth,
-grey or colour, alpha and colour profile stay as they are; alpha is not denoised. A file of
-grey goes through the network in all three channels, whose mean is the answer. Large images are cut
-into tiles whose margins cover all that the network sees, so that memory is bounded and no seam
-shows. What is there is not overwritten unless asked for, and an input never is. A file that cannot
-be read is named, the others are denoised, and the command ends without success.
+grey or colour, alpha and, from a kind of file to the same kind, the colour profile stay as they
+are; alpha is not denoised. A file of grey goes through the network in all three channels, whose
+mean is the answer. Large images are cut into tiles whose margins cover all that the network sees,
+so that memory is bounded and no seam shows. What is there is not overwritten unless asked for, and
+an input never is. A file that cannot be read is named, the others are denoised, and the command
+ends without success.
 """
 
 from __future__ import annotations

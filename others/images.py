@@ -32,6 +32,15 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
+def middle(image: Tensor, side: int) -> Tensor:
+    """The square in the middle of (C, H, W), as (1, C, side, side); ValueError for less."""
+    height, width = image.shape[-2:]
+    if min(height, width) < side:
+        raise ValueError(f"an image of {height}x{width} pixels; expected {side}x{side} at least")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[None, :, top : top + side, left : left + side]
+
+
 def read_image(path: Path) -> Tensor:
     """uint8 (3, H, W); OSError for a file that is truncated or no image."""
     with Image.open(path) as image:

@@ -9,15 +9,17 @@ and interpretable blind image denoising via bias-free convolutional neural netwo
 section 5). With biases, f(x) = J(x) x + b(x), and b(x) is what the masks leave unexplained. For
 each noise level the command gives, as means and standard deviations over images:
 
-    sum        of a mask: 1 where a flat image stays as it is
+    sum        of a mask, over all pixels but those near the border: 1 where grey stays grey
     area       of a mask in pixels, (Σ|w|)² / Σ w²: n for a mean over n pixels
     own        the weight of the pixel itself
-    dimension  Σ s² over the singular values s of J for a patch: that of the space onto which J
-               projects, were it a projection
+    dimension  Σ s² over the singular values s of J's block for a patch (its pixels of the output
+               by its pixels of the input; what is around it is seen): that of the space onto
+               which J projects, were it a projection
     alignment  Σ s |u · v| / Σ s over left and right singular vectors u and v: 1 if symmetric
     bias       the root mean square of b(x), in grey levels
 
-Noise is Gaussian and not clipped. The picture has the masks of three pixels at every noise level:
+Noise is that of the bias-free trainings and their table: truncated normal, clipped, rounded. The
+picture has the masks of three pixels at every noise level:
 of a flat place, of an edge, and of where neighbours differ most.
 """
 
@@ -31,15 +33,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from Miniproject_1.model import Model
 from others.biasfree.pretrained import load_named
-from others.images import image_files, read_image
+from others.biasfree.scoring import with_noise
+from others.images import image_files, middle, read_image
 from others.json_files import save_json
-from others.noise import gaussian
-from others.seeds import seed_of
 
 CROP = 128  # pixels along a side of what is looked at, from the middle of an image
 WINDOW = 20  # pixels to each side of the pixel whose mask is drawn
@@ -85,15 +86,21 @@ def linear_part(net: nn.Module, x: Tensor) -> Tensor:
     return product  # type: ignore[return-value]  # a tensor for a tensor
 
 
-def jacobian(net: nn.Module, x: Tensor) -> Tensor:
-    """All rows for (1, C, H, W): (C H W, C H W), output by input."""
-    count = x.numel()
+def jacobian(net: nn.Module, x: Tensor, patch: int | None = None) -> Tensor:
+    """All rows for (1, C, H, W): (C H W, C H W), output by input.
+
+    With `patch`, only the rows and columns of the square of so many pixels a side in the middle.
+    """
+    places = torch.arange(x.numel(), device=x.device)
+    if patch is not None:
+        top, left = ((side - patch) // 2 for side in x.shape[-2:])
+        places = places.view(x.shape[1:])[:, top : top + patch, left : left + patch].flatten()
     rows = []
-    for chosen in torch.arange(count, device=x.device).split(ROWS):
+    for chosen in places.split(ROWS):
         copies = x.detach().expand(len(chosen), -1, -1, -1).clone().requires_grad_()
         with torch.enable_grad():
             values = net(copies).flatten(1).gather(1, chosen[:, None]).sum()
-            rows.append(torch.autograd.grad(values, copies)[0].flatten(1))
+            rows.append(torch.autograd.grad(values, copies)[0].flatten(1)[:, places])
     return torch.cat(rows)
 
 
@@ -127,40 +134,30 @@ def load_differentiable(name: str, weights: Path | None = None) -> nn.Module:
     return load_named(name, weights)
 
 
-def middle(image: Tensor, side: int) -> Tensor:
-    """The square in the middle of uint8 (3, H, W), as (1, 3, side, side) in [0, 1].
-
-    ValueError for a smaller image.
-    """
-    height, width = image.shape[-2:]
-    if min(height, width) < side:
-        raise ValueError(f"an image of {height}x{width} pixels; expected {side}x{side} at least")
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[None, :, top : top + side, left : left + side].float() / 255
-
-
-def noisy(clean: Tensor, sigma: float, *seed: object) -> Tensor:
-    """With Gaussian noise of `sigma` grey levels."""
-    return gaussian(clean, Generator().manual_seed(seed_of("jacobian", sigma, *seed)), sigma / 255)
+def sums(net: nn.Module, x: Tensor) -> Tensor:
+    """The sum of the mask of every pixel of (1, C, H, W): (H, W)."""
+    with torch.enable_grad():
+        _, product = torch.autograd.functional.jvp(net, x.detach(), torch.ones_like(x))
+    return product[0].mean(0)  # type: ignore[index]  # a tensor for a tensor
 
 
 def measure(net: nn.Module, clean: Tensor, sigma: float, patch: int, *seed: object) -> Row:
     """The figures of one image (1, 3, H, W) at one noise level, at the pixel in its middle.
 
-    The singular values are those of a patch around it, of `patch` pixels a side, taken for an
-    image of its own.
+    The singular values are those of a patch around it, of `patch` pixels a side, of which the
+    network sees WINDOW pixels around; sums are over the inner half of the image's sides.
     """
-    x = noisy(clean, sigma, *seed)
+    x = with_noise(clean, sigma, True, *seed)
     side = clean.shape[-1]
     pixel = (side // 2, side // 2)
     weights = mask(net, x, pixel)
-    start = (side - patch) // 2
-    part = x[..., start : start + patch, start : start + patch]
-    values, alignment = spectrum(jacobian(net, part))
+    part = middle(x[0], min(side, patch + 2 * WINDOW))
+    values, alignment = spectrum(jacobian(net, part, patch))
+    inner = slice(side // 4, side - side // 4)
     with torch.no_grad():
         bias = net(x) - linear_part(net, x)
     return {
-        "sum": float(weights.sum()),
+        "sum": float(sums(net, x)[inner, inner].mean()),
         "area": effective_area(weights),
         "own": float(weights[pixel]),
         "dimension": effective_dimension(values),
@@ -201,7 +198,7 @@ def draw(net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Path) -> 
     pixels = telling_pixels(clean)
     figure, axes = grid(len(sigmas), 2 + len(pixels))
     for line, sigma in zip(axes, sigmas):
-        x = noisy(clean, sigma)
+        x = with_noise(clean, sigma)
         with torch.no_grad():
             answer = net(x).clamp(0, 1)[0]
         show(line[0], (f"noisy, σ = {sigma:g}", x[0].clamp(0, 1)))
@@ -244,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ValueError(f"expected a crop above {2 * WINDOW}, a patch within it, and an image")
         net = load_differentiable(given.model, given.weights)
         files = image_files(given.images)[: given.count]
-        images = [middle(read_image(path), given.crop) for path in files]
+        images = [middle(read_image(path), given.crop).float() / 255 for path in files]
         rows: dict[str, Row] = {}
         for sigma in given.sigma:
             each = [measure(net, x, sigma, given.patch, n) for n, x in enumerate(images)]

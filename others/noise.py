@@ -21,14 +21,17 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-Strength = Union[float, "tuple[float, float]"]
+Strength = Union[float, "tuple[float, float]", Tensor]
 CELL = 8  # source pixels along a side of a pixel sampled at a point
 MOST_TEXT = 0.9  # of an image: the last gaps would take words without end
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def strength(value: Strength, clean: Tensor, generator: Generator) -> Tensor:
-    """One number for each image, (N, 1, 1, 1): `value`, or uniform between its two."""
+    """One number for each image, (N, 1, 1, 1): `value`, or uniform between its two.
+
+    A tensor of such numbers is taken as it is.
+    """
     low, high = value if isinstance(value, (tuple, list)) else (value, value)
     share = torch.rand((len(clean), 1, 1, 1), generator=generator, device=clean.device)
     return low + (high - low) * share

@@ -65,6 +65,8 @@ def read_picture(path: Path) -> Picture:
             _check_whole(image)
             image.load()
             return _from_pillow(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: {error}") from error
     except SyntaxError as error:  # what Pillow raises for a broken PNG
         raise OSError(f"{path}: {error}") from error
     except ValueError as error:
@@ -88,7 +90,7 @@ def _from_pillow(image: Image.Image) -> Picture:
     """The content of an image that is loaded."""
     extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)}
     if image.mode in ("I;16", "I;16B", "I"):
-        return _parted(_grey16(image), png16.WHITE, {})
+        return _parted(_grey16(image), png16.WHITE, extras)
     if image.mode in ("P", "PA") or "transparency" in image.info:
         clear = image.mode == "PA" or "transparency" in image.info
         grey = image.mode in ("L", "1")

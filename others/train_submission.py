@@ -42,10 +42,12 @@ def new_model(number: int, widths: Sequence[int] | None = None, go_on: bool = Fa
 
     The first has these widths, or those it is shipped with.
     """
-    model = second.Model() if number == 2 else first.Model()
+    if number == 2:
+        return second.Model()
+    model = first.Model()
     if go_on:
         model.load_pretrained_model()
-    elif number == 1:
+    else:
         network = ResidualUNet(widths) if widths else ResidualUNet()
         model.network = network.to(model.device)
     return model

@@ -134,6 +134,19 @@ def test_other_corruptions() -> None:
     )
 
 
+def test_power() -> None:
+    """Strengths are low + (high − low) u^power, for every kind of noise."""
+    drawn = Strength(1, 17, power=4).draw(4001, seeded()).flatten()
+    assert float(drawn.median()) == pytest.approx(1 + 16 / 2**4, abs=0.15)
+    assert float(drawn.max()) <= 17
+    ramp = torch.linspace(0, 1, 64).expand(200, 3, 8, 64).contiguous()
+    weak = Strength(1, 8, power=50, weight=1)
+    none = Strength()
+    mostly_one = Corruption(CorruptionSettings(none, none, weak, none, clip=False))
+    changed = (mostly_one(ramp, seeded()) != ramp).flatten(1).any(1)
+    assert float(changed.float().mean()) < 0.2
+
+
 def test_smoothing() -> None:
     """A flat image stays as it is; white noise loses most of its variance."""
     flat = torch.full((1, 3, 6, 6), 0.3)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Generator, nn
 
 from others.biasfree import export as exporting
 from others.biasfree import pretrained
@@ -28,8 +28,10 @@ from others.biasfree.export import (
 from others.biasfree.networks import ModelSettings, build_network
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline, parse
 from others.biasfree.pretrained import NAMES, load_model, load_named
+from others.biasfree.scoring import score, with_noise
 from others.biasfree.train import install, main
 from others.checkpoints import CONFIG, HISTORY, save_weights
+from others.dead_leaves import noisy_and_clean
 from others.nets import PRETRAINED, make_network
 from tests.test_biasfree import SETTINGS, shaken
 from tests.test_images import write_images
@@ -40,7 +42,6 @@ TINY = {
     "loss": {"hinge": 0.5, "regularisers": [{"name": "soft_orthogonal"}]},
     "training": {"crop": 16, "batch_size": 2, "epochs": 2, "steps_per_epoch": 2, "average": 0.9},
 }
-EXPORTED = ["resnet, plain", "lunet", "gaussian 3 own between", "resnet, squeeze and excite"]
 
 
 @pytest.fixture
@@ -162,6 +163,22 @@ def test_training(
         main(options)
 
 
+def test_a_default_of_an_entry_within(tmp_path: Path) -> None:
+    """What a nested entry leaves out is the default at that place, not that of its class."""
+    only = parse({"corruption": {"additive": {"high": 50}}})
+    assert only.corruption.additive == replace(Pipeline().corruption.additive, high=50.0)
+    assert only.corruption.additive.weight == 1
+
+
+def test_another_network_is_not_replaced(config: Path, photos: Path, tmp_path: Path) -> None:
+    """A configuration that has the name of another network is not installed, nor trained."""
+    config.write_text(json.dumps({**TINY, "name": "dncnn"}))
+    options = ["--config", str(config), "--data", str(photos), "--output", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="'dncnn' names another network"):
+        main([*options, "--install"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing weights are named with what there is; weights may be given for a known network."""
     with pytest.raises(FileNotFoundError, match=r"no biasfree_9\.pth with its biasfree_9\.json"):
@@ -180,32 +197,40 @@ def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_weights(name: str) -> None:
-    """Those that are shipped are of the network that is named so, and below 5 MB in all."""
+    """Those that are shipped are of the network that is named so, and below 5 MB in all; they are
+    closer to generated images than their noisy inputs."""
     if not pretrained.installed(name):
         pytest.skip(f"{name} has no weights yet")
     described = json.loads((PRETRAINED / f"{name}.json").read_text())
     ours = parse(described["pipeline"])
     assert asdict(ours.model) == asdict(load_pipeline(CONFIGS / f"{name}.json").model)
-    assert load_model(name)(torch.rand(1, 3, 8, 8)).shape == (1, 3, 8, 8)
+    clean = noisy_and_clean(8, Generator().manual_seed(0))[1].float() / 255
+    net = load_model(name)
+    for sigma in (10, 50):
+        noisy = with_noise(clean, sigma)
+        before, after = (score(one, noisy, clean)["mae"] for one in (lambda x: x, net))
+        assert after < before, sigma
     assert sum((PRETRAINED / f"{n}.pth").stat().st_size for n in NAMES) < 5e6
 
 
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_torchscript_is_the_network(name: str) -> None:
     """Traced at one size, the file gives at another size what the network gives."""
     net = shaken(SETTINGS[name]).float()
     run = run_script(script_bytes(net, torch.rand(EXAMPLE)))
-    assert difference(run, net, torch.rand(OTHER)) < 1e-4
+    for shape in (OTHER, (1, 3, 1, 1)):
+        assert difference(run, net, torch.rand(shape)) < 1e-4
 
 
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_onnx_is_the_network(name: str) -> None:
     """So it is for ONNX, in another program."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     net = shaken(SETTINGS[name]).float()
     run = run_onnx(onnx_bytes(net, torch.rand(EXAMPLE)))
-    assert difference(run, net, torch.rand(OTHER)) < 1e-4
+    for shape in (OTHER, (1, 3, 1, 1)):
+        assert difference(run, net, torch.rand(shape)) < 1e-4
 
 
 def test_bytes() -> None:

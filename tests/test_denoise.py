@@ -179,9 +179,20 @@ def test_extras_are_kept(tmp_path: Path) -> None:
         with Image.open(tmp_path / f"out{suffix}") as again:
             assert again.info["icc_profile"] == b"profile"
             assert again.getexif()[0x0112] == 6
+    Image.new("I;16", (8, 8)).save(tmp_path / "in.tif", icc_profile=b"profile")
+    write_picture(tmp_path / "out.tif", read_picture(tmp_path / "in.tif"))
+    assert read_picture(tmp_path / "out.tif").extras["icc_profile"] == b"profile"
     deep = picture("RGB;16")._replace(extras={b"gAMA": struct.pack(">I", 45455)})
     write_picture(tmp_path / "deep.png", deep)
     assert read_picture(tmp_path / "deep.png").extras == deep.extras
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image beyond Pillow's limit is an error with its name, as any that cannot be read."""
+    Image.new("L", (50, 50)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"large\.png"):
+        read_picture(tmp_path / "large.png")
 
 
 def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from others.jacobian import (
     row,
     spectrum,
     summary,
+    sums,
     telling_pixels,
 )
 from others.nets import make_network
@@ -73,6 +74,9 @@ def test_rows_of_a_linear_network() -> None:
     torch.testing.assert_close(row(net, x, (2, 4)), rows[:, 2, 4].mean(0))
     torch.testing.assert_close(mask(net, x, (2, 4)), rows[:, 2, 4].mean(0).sum(0))
     torch.testing.assert_close(jacobian(net, x), net.matrix)
+    block = rows[:, 2:4, 2:4][..., 2:4, 2:4].reshape(12, 12)
+    torch.testing.assert_close(jacobian(net, x, 2), block)
+    torch.testing.assert_close(sums(net, x)[2, 4], rows[:, 2, 4].mean(0).sum())
     torch.testing.assert_close((net(x) - linear_part(net, x)).flatten(), net.bias)
 
 

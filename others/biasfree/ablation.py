@@ -3,13 +3,18 @@
     python -m others.biasfree.ablation --data FOLDER ... --images FOLDER [--only ROW ...]
 
 Under "Designing the best possible denoiser", the library "blind image denoising" (N. Markou) makes
-seven claims. Each row changes one thing of configs/ablation.json; all are trained for the same
-number of steps on noise of σ up to 50, and scored on the same squares of test images at σ within
-that range and beyond it. A claim about generalisation is judged beyond it. Runs go to
---json as soon as they are known, and what is there is not run again, so that the command can be
-stopped and repeated. Differences to the plain row are taken seed by seed; a claim holds if their
-mean is on its side by more than the 95 % confidence of Student's t, is refuted if it is so much on
-the other, and undecided otherwise.
+seven claims, some in several parts. Each row changes one thing of configs/ablation.json; all are
+trained for the same number of steps on noise of σ up to 50, and scored on the same squares of test
+images:
+
+    inside   PSNR per image at σ within that range, and beyond it: generalisation
+    early    PSNR per image of the validation images after the first epoch: speed of learning
+    worst    the error in grey levels that one value in a thousand exceeds: artefacts
+
+Runs go to --json as soon as they are known, and what is there is not run again, so that the command
+can be stopped and repeated. Differences to the plain row are taken seed by seed; a claim holds if
+their mean is on its side by more than the 95 % confidence of Student's t, is refuted if it is so
+much on the other, and undecided otherwise.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import json
 import math
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,12 +33,23 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from others.biasfree.pipeline import CONFIGS, Pipeline, parse
-from others.biasfree.scoring import add_options, same_setting, scores, squares
+from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline, parse
+from others.biasfree.scoring import (
+    BATCH,
+    LEVELS,
+    Denoise,
+    add_options,
+    checksum,
+    same_setting,
+    scores,
+    squares,
+    with_noise,
+)
 from others.biasfree.train import make_experiment
 from others.json_files import save_json
 
 INSIDE, BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as in the training, and more
+RARE = 1e-3  # share of all values
 SIDE = 128  # pixels along a side of the test images
 STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}  # by number of seeds
 PLAIN = "plain"
@@ -40,24 +57,42 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / "ablati
 Result = dict[str, Any]
 
 
+MEASURES = ("inside_db", "beyond_db", "early_db", "worst")  # what differences are taken of
+
+
+class Claim(NamedTuple):
+    """A part of a claim, and the measure that would be higher or lower for it."""
+
+    number: int  # in the source's list
+    text: str
+    measure: str
+    higher: bool = True
+
+
 class Variant(NamedTuple):
-    """A row: what it changes, the claim it is about, and how that would show."""
+    """A row: what it changes, and the claims that it is about."""
 
     changes: dict[str, Any]
-    claim: int = 0  # its number in the source's list; 0 for none
-    measure: str = "inside_db"
-    better: bool = True  # whether the claim says that the row is the better one
+    claims: tuple[Claim, ...] = ()
 
 
-CLAIMS = {
-    1: "a small hinge in the loss works very well",
-    2: "multi-scale models work better",
-    3: "soft orthogonal regularisation generalises better",
-    4: "regularising the effective receptive field generalises better",
-    5: "squeeze-and-excite gives a small boost",
-    6: "avoid batch normalisation at the end",
-    7: "residual learning trains faster and gives better metrics",
-}
+HINGE = Claim(1, "a small hinge in the loss works very well", "inside_db")
+SCALES = Claim(2, "multi-scale models work better", "inside_db")
+ORTHOGONAL = (
+    Claim(3, "soft orthogonal regularisation generalises better", "beyond_db"),
+    Claim(3, "it is slower to train", "early_db", higher=False),
+)
+RECEPTIVE = (
+    Claim(4, "regularising the effective receptive field generalises better", "beyond_db"),
+    Claim(4, "it is slower to train", "early_db", higher=False),
+)
+EXCITE = Claim(5, "squeeze-and-excite gives a small boost", "inside_db")
+FINAL_NORM = Claim(6, "avoid batch normalisation at the end", "inside_db", higher=False)
+RESIDUAL = (
+    Claim(7, "residual learning trains faster", "early_db"),
+    Claim(7, "it gives better metrics", "inside_db"),
+    Claim(7, "it may give out artefacts", "worst"),
+)
 
 
 def pyramid(kind: str, levels: int, between: bool = False) -> dict[str, Any]:
@@ -73,21 +108,22 @@ def regulariser(name: str) -> dict[str, Any]:
 
 ROWS: dict[str, Variant] = {
     PLAIN: Variant({}),
-    "hinge 0.5": Variant({"loss": {"hinge": 0.5}}, 1),
-    "hinge 1": Variant({"loss": {"hinge": 1.0}}, 1),
-    "hinge 2": Variant({"loss": {"hinge": 2.0}}, 1),
-    "laplacian, 3 scales": Variant(pyramid("laplacian", 3), 2),
-    "laplacian, 4 scales": Variant(pyramid("laplacian", 4), 2),
-    "gaussian, 3 scales": Variant(pyramid("gaussian", 3), 2),
-    "gaussian, 3 scales, residuals": Variant(pyramid("gaussian", 3, between=True), 2),
-    "lunet": Variant({"model": {"backbone": "lunet", "blocks": 1}}, 2),
+    "hinge 0.5": Variant({"loss": {"hinge": 0.5}}, (HINGE,)),
+    "hinge 1": Variant({"loss": {"hinge": 1.0}}, (HINGE,)),
+    "hinge 2": Variant({"loss": {"hinge": 2.0}}, (HINGE,)),
+    "laplacian, 3 scales": Variant(pyramid("laplacian", 3), (SCALES,)),
+    "laplacian, 4 scales": Variant(pyramid("laplacian", 4), (SCALES,)),
+    "gaussian, 3 scales": Variant(pyramid("gaussian", 3), (SCALES,)),
+    "gaussian, 4 scales": Variant(pyramid("gaussian", 4), (SCALES,)),
+    "gaussian, 3 scales, residuals": Variant(pyramid("gaussian", 3, between=True), (SCALES,)),
+    "lunet": Variant({"model": {"backbone": "lunet", "blocks": 1}}, (SCALES,)),
     "multi-scale loss": Variant({"loss": {"scales": 3}}),
-    "soft orthogonal": Variant(regulariser("soft_orthogonal"), 3, "beyond_db"),
-    "soft orthonormal": Variant(regulariser("soft_orthonormal"), 3, "beyond_db"),
-    "receptive field": Variant(regulariser("erf"), 4, "beyond_db"),
-    "squeeze-and-excite": Variant({"model": {"block": {"squeeze_excite": True}}}, 5),
-    "final norm": Variant({"model": {"final_norm": True}}, 6, better=False),
-    "residual": Variant({"model": {"residual": True}}, 7),
+    "soft orthogonal": Variant(regulariser("soft_orthogonal"), ORTHOGONAL),
+    "soft orthonormal": Variant(regulariser("soft_orthonormal"), ORTHOGONAL),
+    "receptive field": Variant(regulariser("erf"), RECEPTIVE),
+    "squeeze-and-excite": Variant({"model": {"block": {"squeeze_excite": True}}}, (EXCITE,)),
+    "final norm": Variant({"model": {"final_norm": True}}, (FINAL_NORM,)),
+    "residual": Variant({"model": {"residual": True}}, RESIDUAL),
     "about mid-grey": Variant({"model": {"range": [-0.5, 0.5]}}),
 }
 
@@ -108,12 +144,18 @@ def variant(base: dict[str, Any], row: Variant, seed: int) -> Pipeline:
 
 
 def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) -> Result:
-    """One run: PSNR per image, error, seconds."""
+    """One run: PSNR per image, errors, seconds of processor time."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     experiment = make_experiment(pipeline, sets, None, device)
+    start = time.process_time()
     history = experiment.run(pipeline.training.epochs)
+    seconds = time.process_time() - start
     net = experiment.denoiser.eval()
-    found = scores(lambda x: net(x.to(device)).cpu(), clean, (*INSIDE, *BEYOND))
+
+    def denoise(x: Tensor) -> Tensor:
+        return net(x.to(device)).cpu()
+
+    found = scores(denoise, clean, (*INSIDE, *BEYOND))
 
     def average(sigmas: Sequence[float], name: str) -> float:
         return round(statistics.fmean(found[f"{sigma:g}"][name] for sigma in sigmas), 4)
@@ -122,9 +164,21 @@ def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) ->
         "inside_db": average(INSIDE, "psnr_db"),
         "beyond_db": average(BEYOND, "psnr_db"),
         "inside_mae": average(INSIDE, "mae"),
-        "seconds": round(sum(entry["seconds"] for entry in history), 3),
+        "early_db": round(history[0]["validation"]["PSNR per image"], 4),
+        "worst": round(statistics.fmean(worst(denoise, clean, s) for s in INSIDE), 3),
+        "cpu_seconds": round(seconds, 3),
         "parameters": sum(values.numel() for values in net.parameters()),
     }
+
+
+@torch.no_grad()
+def worst(denoise: Denoise, clean: Tensor, sigma: float) -> float:
+    """The absolute error, in grey levels, that the share RARE of all values exceeds."""
+    noisy = with_noise(clean, sigma)
+    answers = torch.cat([denoise(part) for part in noisy.split(BATCH)]).clamp(0, 1)
+    errors = (answers - clean).abs().flatten()
+    rank = len(errors) - math.ceil(RARE * len(errors))
+    return LEVELS * float(errors.kthvalue(max(rank, 1)).values)
 
 
 def run(
@@ -140,12 +194,17 @@ def run(
     ValueError if the file has results of another setting, or of a row with other changes.
     """
     base = parse(base).as_json()  # every default written out
-    setting = {"base": base, "images": len(test), "inside": list(INSIDE), "beyond": list(BEYOND)}
+    sets = parse(base).sets(folders)
+    setting = {
+        "base": base,
+        "train": len(sets[0]),
+        **{"images": len(test), "side": test.shape[-1], "checksum": checksum(test)},
+        **{"inside": list(INSIDE), "beyond": list(BEYOND)},
+    }
     results: Result = {**setting, "rows": {}}
     if path.is_file():
         results = json.loads(path.read_text(encoding="utf-8"))
         same_setting(results, setting, path)
-    sets = parse(base).sets(folders)
     for seed in range(seeds):
         for name in names:
             changes = ROWS[name].changes
@@ -176,40 +235,43 @@ def verdict(gain: float, confidence: float) -> str:
 
 
 def judged(results: Result) -> dict[str, Result]:
-    """For each row but the plain one: gains over it seed by seed, and what that says."""
+    """For each row but the plain one: differences to it seed by seed, and what they say.
+
+    Rows that this table has no longer are left out.
+    """
     plain = results["rows"].get(PLAIN, {"seeds": {}})["seeds"]
     found: dict[str, Result] = {}
     for name, row in results["rows"].items():
-        both = [seed for seed in row["seeds"] if seed in plain]
-        if name == PLAIN or not both:
+        both = [(row["seeds"][seed], plain[seed]) for seed in row["seeds"] if seed in plain]
+        if name == PLAIN or name not in ROWS or not both:
             continue
         line: Result = {"seeds": len(both)}
-        for measure in ("inside_db", "beyond_db"):
-            gains = [row["seeds"][seed][measure] - plain[seed][measure] for seed in both]
-            mean, confidence = interval(gains)
+        for measure in MEASURES:
+            mean, confidence = interval([one[measure] - other[measure] for one, other in both])
             line[measure] = {"gain": round(mean, 3), "confidence": round(confidence, 3)}
-        times = [row["seeds"][seed]["seconds"] / plain[seed]["seconds"] for seed in both]
-        line["time"] = round(statistics.fmean(times), 2)
-        use = ROWS[name]
-        if use.claim:
-            gain = line[use.measure]["gain"] * (1 if use.better else -1)
-            line["claim"] = CLAIMS[use.claim]
-            line["verdict"] = verdict(gain, line[use.measure]["confidence"])
+        for name_of in ("cpu_seconds", "parameters"):
+            ratio = statistics.fmean(one[name_of] / other[name_of] for one, other in both)
+            line[f"times_{name_of}"] = round(ratio, 2)
+        line["claims"] = [
+            {"claim": claim.number, "text": claim.text, "verdict": verdict(gain, confidence)}
+            for claim in ROWS[name].claims
+            for gain in [line[claim.measure]["gain"] * (1 if claim.higher else -1)]
+            for confidence in [line[claim.measure]["confidence"]]
+        ]
         found[name] = line
     return found
 
 
 def markdown(lines: dict[str, Result]) -> str:
     """The judged rows as a table."""
-    head = "| row | σ as trained | σ beyond | time | claim | |"
-    table = [head, "|---|---|---|---|---|---|"]
+    head = ["row", "σ as trained, dB", "σ beyond, dB", "early, dB", "worst, levels", "time"]
+    head += ["parameters", "claims"]
+    table = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, line in lines.items():
-        gains = [
-            f"{line[m]['gain']:+.2f} ± {line[m]['confidence']:.2f} dB"
-            for m in ("inside_db", "beyond_db")
-        ]
-        claim, end = line.get("claim", ""), line.get("verdict", "")
-        table.append(f"| {name} | {' | '.join(gains)} | x {line['time']:.2f} | {claim} | {end} |")
+        gains = [f"{line[m]['gain']:+.2f} ± {line[m]['confidence']:.2f}" for m in MEASURES]
+        costs = [f"x {line[f'times_{cost}']:.2f}" for cost in ("cpu_seconds", "parameters")]
+        claims = "; ".join(f"{c['claim']}, {c['text']}: {c['verdict']}" for c in line["claims"])
+        table.append(f"| {' | '.join([name, *gains, *costs, claims])} |")
     return "\n".join(table)
 
 
@@ -234,7 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is missing, and judge."""
     given = options(arguments)
     try:
-        base = json.loads(given.config.read_text(encoding="utf-8"))
+        if given.seeds < 1:
+            raise ValueError(f"--seeds is {given.seeds}; expected at least 1")
+        base = load_pipeline(given.config).as_json()
         test = squares(given.images, given.side, given.count)
         names = list(dict.fromkeys([PLAIN, *(given.only or ROWS)]))
         results = run(base, names, given.data, test, given.seeds, given.json)

@@ -22,6 +22,7 @@ SLOPE = 0.1  # of the leaky ReLU for negative values
 BRANCH = 0.1  # the last convolution of a block starts so much smaller: a block starts as almost x
 SPARSITIES = ("none", "threshold", "soft", "differentiable")
 NORMS = ("batch", "none")
+MOMENTUM = 0.01  # of running variances: the share of a batch (the source keeps 0.99 of the old)
 MULTIPLIERS = ("none", "channel", "block")
 
 
@@ -106,11 +107,13 @@ def conv(inputs: int, outputs: int, kernel: int, groups: int = 1, bias: bool = F
 
 def norm(channels: int, bias: bool = False) -> nn.Module:
     """The bias-free batch normalisation, or the usual one for the twin."""
-    return nn.BatchNorm2d(channels) if bias else ScaleNorm2d(channels)
+    return nn.BatchNorm2d(channels, momentum=MOMENTUM) if bias else ScaleNorm2d(channels)
 
 
 class ScaleNorm2d(nn.Module):
     """Batch normalisation without biases: y = γ x / sqrt(var + eps) (Mohan et al., section 3).
+
+    (Their code adds a constant to the root instead, which is the same but where var is tiny.)
 
     Nothing is subtracted and nothing added. Leaving out the shift alone, as Keras does for
     `center=False`, keeps the subtraction of the mean and with it a bias. The variance of each
@@ -120,7 +123,7 @@ class ScaleNorm2d(nn.Module):
 
     running_var: Tensor
 
-    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, momentum: float = MOMENTUM, eps: float = 1e-5) -> None:
         super().__init__()
         self.momentum, self.eps = momentum, eps
         self.weight = nn.Parameter(torch.ones(channels))
@@ -131,7 +134,7 @@ class ScaleNorm2d(nn.Module):
         if self.training:
             var = x.float().var((0, 2, 3), unbiased=False)
             with torch.no_grad():
-                self.running_var.lerp_(var, self.momentum)
+                self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
         scale = self.weight / (var + self.eps).sqrt()
         return x * scale.to(x.dtype).view(1, -1, 1, 1)
 

@@ -3,8 +3,10 @@ a 3x3 smoothing that embeds it.
 
 As in the library "blind image denoising" (N. Markou): additive and multiplicative noise are
 normal, cut off at two standard deviations (which leaves 0.880 σ), one field for all channels or one
-for each. The result is clipped and rounded as in a file, unless asked otherwise. Images are
-(N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their device.
+for each. Subsampling shows one pixel of each square, in an image always the same one, drawn at
+random (there it is the first). The result is clipped and rounded as in a file, unless asked
+otherwise. Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their
+device.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Strength:
 class CorruptionSettings:
     """Kinds of noise, and what happens to all of them."""
 
-    additive: Strength = field(default_factory=lambda: Strength(0, 80, weight=1))  # σ, of 255
+    additive: Strength = field(default_factory=lambda: Strength(0.0, 80.0, weight=1.0))  # σ, of 255
     multiplicative: Strength = field(default_factory=Strength)  # σ, relative to the value
     subsampling: Strength = field(default_factory=Strength)  # pixels a side that become one
     quantisation: Strength = field(default_factory=Strength)  # step of the grey levels, of 255
@@ -146,4 +148,4 @@ class Corruption:
             return clean * (1 + strength * noise_field(clean, self.use.per_channel, generator))
         if kind == "quantisation":
             return quantised(clean, strength)
-        return subsampling(clean, generator, (use.low, use.high))
+        return subsampling(clean, generator, strength)

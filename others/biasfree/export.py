@@ -90,12 +90,15 @@ def onnx_bytes(net: nn.Module, images: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def needed(name: str) -> ModuleType:
-    """A module that only some commands need; ModuleNotFoundError that says how to get it."""
+def needed(name: str, package: str | None = None) -> ModuleType:
+    """A module that only some commands need, of a package that may have another name.
+
+    ModuleNotFoundError that says how to get it.
+    """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        message = f"this needs {name}, which is not installed: `pip install {name}`"
+        message = f"this needs {name}, which is not installed: `pip install {package or name}`"
         raise ModuleNotFoundError(message) from error
 
 

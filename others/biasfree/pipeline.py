@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,7 +126,7 @@ def read_all(files: Sequence[Path]) -> dict[str, Any]:
 
 def parse(content: Any) -> Pipeline:
     """The pipeline that parsed JSON describes; ValueError that names the entry that is wrong."""
-    return filled(Pipeline, content, "")
+    return filled(Pipeline(), content, "")
 
 
 def load_pipeline(path: Path) -> Pipeline:
@@ -145,11 +145,11 @@ def load_pipeline(path: Path) -> Pipeline:
         raise ValueError(f"{path}: {error}") from error
 
 
-def filled(kind: type[Settings], values: Any, place: str) -> Settings:
-    """Settings of this class out of a dictionary; `place` is where it stands, for messages."""
+def filled(default_of: Settings, values: Any, place: str) -> Settings:
+    """Settings with what a dictionary says replaced; `place` is where it stands, for messages."""
     if not isinstance(values, dict):
         raise ValueError(f"{place or 'the file'} is {values!r}; expected an object in braces")
-    defaults = {entry.name: getattr(kind(), entry.name) for entry in fields(kind)}  # type: ignore[arg-type]
+    defaults = {entry.name: getattr(default_of, entry.name) for entry in fields(default_of)}  # type: ignore[arg-type]
     given = {}
     for name, value in values.items():
         where = f"{place}.{name}" if place else name
@@ -157,11 +157,9 @@ def filled(kind: type[Settings], values: Any, place: str) -> Settings:
             raise ValueError(f"{where} is unknown; expected some of {', '.join(defaults)}")
         default = defaults[name]
         nested = is_dataclass(default)
-        given[name] = (
-            filled(type(default), value, where) if nested else checked(default, value, where)
-        )
+        given[name] = filled(default, value, where) if nested else checked(default, value, where)
     try:
-        return kind(**given)
+        return replace(default_of, **given)  # type: ignore[type-var]
     except ValueError as error:
         raise ValueError(f"{place}: {error}" if place else str(error)) from error
 

@@ -27,12 +27,13 @@ def make_model(name: str) -> nn.Module:
     return load_pipeline(path).network()
 
 
-def load_model(name: str, folder: Path = PRETRAINED) -> nn.Module:
+def load_model(name: str, folder: Path = PRETRAINED, other: Path | None = None) -> nn.Module:
     """A pretrained model: float (N, 3, H, W) in [0, 1] to the same, on the CPU, not clipped.
 
     Args:
         name: one of `NAMES`, or of what `others.biasfree.train --install` has written.
         folder: where NAME.pth and NAME.json are.
+        other: other weights of the same network.
 
     Raises:
         FileNotFoundError: there are no such weights.
@@ -49,7 +50,7 @@ def load_model(name: str, folder: Path = PRETRAINED) -> nn.Module:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{described}: {error}; expected the pipeline of a model") from error
     net = pipeline.network()
-    load_weights(net, weights)
+    load_weights(net, weights if other is None else other)
     return net.eval()
 
 
@@ -63,14 +64,16 @@ def load_named(name: str, weights: Path | None = None) -> nn.Module:
 
     Args:
         name: a network of `others.nets`, or an installed bias-free model.
-        weights: others than those in others/pretrained; of a network of `others.nets`.
+        weights: others than those in others/pretrained.
 
     Raises:
         ValueError: an unknown name, a damaged file, or the weights of another network.
         FileNotFoundError: no weights.
     """
-    if weights is None and installed(name):
-        return load_model(name)
+    if installed(name):
+        return load_model(name, other=weights)
     if name in NETS:
         return load_network(name, weights)
-    raise ValueError(f"no model {name!r}; expected one of {', '.join(NETS)}")
+    more = (path.stem for path in sorted(PRETRAINED.glob("*.json")) if installed(path.stem))
+    known = dict.fromkeys([*NETS, *more])
+    raise ValueError(f"no model {name!r}; expected one of {', '.join(known)}")

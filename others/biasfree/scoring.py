@@ -16,8 +16,7 @@ from torch import Generator, Tensor
 
 from others.biasfree.corruptions import LEVELS, Corruption, CorruptionSettings, Strength
 from others.checkpoints import differences
-from others.images import image_files, read_image
-from others.jacobian import middle
+from others.images import image_files, middle, read_image
 from others.metrics import psnr_per_image
 from others.seeds import seed_of
 
@@ -34,14 +33,23 @@ def squares(folder: Path, side: int, count: int) -> Tensor:
     """
     if count < 1:
         raise ValueError(f"{count} images are asked for; expected at least 1")
-    return torch.cat([middle(read_image(path), side) for path in image_files(folder)[:count]])
+    files = image_files(folder)[:count]
+    return torch.cat([middle(read_image(path), side) for path in files]).float() / LEVELS
 
 
-def with_noise(clean: Tensor, sigma: float, clip: bool = True) -> Tensor:
-    """Noisy images, `sigma` of 255; clipped and rounded as in a file unless asked otherwise."""
+def checksum(images: Tensor) -> int:
+    """The sum of all grey levels of images in [0, 1]: other images hardly have the same."""
+    return int((LEVELS * images.double()).sum().round())
+
+
+def with_noise(clean: Tensor, sigma: float, clip: bool = True, *seed: object) -> Tensor:
+    """Noisy images, `sigma` of 255; clipped and rounded as in a file unless asked otherwise.
+
+    The noise is always the same for the same σ, size and seed.
+    """
     noise = Strength(sigma, sigma, weight=1)
     corruption = Corruption(CorruptionSettings(additive=noise, per_channel=1, clip=clip))
-    return corruption(clean, Generator().manual_seed(seed_of("test", sigma)))
+    return corruption(clean, Generator().manual_seed(seed_of("test", sigma, *seed)))
 
 
 @torch.no_grad()

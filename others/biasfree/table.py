@@ -7,7 +7,7 @@ rounded, as in the table of the library "blind image denoising" (N. Markou), who
 beside ours: they are of 256x256 crops of KITTI, other images than these. The networks are not told
 σ; the assignment's DnCNN was trained for σ = 30 alone. Non-local means (Buades et al., 2005; from
 scikit-image, which it needs) is told it. Results go to --json after each model, and what is there
-is not measured again.
+is not measured again, unless a model has other weights now.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from others.biasfree.pretrained import NAMES, load_named
 from others.biasfree.scoring import (
     LEVELS,
     add_options,
+    checksum,
     same_setting,
     score,
     scores,
@@ -36,6 +37,8 @@ from others.biasfree.scoring import (
     with_noise,
 )
 from others.json_files import save_json
+from others.nets import PRETRAINED
+from others.pictures import digest
 
 SIGMAS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80)
 SOURCE = {  # mean absolute errors: noisy, denoised by the model of 18 blocks
@@ -62,7 +65,7 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
 
     Patches of 5x5 within 13x13, all channels together, h = 0.8 σ, as scikit-image's own example.
     """
-    restoration: Any = needed("skimage.restoration")
+    restoration: Any = needed("skimage.restoration", "scikit-image")
     std = TRUNCATED * sigma / LEVELS
     options = {"patch_size": 5, "patch_distance": 6, "h": 0.8 * std, "sigma": std}
     answers = [
@@ -89,21 +92,23 @@ def measure(name: str, clean: Tensor) -> Scores:
 
 
 def run(names: Sequence[str], folder: Path, count: int, side: int, path: Path) -> dict[str, Any]:
-    """Measure what the file of results lacks, and save it after each model.
+    """Measure what the file of results lacks or has of other weights; save it after each model.
 
     Raises:
         ValueError: the file has results of another setting, or an unknown model.
         FileNotFoundError, ModuleNotFoundError: images, weights or a package are missing.
     """
     clean = squares(folder, side, count)
-    setting = {"images": len(clean), "side": side, "checksum": int((LEVELS * clean).sum().round())}
-    result: dict[str, Any] = {**setting, "rows": {}}
+    setting = {"images": len(clean), "side": side, "checksum": checksum(clean)}
+    result: dict[str, Any] = {**setting, "weights": {}, "rows": {}}
     if path.is_file():
         result = json.loads(path.read_text(encoding="utf-8"))
         same_setting(result, setting, path)
     for name in ("noisy", *names):
-        if name not in result["rows"]:
-            result["rows"][name] = measure(name, clean)
+        weights = PRETRAINED / f"{name}.pth"
+        mark = digest(weights) if weights.is_file() else ""
+        if name not in result["rows"] or result["weights"].get(name, "") != mark:
+            result["rows"][name], result["weights"][name] = measure(name, clean), mark
             save_json(path, result)
             print(f"{name}: measured", file=sys.stderr, flush=True)
     return result
@@ -112,12 +117,14 @@ def run(names: Sequence[str], folder: Path, count: int, side: int, path: Path) -
 def findings(rows: dict[str, Scores]) -> dict[str, dict[str, Any]]:
     """For each model: at which σ it is worse than its input, and its error over the source's.
 
-    The latter is the mean over σ of the ratio to the source's denoised column.
+    The latter is the mean of the ratio to the source's denoised column over the σ where that is
+    better than the source's own input: at σ = 1 it is not, and any model is far below it.
     """
+    comparable = [s for s, (noisy, denoised) in SOURCE.items() if denoised < noisy]
     found = {}
     for name, row in rows.items():
         worse = [s for s in SIGMAS if row[str(s)]["mae"] >= rows["noisy"][str(s)]["mae"]]
-        ratios = [row[str(s)]["mae"] / SOURCE[s][1] for s in SIGMAS]
+        ratios = [row[str(s)]["mae"] / SOURCE[s][1] for s in comparable]
         if name != "noisy":
             found[name] = {
                 "worse_than_input_at": worse,

@@ -20,12 +20,13 @@ from typing import Any
 import torch
 
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline
+from others.biasfree.pretrained import NAMES
 from others.checkpoints import save_weights
 from others.distributed import processes, rank
 from others.experiment import DenoisingStatsManager, Experiment
 from others.hooks import Picture, every, report
 from others.json_files import save_json
-from others.nets import PRETRAINED
+from others.nets import NETS, PRETRAINED
 from others.schedules import SCHEDULES
 from others.seeds import seeded
 
@@ -84,6 +85,8 @@ def train(options: argparse.Namespace, device: torch.device) -> Experiment:
     given = Path(options.config)
     named = CONFIGS / f"{options.config}.json"
     pipeline = load_pipeline(named if named.is_file() and not given.is_file() else given)
+    if options.install and pipeline.name in NETS and pipeline.name not in NAMES:
+        raise ValueError(f"{pipeline.name!r} names another network of the project; rename it")
     if options.epochs is not None:
         pipeline = replace(pipeline, training=replace(pipeline.training, epochs=options.epochs))
     sets = pipeline.sets(options.data, options.val_data)

@@ -73,21 +73,29 @@ def course(results: Results) -> Macros | None:
     found = results.get("course")
     if found is None:
         return None
-    scores = {name: decimals(row["per_image_db"]) for name, row in found["rows"].items()}
+    rows = {name: row["per_image_db"] for name, row in found["rows"].items()}
+    scores = {name: decimals(value) for name, value in rows.items()}
     return {
         "CourseImages": whole(found["images"]),
         "CourseNoisy": scores["noisy"],
         **{f"Course{prefix}": scores[name] for name, prefix in NAMES.items()},
+        "CourseOneGain": decimals(rows["Miniproject 1"] - rows["noisy"]),
     }
 
 
 def trainings(results: Results) -> Macros:
-    """How the shipped weights were trained; what an older log does not say is the default."""
+    """How the shipped weights were trained; what an older log does not say is the default.
+
+    Of weights that were trained twice, the numbers are those of the first training, and a
+    sentence tells what the second one did.
+    """
     macros = {}
     defaults = {"One": vars(FirstSettings()), "Two": SecondSettings()._asdict()}
     for number, prefix in ((1, "One"), (2, "Two")):
-        log = results.need(f"training/miniproject_{number}")
+        last = results.need(f"training/miniproject_{number}")
+        log = last.get("started_from", last)
         settings = {**defaults[prefix], **log["settings"]}
+        macros[f"{prefix}Again"] = "" if last is log else again(last)
         macros[f"{prefix}Epochs"] = plain(log["epochs"])
         macros[f"{prefix}Pairs"] = whole(log["pairs"])
         for name, value in settings.items():
@@ -96,9 +104,18 @@ def trainings(results: Results) -> Macros:
         for name in ("warm_up", "gaussian", "impulses"):
             if name in settings:
                 macros[f"{prefix}{camel(name)}Percent"] = plain(round(100 * settings[name], 3))
-    betas = {**defaults["One"], **results.need("training/miniproject_1")["settings"]}["betas"]
-    macros["OneBetas"] = " and ".join(plain(beta) for beta in betas)
+    macros["OneBetas"] = " and ".join(plain(beta) for beta in defaults["One"]["betas"])
     return macros
+
+
+def again(log: dict[str, Any]) -> str:
+    """A sentence on a training that went on from trained weights."""
+    use = log["settings"]
+    return (
+        f" A second training went on from these weights: {plain(log['epochs'])} epochs of "
+        f"{whole(log['pairs'])} other pairs of the same scenes, in batches of "
+        f"{plain(use['batch_size'])}, with a peak of {plain(use['learning_rate'])}."
+    )
 
 
 def networks(results: Results) -> Macros:
@@ -153,12 +170,8 @@ def noise(results: Results) -> Macros | None:
 def public(results: Results) -> Macros:
     """What others reached, and what the same weights give here."""
     found = results.need("public")
-    both = [row for row in found["first"] + found["second"] if "reported_db" in row]
-    gaps = [row["reported_db"] - row["here_db"] for row in both]
     rows = results.need("submission")["rows"]
     macros = {
-        "PublicGapLow": decimals(min(gaps)),
-        "PublicGapHigh": decimals(max(gaps)),
         "PublicSmallRate": plain(found["small_rates"]["rate"]),
         "PublicSmallLow": decimals(found["small_rates"]["low_db"], 1),
         "PublicSmallHigh": decimals(found["small_rates"]["high_db"], 0),
@@ -175,7 +188,12 @@ def public(results: Results) -> Macros:
         ("Miniproject 1", "One", found["first"]),
         ("Miniproject 2", "Two", [row for row in found["second"] if row["prescribed"]]),
     ):
+        gaps = [row["reported_db"] - row["here_db"] for row in group if "reported_db" in row]
+        macros[f"{prefix}PublicGapLow"] = decimals(min(gaps))
+        macros[f"{prefix}PublicGapHigh"] = decimals(max(gaps))
         best = max(group, key=lambda row: row["here_db"])
+        stated = best["reported_db"] - found["noisy"]["reported_db"]
+        macros[f"{prefix}PublicBestStatedGain"] = decimals(stated)
         macros[f"{prefix}PublicBest"] = decimals(best["here_db"])
         macros[f"{prefix}PublicBestName"] = tex(best["network"])
         macros[f"{prefix}OverPublic"] = signed(rows[name]["per_image_db"] - best["here_db"])

@@ -41,6 +41,7 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
             row for row in rows.values() if not set(row.changes) or set(row.changes) - left_out
         ]
         groups = comparisons(compared)
+        most = max(rows.values(), key=lambda row: row.single)
         return {
             f"{prefix}Pairs": whole(found["pairs"]),
             f"{prefix}Epochs": plain(found["epochs"]),
@@ -50,6 +51,8 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
             f"{prefix}Fallen": enumeration(
                 [tex(row.name) for row in rows.values() if row.spread > FALLEN] or ["none"]
             ),
+            f"{prefix}Best": tex(most.name),
+            f"{prefix}BestGain": signed(most.single - base.single),
             f"{prefix}Channels": enumeration([str(c) for c in channels]),
             **{f"{prefix}{group}": text for group, text in groups.items()},
         }
@@ -92,6 +95,8 @@ def best(results: Results) -> Macros | None:
         macros[f"Best{camel(name)}"] = decimals(run["psnr_per_image"])
         macros[f"Best{camel(name)}Ensemble"] = decimals(run["psnr_self_ensemble"])
         macros[f"Best{camel(name)}Minutes"] = whole(run["seconds"] / 60)
+        macros[f"Best{camel(name)}Epochs"] = plain(found["configuration"]["epochs"])
+        macros[f"Best{camel(name)}Rate"] = plain(found["configuration"]["learning_rate"])
     return macros
 
 
@@ -120,9 +125,11 @@ def curves(number: int) -> Callable[[Results], Macros | None]:
         points = curve(results, number)
         if points is None:
             return None
-        written = {}
+        of = "One" if number == 1 else "Two"
+        found = results.need(f"curve/miniproject_{number}")
+        written = {f"Curve{of}Pairs": whole(found["pairs"])}
         for name, point in (("First", points[0]), ("Last", points[-1])):
-            prefix = f"Curve{'One' if number == 1 else 'Two'}{name}"
+            prefix = f"Curve{of}{name}"
             written[f"{prefix}Minutes"] = whole(point["minutes"])
             written[f"{prefix}Epochs"] = plain(point["epochs"])
             written[f"{prefix}Db"] = decimals(point["ensemble"])

@@ -136,7 +136,7 @@ def study_table(results: Results, name: str, blocks: int) -> str | None:
 
 
 def unseen(results: Results) -> str | None:
-    """Other noises: ours and public ones."""
+    """Other noises: what ours and public networks gain over their own noisy inputs."""
     found = results.get("unseen")
     if found is None:
         return None
@@ -147,16 +147,15 @@ def unseen(results: Results) -> str | None:
         other = theirs["rows"].get(name)
         public = [None] * len(theirs["networks"])
         if other is not None and comparable(row, other):
-            public = other["db"]
-        own = [row[model] for model in models]
-        best = max([value for value in (*own, *public) if value is not None])
-        cells = ["" if value is None else db(value) for value in (*own, *public)]
+            public = [value - other["noisy"] for value in other["db"]]
+        gains = [*(row[model] - row["noisy"] for model in models), *public]
+        best = max(gain for gain in gains if gain is not None)
+        cells = ["" if gain is None else signed(gain) for gain in gains]
         cells = [
-            rf"\textbf{{{cell}}}" if value == best else cell
-            for cell, value in zip(cells, (*own, *public))
+            rf"\textbf{{{cell}}}" if gain == best else cell for cell, gain in zip(cells, gains)
         ]
         lines.append([tex(name), db(row["noisy"]), *cells])
-    header = ["noise", "noisy"] + ["ours" if model == "shipped" else tex(model) for model in models]
+    header = ["noise", "input"] + ["ours" if model == "shipped" else tex(model) for model in models]
     header += [tex(name) for name in theirs["networks"]]
     return tabular("l" + "r" * (len(header) - 1), header, lines)
 

@@ -6,7 +6,7 @@ from others.report.results import Row, signed, tex
 
 CERTAIN = 2.0  # standard errors of a difference, below which it is called none
 LEAST = 0.02  # dB, below which a difference is called none however certain
-LISTED = 8  # rows that a sentence names
+LISTED = 12  # rows that a sentence names
 NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 

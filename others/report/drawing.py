@@ -11,6 +11,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+MOST_RATIO = 2.5  # of the axis of speed: the range of a disturbed measurement may leave it
 COLUMN, PAGE = 3.42, 7.08  # inches: of a column and of both
 STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
@@ -135,7 +136,8 @@ def draw_comparison(data: Data) -> Figure:
     by_size.semilogx(
         size, ours["per_image_db"], "D", color="0", markerfacecolor="1", label="ours, ensemble"
     )
-    by_time.semilogx(data["seconds"], ours["per_image_db"], "D", color="0", markerfacecolor="1")
+    if data["seconds"]:
+        by_time.semilogx(data["seconds"], ours["per_image_db"], "D", color="0", markerfacecolor="1")
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
     by_size.legend(loc="lower right", handletextpad=0.1, borderaxespad=0)
@@ -149,7 +151,8 @@ def draw_comparison(data: Data) -> Figure:
 def plain_ticks(axis: Axes) -> None:
     """A logarithmic x axis with ticks as one would write them: 1, 3, 10."""
     low, high = axis.get_xlim()
-    steps = [10.0**power * digit for power in range(-4, 7) for digit in (1, 3)]
+    digits = (1, 2, 5) if high < 30 * low else (1, 3)
+    steps = [10.0**power * digit for power in range(-4, 7) for digit in digits]
     ticks = [tick for tick in steps if low <= tick <= high]
     axis.set_xticks(ticks, [f"{tick:,.10g}" for tick in ticks])
     axis.set_xticks([], minor=True)
@@ -164,9 +167,9 @@ def draw_curve(axis: Axes, points: list[dict[str, Any]]) -> None:
     for x, point in zip(minutes, points):
         low = point["single"]
         axis.annotate(
-            f"{point['epochs']}", (x, low), (0, -10), textcoords="offset points", ha="center"
+            f"{point['epochs']}", (x, low), (4, -8), textcoords="offset points", ha="left"
         )
-    axis.margins(y=0.3)
+    axis.margins(x=0.15, y=0.3)
     axis.set(xlabel="training, minutes (epochs)")
     plain_ticks(axis)
     axis.legend(loc="upper left", borderaxespad=0)
@@ -209,7 +212,8 @@ def draw_images(grid: Any, data: Data, kinds: tuple[str, ...]) -> None:
             axis.set_axis_off()
             axis.imshow(pixels(image[kind], data["size"]), interpolation="nearest")
             score = image["db"].get(kind)
-            axis.set_title(kind if score is None else f"{score:.2f}", fontsize=7)
+            short = kind.replace("Miniproject ", "MP")
+            axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
 
 
 def draw_masks(maps: Any, data: Data) -> None:
@@ -228,6 +232,7 @@ def draw_masks(maps: Any, data: Data) -> None:
             axis.imshow(values, cmap="gray_r", vmin=0, vmax=most, interpolation="nearest")
         for axis in line:
             axis.set(xticks=[], yticks=[])
+            axis.spines[["top", "right"]].set_visible(True)
             axis.plot(reach, reach, "s", color="1", fillstyle="none", markersize=4.5, mew=1.6)
             axis.plot(reach, reach, "s", color="0", fillstyle="none", markersize=4.5, mew=0.6)
     for axis, title in zip(maps[0], ("clean", "Jacobian", "SmoothGrad")):
@@ -239,7 +244,8 @@ def draw_rates(data: Data) -> Figure:
     figure, (axis,) = panels(1, COLUMN, 1.75)
     for (label, points), mark, grey in zip(data["curves"].items(), MARKS, GREYS * 2):
         rates, values, spreads = zip(*points)
-        axis.errorbar(rates, values, spreads, marker=mark, color=grey, label=label, capsize=1.5)
+        look = {"marker": mark, "color": grey, "linestyle": ":" if "plain" in label else "-"}
+        axis.errorbar(rates, values, spreads, label=label, capsize=1.5, **look)
     axis.set(xscale="log", xlabel="learning rate (peak)", ylabel="PSNR per image, dB")
     plain_ticks(axis)
     figure.legend(loc="outside upper center", ncols=2)
@@ -258,7 +264,7 @@ def draw_speed(data: Data) -> Figure:
         spread = [[r - p[2] for r, p in zip(ratio, points)], [p[3] - p[1] for p in points]]
         axis.errorbar(x, ratio, spread, fmt=mark, color=GREYS[index % 3], label=kind, capsize=1.5)
     axis.set_xticks(range(len(batches)), [str(batch) for batch in batches])
-    axis.set(xlabel="batch", ylabel="time / torch.nn's", ylim=0)
+    axis.set(xlabel="batch", ylabel="time / torch.nn's", ylim=(0, MOST_RATIO))
     figure.legend(loc="outside upper center", handletextpad=0.1, columnspacing=1, ncols=4)
     if data["curve"]:
         draw_curve(axes[1], data["curve"])

@@ -27,6 +27,14 @@ from others.tnet_study.rows import TABLE_2
 from others.tnet_study.tables import REPORTED
 
 Lines = list[list[str]]
+SHORT = {  # names for the table of other noises, which has many columns
+    "shipped": "ours",
+    "new, plain": "plain",
+    "points of the cells": "points of cells",
+    "cells half as large": "cells × 0.5",
+    "cells 1.5 times as large": "cells × 1.5",
+    "Poisson, 30 photons": "Poisson, 30",
+}
 RULE = "MIDRULE"  # a line of a table that is a rule instead
 NETWORK = {"net", "channels", "kernel", "nearest"}
 LOSS = {"loss", "noise_floor"}
@@ -154,8 +162,8 @@ def unseen(results: Results) -> str | None:
         cells = [
             rf"\textbf{{{cell}}}" if gain == best else cell for cell, gain in zip(cells, gains)
         ]
-        lines.append([tex(name), db(row["noisy"]), *cells])
-    header = ["noise", "input"] + ["ours" if model == "shipped" else tex(model) for model in models]
+        lines.append([tex(SHORT.get(name, name)), db(row["noisy"]), *cells])
+    header = ["noise", "input", *(tex(SHORT.get(model, model)) for model in models)]
     header += [tex(name) for name in theirs["networks"]]
     return tabular("l" + "r" * (len(header) - 1), header, lines)
 

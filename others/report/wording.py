@@ -7,7 +7,7 @@ from others.report.results import Row, signed, tex
 CERTAIN = 2.0  # standard errors of a difference, below which it is called none
 LEAST = 0.02  # dB, below which a difference is called none however certain
 LISTED = 12  # rows that a sentence names
-NUMBERS = ("no", "one", "two", "three", "four", "five")
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def enumeration(words: list[str]) -> str:

@@ -170,7 +170,7 @@ class Parameters(NamedTuple):
 
     weights: int  # of convolutions
     biases: int  # of convolutions
-    norms: int  # gains and biases of normalisations
+    norms: int  # gains and biases of normalisations, and other factors
 
     @property
     def total(self) -> int:
@@ -180,15 +180,14 @@ class Parameters(NamedTuple):
 
 def parameters_of(net: nn.Module) -> Parameters:
     """The trained values of a network by what they are: matrices count as weights."""
-    norms = sum(
-        values.numel()
+    biases = sum(
+        module.bias.numel()
         for module in net.modules()
-        if isinstance(module, nn.modules.batchnorm._NormBase)
-        for values in module.parameters(recurse=False)
+        if isinstance(module, nn.modules.conv._ConvNd) and module.bias is not None
     )
     weights = sum(values.numel() for values in net.parameters() if values.dim() > 1)
     everything = sum(values.numel() for values in net.parameters())
-    return Parameters(weights, everything - weights - norms, norms)
+    return Parameters(weights, biases, everything - weights - biases)
 
 
 def multiply_adds(net: nn.Module, height: int, width: int) -> int:

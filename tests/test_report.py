@@ -167,7 +167,9 @@ def test_a_curve_adds_a_panel(copy: Path) -> None:
         for epochs, score in zip((1, 2, 2), scores)
     ]
     (copy / "curve").mkdir()
-    (copy / "curve" / "miniproject_1.json").write_text(json.dumps({"pairs": 50000, "points": points}))
+    (copy / "curve" / "miniproject_1.json").write_text(
+        json.dumps({"pairs": 50000, "points": points})
+    )
     data = figures.comparison_data(Results(copy))
     assert [point["single"] for point in data["curve"]] == [25.0, 25.75]
     assert len(drawing.draw_comparison(data).axes) == 3

@@ -57,6 +57,8 @@ class BlockSettings:
             raise ValueError(f"drop is {self.drop}; expected a probability below 1")
         if self.sparsity != "none" and len(self.kernels) < 2:
             raise ValueError("sparsity lies between two convolutions, and kernels has one")
+        if (self.symmetrical or self.reverse) and self.sparsity not in ("threshold", "soft"):
+            raise ValueError("symmetrical and reverse are kinds of the sparsity threshold or soft")
         for name, known in self.choices().items():
             if getattr(self, name) not in known:
                 value = getattr(self, name)

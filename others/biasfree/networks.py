@@ -5,6 +5,9 @@ of any height and width. Each network knows its `reach`, the pixels that it sees
 upper bound; None if it sees the whole image), and its `step`: moved by so many pixels, an image
 has the same answer, moved.
 
+Between levels of a pyramid there are a convolution and a multiplier; the tanh and the clipping of
+the source would end the homogeneity and are left out, as is its normalisation there.
+
 Sources: the library "blind image denoising" (N. Markou), and for the pyramid Lai et al., "Fast and
 accurate image super-resolution with deep Laplacian pyramid networks", 2018.
 """

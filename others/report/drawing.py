@@ -244,8 +244,9 @@ def draw_rates(data: Data) -> Figure:
     figure, (axis,) = panels(1, COLUMN, 1.75)
     for (label, points), mark, grey in zip(data["curves"].items(), MARKS, GREYS * 2):
         rates, values, spreads = zip(*points)
-        look = {"marker": mark, "color": grey, "linestyle": ":" if "plain" in label else "-"}
-        axis.errorbar(rates, values, spreads, label=label, capsize=1.5, **look)
+        line = axis.errorbar(rates, values, spreads, marker=mark, color=grey, capsize=1.5)
+        line.set_label(label)
+        line[0].set_linestyle(":" if "plain" in label else "-")
     axis.set(xscale="log", xlabel="learning rate (peak)", ylabel="PSNR per image, dB")
     plain_ticks(axis)
     figure.legend(loc="outside upper center", ncols=2)

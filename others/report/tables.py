@@ -143,6 +143,11 @@ def study_table(results: Results, name: str, blocks: int) -> str | None:
     return tabular(rf"@{{}}{layout}@{{}}", header, body)
 
 
+def short(name: str) -> str:
+    """A name in the table of other noises."""
+    return tex(SHORT.get(name, name))
+
+
 def unseen(results: Results) -> str | None:
     """Other noises: what ours and public networks gain over their own noisy inputs."""
     found = results.get("unseen")
@@ -162,8 +167,8 @@ def unseen(results: Results) -> str | None:
         cells = [
             rf"\textbf{{{cell}}}" if gain == best else cell for cell, gain in zip(cells, gains)
         ]
-        lines.append([tex(SHORT.get(name, name)), db(row["noisy"]), *cells])
-    header = ["noise", "input", *(tex(SHORT.get(model, model)) for model in models)]
+        lines.append([short(name), db(row["noisy"]), *cells])
+    header = ["noise", "input", *(short(model) for model in models)]
     header += [tex(name) for name in theirs["networks"]]
     return tabular("l" + "r" * (len(header) - 1), header, lines)
 

@@ -224,7 +224,8 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, metavar="NAME", help="miniproject_1, or a net")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights of it")
     parser.add_argument("--images", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--count", type=int, default=10, help="images, the first by name (10)")
+    parser.add_argument("--first", type=int, default=0, help="image, by name; it is drawn (0)")
+    parser.add_argument("--count", type=int, default=10, help="images from that one on (10)")
     parser.add_argument("--sigma", type=float, nargs="+", default=[10, 30, 60], help="of 255")
     parser.add_argument("--patch", type=int, default=16, help="pixels a side for the SVD (16)")
     parser.add_argument("--crop", type=int, default=CROP, help=f"pixels a side ({CROP})")
@@ -240,7 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not 1 <= given.patch <= given.crop or given.crop <= 2 * WINDOW or given.count < 1:
             raise ValueError(f"expected a crop above {2 * WINDOW}, a patch within it, and an image")
         net = load_differentiable(given.model, given.weights)
-        files = image_files(given.images)[: given.count]
+        files = image_files(given.images)[given.first :][: given.count]
+        if given.first < 0 or not files:
+            raise ValueError(f"{given.images}: no image {given.first}; the first one is 0")
         images = [middle(read_image(path), given.crop).float() / 255 for path in files]
         rows: dict[str, Row] = {}
         for sigma in given.sigma:

@@ -132,15 +132,16 @@ def unseen() -> str:
     return "\n".join(lines)
 
 
-def generalisation() -> str:
+def generalisation(name: str) -> str:
     """A bias-free network and its twin, trained on little noise."""
-    found = read("biasfree/generalisation.json")
+    found = read(f"biasfree/{name}.json")
     names = [name for name in found["rows"] if name != "noisy"]
     titles = " | ".join(name.replace("_", " ") for name in names)
     lines = [f"| σ | noisy | {titles} |", "|---" * (len(names) + 2) + "|"]
     for sigma, noisy in found["rows"]["noisy"].items():
         cells = [found["rows"][name][sigma] for name in names]
-        shown = (f"{cell['psnr_db']:.2f} ± {cell['std_db']:.2f} dB" for cell in cells)
+        spread = [f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else "" for cell in cells]
+        shown = (f"{cell['psnr_db']:.2f}{std} dB" for cell, std in zip(cells, spread))
         lines.append(f"| {sigma} | {noisy['psnr_db']:.2f} dB | {' | '.join(shown)} |")
     return "\n".join(lines)
 
@@ -174,7 +175,8 @@ OTHERS_TABLES: Tables = {
     "ablations of miniproject 1": lambda: ablations("first"),
     "unseen": unseen,
     "bias-free": lambda: biasfree.markdown(read("biasfree/table.json")["rows"]),
-    "generalisation": generalisation,
+    "generalisation": lambda: generalisation("generalisation"),
+    "deeper generalisation": lambda: generalisation("generalisation_deep"),
     "masks": masks,
     "advice": lambda: ablation.markdown(read("biasfree/ablation.json")["judged"]),
 }

@@ -202,22 +202,25 @@ def speed(results: Results) -> Macros | None:
         "SpeedShippedHigh": decimals(max(shipped)),
         "SpeedMemoryLow": decimals(min(memory)),
         "SpeedMemoryHigh": decimals(max(memory)),
-        "SpeedShort": "",
     }
-    transposed = [row["ratio"] for row in kinds.get("transposed", {}).values()]
-    if transposed:
-        macros["SpeedTransposedLow"] = decimals(min(transposed))
-        macros["SpeedTransposedHigh"] = decimals(max(transposed))
+    transposed = [row["ratio"] for row in kinds["transposed"].values()]
+    macros["SpeedTransposedLow"] = decimals(min(transposed))
+    macros["SpeedTransposedHigh"] = decimals(max(transposed))
+    return {**macros, "SpeedShort": short_speed(kinds)}
+
+
+def short_speed(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
+    """A sentence on bfloat16 at the batch of the training; nothing where it was not measured."""
     short = kinds.get("shipped, bfloat16")
-    if short:
-        batch = min(short)  # that of the training; the larger ones are in the figure
-        row, full = short[batch], kinds["shipped"][batch]
-        macros["SpeedShort"] = (
-            f" In bfloat16, batch {batch}, it takes {decimals(row['ratio'])} of the time of "
-            f"torch.nn under autocast, and {decimals(row['ours_ms'] / full['ours_ms'])} of our "
-            "own in float32."
-        )
-    return macros
+    if not short:
+        return ""
+    batch = min(short)
+    row, full = short[batch], kinds["shipped"][batch]
+    return (
+        f" In bfloat16, batch {batch}, it takes {decimals(row['ratio'])} of the time of "
+        f"torch.nn under autocast, and {decimals(row['ours_ms'] / full['ours_ms'])} of our "
+        "own in float32."
+    )
 
 
 def straightforward(results: Results) -> Macros | None:

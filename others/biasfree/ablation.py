@@ -35,10 +35,10 @@ from torch import Tensor
 
 from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline, parse
 from others.biasfree.scoring import (
-    BATCH,
     LEVELS,
     Denoise,
     add_options,
+    answers_of,
     checksum,
     same_setting,
     scores,
@@ -54,10 +54,8 @@ SIDE = 128  # pixels along a side of the test images
 STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}  # by number of seeds
 PLAIN = "plain"
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / "ablation.json"
-Result = dict[str, Any]
-
-
 MEASURES = ("inside_db", "beyond_db", "early_db", "worst")  # what differences are taken of
+Result = dict[str, Any]
 
 
 class Claim(NamedTuple):
@@ -67,6 +65,11 @@ class Claim(NamedTuple):
     text: str
     measure: str
     higher: bool = True
+
+    def judged(self, line: Result) -> str:
+        """What the differences of a row say about it."""
+        gain, confidence = line[self.measure]["gain"], line[self.measure]["confidence"]
+        return verdict(gain if self.higher else -gain, confidence)
 
 
 class Variant(NamedTuple):
@@ -171,12 +174,9 @@ def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) ->
     }
 
 
-@torch.no_grad()
 def worst(denoise: Denoise, clean: Tensor, sigma: float) -> float:
     """The absolute error, in grey levels, that the share RARE of all values exceeds."""
-    noisy = with_noise(clean, sigma)
-    answers = torch.cat([denoise(part) for part in noisy.split(BATCH)]).clamp(0, 1)
-    errors = (answers - clean).abs().flatten()
+    errors = (answers_of(denoise, with_noise(clean, sigma)) - clean).abs().flatten()
     rank = len(errors) - math.ceil(RARE * len(errors))
     return LEVELS * float(errors.kthvalue(max(rank, 1)).values)
 
@@ -253,10 +253,8 @@ def judged(results: Result) -> dict[str, Result]:
             ratio = statistics.fmean(one[name_of] / other[name_of] for one, other in both)
             line[f"times_{name_of}"] = round(ratio, 2)
         line["claims"] = [
-            {"claim": claim.number, "text": claim.text, "verdict": verdict(gain, confidence)}
+            {"claim": claim.number, "text": claim.text, "verdict": claim.judged(line)}
             for claim in ROWS[name].claims
-            for gain in [line[claim.measure]["gain"] * (1 if claim.higher else -1)]
-            for confidence in [line[claim.measure]["confidence"]]
         ]
         found[name] = line
     return found

@@ -53,10 +53,14 @@ def with_noise(clean: Tensor, sigma: float, clip: bool = True, *seed: object) ->
 
 
 @torch.no_grad()
+def answers_of(denoise: Denoise, noisy: Tensor) -> Tensor:
+    """Denoised images, a few at once, clipped to [0, 1]."""
+    return torch.cat([denoise(part) for part in noisy.split(BATCH)]).clamp(0, 1)
+
+
 def score(denoise: Denoise, noisy: Tensor, clean: Tensor) -> dict[str, float]:
     """Mean absolute error in grey levels, PSNR per image in dB, of answers as files have them."""
-    answers = torch.cat([denoise(part) for part in noisy.split(BATCH)]).clamp(0, 1)
-    answers = (LEVELS * answers).round() / LEVELS
+    answers = (LEVELS * answers_of(denoise, noisy)).round() / LEVELS
     mae = float(LEVELS * (answers - clean).abs().mean())
     return {"mae": round(mae, 4), "psnr_db": round(psnr_per_image(answers, clean), 4)}
 

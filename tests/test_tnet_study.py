@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
+from Miniproject_1.model import Model
 from others.checkpoints import save_weights
 from others.data import VALIDATION, save_pair
 from others.influence import Smoothing
@@ -109,6 +110,28 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, images: Images) -
     assert record["train_loss"] == straight["train_loss"]
     for one, two in zip(net.parameters(), other.parameters()):
         assert torch.equal(one, two)
+
+
+def test_a_taught_network_learns_its_teachers_answers(
+    tmp_path: Path, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets of all noisy images are the teacher's; asked for once."""
+    row = replace(SMALL, teacher="miniproject_1")
+    pairs = runs.training_set(row, images, tmp_path / "run")
+    assert torch.equal(pairs.first, torch.cat([images.first, images.second]))
+    model = Model()
+    model.load_pretrained_model()
+    expected = model.predict(pairs.first, ensemble=False).round().to(torch.uint8)
+    assert (pairs.second.int() - expected.int()).abs().max() <= 1
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "load_denoiser", refuse)
+        again = runs.training_set(row, images, tmp_path / "run")
+        assert torch.equal(again.second, pairs.second)
+        other = replace(images, first=255 - images.first)
+        with pytest.raises(AssertionError, match="miniproject_1"):
+            runs.training_set(row, other, tmp_path / "run")
+    assert row.configuration()["teacher"] == "miniproject_1"
+    assert "teacher" not in SMALL.configuration()
 
 
 def test_other_settings_do_not_mix(tmp_path: Path, images: Images) -> None:
@@ -225,7 +248,7 @@ def test_the_quick_study_runs_every_kind_of_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """--quick trains, scores and measures the claims on generated images, and prints the tables."""
-    few = {name: ROWS[name] for name in ("tnet", "tnet_best")}
+    few = {name: ROWS[name] for name in ("tnet", "tnet_best", "tnet_taught")}
     monkeypatch.setattr(study_command, "ROWS", few)
     monkeypatch.setattr(study_command, "SMOOTHINGS", (Smoothing(1, 0.0),))
     monkeypatch.setattr(study_command, "QUICK", {"pairs": 4, "validation": 12})
@@ -234,6 +257,7 @@ def test_the_quick_study_runs_every_kind_of_row(
     printed = capsys.readouterr().out
     assert "| TNet | 43,064 |" in printed
     assert "| TNet, best | 4 pairs × 1 epoch, Adam" in printed
+    assert "| TNet, taught | both images of 4 pairs × 1 epoch, targets by miniproject_1" in printed
     assert "| an edge stops influence |" in printed
 
 

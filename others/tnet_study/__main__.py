@@ -6,7 +6,7 @@
 DIR holds train_data.pkl and val_data.pkl. Every run keeps its state in OUTPUT/ROW/SEED after each
 epoch, and its result goes to RESULTS/ROW.json; the same command goes on where it was stopped and
 runs nothing twice. RESULTS/tables.md is rendered from those files after each run. The row `claims`
-measures what the report says about the influence of pixels, on the weights of tnet_best. --quick
+measures what the report says about the influence of pixels, on the weights of tnet_taught. --quick
 runs everything on a few generated images, prints the tables, and leaves nothing behind.
 """
 
@@ -33,7 +33,10 @@ from others.tnet_study import tables
 from others.tnet_study.rows import ROWS, SEEDS, Row
 from others.tnet_study.runs import Budget, Images, epochs_of, run
 
-CLAIMS, CLAIMED = "claims", "tnet_best"  # the measurement, and the row whose weights it is made on
+CLAIMS, CLAIMED = (
+    "claims",
+    "tnet_taught",
+)  # the measurement, and the row whose weights it is made on
 SMOOTHINGS = (Smoothing(1, 0.0), Smoothing(8, 0.1), Smoothing(8, 0.3))
 QUICK = {"pairs": 96, "validation": 24}
 SIDE = 32  # of the images that multiply-adds are counted for

@@ -10,18 +10,22 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
+from Miniproject_1.others.checkpoint import read_checkpoint
+from Miniproject_1.others.files import write_atomically
 from Miniproject_1.others.symmetries import self_ensemble
 from others.data import TRAIN, VALIDATION, load_pair
+from others.denoise import load_denoiser
 from others.experiment import DenoisingStatsManager, Experiment
 from others.losses import LOSSES
 from others.metrics import psnr_per_image, psnr_pooled
 from others.schedules import SCHEDULES
 from others.seeds import seeded
-from others.sets import Pairs
+from others.sets import Pairs, checksum
 from others.tnet_study.norms import evaluations, layers
 from others.tnet_study.rows import Row
 
 CHUNK = 100  # images that are scored at once
+ANSWERS = "answers.pth"  # of the teacher, in the folder of a run
 LOSS_ON = 2000  # pairs that the final training loss is measured on
 Record = dict[str, Any]
 
@@ -67,7 +71,7 @@ def experiment(row: Row, seed: int, budget: Budget, images: Images, folder: Path
         config["epochs"] = epochs_of(row, budget)
     return Experiment(
         net,
-        Pairs(images.first, images.second, row.augmentation),
+        training_set(row, images, folder),
         Pairs(images.noisy, images.clean),
         torch.optim.Adam(net.parameters(), row.learning_rate, (0.9, row.beta2)),
         DenoisingStatsManager(0, 1),
@@ -81,6 +85,31 @@ def experiment(row: Row, seed: int, budget: Budget, images: Images, folder: Path
         precision=budget.precision,
         config=config,
     )
+
+
+def training_set(row: Row, images: Images, folder: Path) -> Pairs:
+    """The noisy pairs; or all noisy images, each with the teacher's answer as its target."""
+    if row.teacher is None:
+        return Pairs(images.first, images.second, row.augmentation)
+    noisy = torch.cat([images.first, images.second])
+    return Pairs(noisy, taught(row.teacher, noisy, folder / ANSWERS), row.augmentation)
+
+
+def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
+    """The answers of a pretrained model, uint8 (N, 3, H, W), without self-ensemble.
+
+    They take the time of some epochs, and are kept in a file for the next run on these images.
+    """
+    key = checksum(noisy)
+    if path.is_file():
+        kept = read_checkpoint(path)
+        if (kept.get("teacher"), kept.get("noisy")) == (teacher, key):
+            return kept["answers"]
+    answers = (255 * denoise(load_denoiser(teacher).apply, noisy)).round().to(torch.uint8)
+    kept = {"teacher": teacher, "noisy": key, "answers": answers}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: torch.save(kept, file))
+    return answers
 
 
 @torch.no_grad()
@@ -101,10 +130,10 @@ def train_loss(net: nn.Module, images: Images) -> float:
     return total / images.first[:LOSS_ON].numel()
 
 
-def scores(net: nn.Module, row: Row, images: Images) -> Record:
+def scores(net: nn.Module, images: Images) -> Record:
     """PSNRs in dB, training loss, an image's processor time; batch normalisation in all its modes.
 
-    Of a network that is meant to be kept, also the PSNR with self-ensemble.
+    `psnr_self_ensemble` is per image.
     """
     clean = images.clean.float() / 255
 
@@ -118,11 +147,10 @@ def scores(net: nn.Module, row: Row, images: Images) -> Record:
     found: Record = {
         "psnr_per_image": round(psnr_per_image(denoised, clean), 4),
         "psnr_pooled": round(psnr_pooled(denoised, clean), 4),
+        "psnr_self_ensemble": psnr(lambda part: self_ensemble(net, part), CHUNK),
         "train_loss": round(train_loss(net, images), 7),
         "milliseconds_per_image": round(1000 * seconds / len(clean), 3),
     }
-    if row.pretrained:
-        found["psnr_self_ensemble"] = psnr(lambda part: self_ensemble(net, part), CHUNK)
     if any(layers(net)):
         found["evaluations"] = evaluations(net, images.first, psnr)
     return found
@@ -143,9 +171,9 @@ def run(
     seconds = sum(entry["seconds"] for entry in history)
     for_an_epoch = computed / fresh if fresh else seconds / len(history)
     record = {
-        **scores(training.denoiser, row, images),
+        **scores(training.denoiser, images),
         "epochs": len(history),
         "seconds": round(seconds, 1),
-        "images_per_second": round(len(images.first) / for_an_epoch, 1),
+        "images_per_second": round(len(training.train_set) / for_an_epoch, 1),
     }
     return record, training.denoiser

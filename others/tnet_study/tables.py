@@ -68,8 +68,9 @@ def chosen(results: dict[str, Result], names: tuple[str, ...]) -> dict[str, Resu
 
 def shown(configuration: Result) -> str:
     """What a row was trained on, in words."""
-    epochs = configuration["epochs"]
-    return f"{configuration['pairs']:,} pairs × {epochs} epoch{'s' if epochs > 1 else ''}"
+    epochs, teacher = configuration["epochs"], configuration.get("teacher")
+    words = f"{configuration['pairs']:,} pairs × {epochs} epoch{'s' if epochs > 1 else ''}"
+    return f"both images of {words}, targets by {teacher}" if teacher else words
 
 
 def budget(results: dict[str, Result]) -> str:

@@ -19,6 +19,7 @@ from Miniproject_1.others.files import write_atomically
 from others.assignment.evaluate import table as assignment_table
 from others.biasfree import ablation
 from others.biasfree import table as biasfree
+from others.biasfree.generalisation import TWINS
 from others.evaluate import table
 from others.report.results import base_of, seconds_of, side_by_side, study_rows
 
@@ -26,6 +27,13 @@ Tables = dict[str, Callable[[], str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "others" / "results"
+
+
+GENERALISATIONS = {  # the same study of three networks, by their columns
+    "plain": "generalisation_plain",
+    "normalised": "generalisation",
+    "normalised, 12 blocks": "generalisation_deep",
+}
 
 
 def read(name: str) -> Any:
@@ -132,16 +140,19 @@ def unseen() -> str:
     return "\n".join(lines)
 
 
-def generalisation(name: str) -> str:
-    """A bias-free network and its twin, trained on little noise."""
-    found = read(f"biasfree/{name}.json")
-    names = [name for name in found["rows"] if name != "noisy"]
-    titles = " | ".join(name.replace("_", " ") for name in names)
-    lines = [f"| σ | noisy | {titles} |", "|---" * (len(names) + 2) + "|"]
-    for sigma, noisy in found["rows"]["noisy"].items():
-        cells = [found["rows"][name][sigma] for name in names]
-        spread = [f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else "" for cell in cells]
-        shown = (f"{cell['psnr_db']:.2f}{std} dB" for cell, std in zip(cells, spread))
+def generalisation() -> str:
+    """Bias-free networks and their twins, trained on little noise: a pair of columns for each."""
+    studies = {title: read(f"biasfree/{name}.json") for title, name in GENERALISATIONS.items()}
+    first = next(iter(studies.values()))["rows"]
+    columns = [(title, found, kind) for title, found in studies.items() for kind in TWINS]
+    titles = " | ".join(f"{title}: {kind.replace('_', ' ')}" for title, _, kind in columns)
+    lines = [f"| σ | noisy | {titles} |", "|---" * (len(columns) + 2) + "|"]
+    for sigma, noisy in first["noisy"].items():
+        shown = []
+        for _, found, kind in columns:
+            cell = found["rows"][kind][sigma]
+            spread = f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else ""
+            shown.append(f"{cell['psnr_db']:.2f}{spread} dB")
         lines.append(f"| {sigma} | {noisy['psnr_db']:.2f} dB | {' | '.join(shown)} |")
     return "\n".join(lines)
 
@@ -175,8 +186,7 @@ OTHERS_TABLES: Tables = {
     "ablations of miniproject 1": lambda: ablations("first"),
     "unseen": unseen,
     "bias-free": lambda: biasfree.markdown(read("biasfree/table.json")["rows"]),
-    "generalisation": lambda: generalisation("generalisation"),
-    "deeper generalisation": lambda: generalisation("generalisation_deep"),
+    "generalisation": generalisation,
     "masks": masks,
     "advice": lambda: ablation.markdown(read("biasfree/ablation.json")["judged"]),
 }

@@ -277,7 +277,7 @@ def test_published_table() -> None:
             assert found["mae_over_source"] < 0.9
 
 
-@pytest.mark.parametrize("name", ["generalisation", "generalisation_deep"])
+@pytest.mark.parametrize("name", ["generalisation", "generalisation_deep", "generalisation_plain"])
 def test_published_generalisation(name: str) -> None:
     """Where both were trained the twins agree; far beyond, the one without biases is ahead."""
     rows = published(name)["rows"]

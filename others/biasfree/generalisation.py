@@ -2,12 +2,12 @@
 
     python -m others.biasfree.generalisation --data FOLDER ... --images FOLDER [--seeds 3]
 
-Both networks are trained in the same way on noise of σ up to 10 only (configs/generalisation.json),
-on the same crops with the same noise, and denoise the test images at σ up to 100. The claim
-(Mohan et al., ICLR 2020, figures 1 and 5): they agree where they were trained, beyond it the twin
-collapses and the bias-free network does not. Nothing is clipped but the answers. Trainings lie in
---output and are continued there; --json gets the PSNR at every σ, as mean and standard deviation
-over seeds, and --picture the curve.
+Both networks are trained in the same way on noise of σ up to 10 only, on the same crops with the
+same noise, and denoise the test images at σ up to 100; by default they have no normalisation
+(configs/generalisation_plain.json). The claim (Mohan et al., ICLR 2020, figures 1 and 5): they
+agree where they were trained, beyond it the twin collapses and the bias-free network does not.
+Nothing is clipped but the answers. Trainings lie in --output and are continued there; --json gets
+the PSNR at every σ, as mean and standard deviation over seeds, and --picture the curve.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from others.json_files import save_json
 SIGMAS = (1, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TWINS = {"bias_free": False, "with_biases": True}
 SIDE = 160  # pixels along a side of the test images
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / "generalisation"
+NAME = "generalisation_plain"
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / NAME
 Curve = dict[str, dict[str, float]]
 
 
@@ -105,12 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    config = CONFIGS / "generalisation.json"
+    config = CONFIGS / f"{NAME}.json"
     parser.add_argument("--config", type=Path, default=config, help="of the bias-free network")
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
     add_options(parser, 100, SIDE)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each (3)")
-    parser.add_argument("--output", type=Path, default=Path("out/generalisation"))
+    parser.add_argument("--output", type=Path, default=Path("out") / NAME)
     parser.add_argument("--json", type=Path, default=RESULTS.with_suffix(".json"))
     parser.add_argument("--picture", type=Path, default=RESULTS.with_suffix(".png"))
     given = parser.parse_args(arguments)

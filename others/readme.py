@@ -27,8 +27,6 @@ Tables = dict[str, Callable[[], str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "others" / "results"
-
-
 GENERALISATIONS = {  # the same study of three networks, by their columns
     "plain": "generalisation_plain",
     "normalised": "generalisation",

@@ -33,10 +33,7 @@ from others.tnet_study import tables
 from others.tnet_study.rows import ROWS, SEEDS, Row
 from others.tnet_study.runs import Budget, Images, epochs_of, run
 
-CLAIMS, CLAIMED = (
-    "claims",
-    "tnet_taught",
-)  # the measurement, and the row whose weights it is made on
+CLAIMS, CLAIMED = "claims", "tnet_taught"  # the measurement, and the row that it is made on
 SMOOTHINGS = (Smoothing(1, 0.0), Smoothing(8, 0.1), Smoothing(8, 0.3))
 QUICK = {"pairs": 96, "validation": 24}
 SIDE = 32  # of the images that multiply-adds are counted for

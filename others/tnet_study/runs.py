@@ -98,7 +98,8 @@ def training_set(row: Row, images: Images, folder: Path) -> Pairs:
 def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
     """The answers of a pretrained model, uint8 (N, 3, H, W), without self-ensemble.
 
-    They take the time of some epochs, and are kept in a file for the next run on these images.
+    They take the time of some epochs, and are kept in a file for the next run on these images;
+    remove it when the teacher's weights change.
     """
     key = checksum(noisy)
     if path.is_file():

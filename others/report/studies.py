@@ -85,18 +85,17 @@ def tnet(results: Results) -> Macros | None:
 
 
 def best(results: Results) -> Macros | None:
-    """TNet and the U-Net in their best settings: PSNR, and minutes of training."""
+    """TNet and the U-Net trained long, on noisy pairs and taught: PSNR, and minutes of training."""
     macros = {}
-    for name in ("tnet", "unet"):
-        found = results.get(f"tnet/{name}_best")
-        if found is None:
-            return None
-        (run,) = found["seeds"].values()
-        macros[f"Best{camel(name)}"] = decimals(run["psnr_per_image"])
-        macros[f"Best{camel(name)}Ensemble"] = decimals(run["psnr_self_ensemble"])
-        macros[f"Best{camel(name)}Minutes"] = whole(run["seconds"] / 60)
-        macros[f"Best{camel(name)}Epochs"] = plain(found["configuration"]["epochs"])
-        macros[f"Best{camel(name)}Rate"] = plain(found["configuration"]["learning_rate"])
+    for kind, prefix in (("best", "Best"), ("taught", "Taught")):
+        for name in ("tnet", "unet"):
+            found = results.get(f"tnet/{name}_{kind}")
+            if found is None:
+                return None
+            (run,) = found["seeds"].values()
+            start = f"{prefix}{camel(name)}"
+            macros[start] = decimals(run["psnr_per_image"])
+            macros[f"{start}Minutes"] = whole(run["seconds"] / 60)
     return macros
 
 

@@ -27,8 +27,9 @@ Tables = dict[str, Callable[[], str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "others" / "results"
-GENERALISATIONS = {  # the same study of three networks, by their columns
+GENERALISATIONS = {  # the same study of four networks, by their columns
     "plain": "generalisation_plain",
+    "plain, 12 blocks": "generalisation_plain_deep",
     "normalised": "generalisation",
     "normalised, 12 blocks": "generalisation_deep",
 }

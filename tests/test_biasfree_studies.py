@@ -17,6 +17,7 @@ from others.biasfree import ablation, generalisation, table
 from others.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
 from others.biasfree.pipeline import CONFIGS, load_pipeline, parse
 from others.biasfree.scoring import score, scores, squares, with_noise
+from others.readme import GENERALISATIONS
 from tests.test_images import write_images
 
 TINY: dict[str, Any] = {
@@ -277,7 +278,7 @@ def test_published_table() -> None:
             assert found["mae_over_source"] < 0.9
 
 
-@pytest.mark.parametrize("name", ["generalisation", "generalisation_deep", "generalisation_plain"])
+@pytest.mark.parametrize("name", sorted(GENERALISATIONS.values()))
 def test_published_generalisation(name: str) -> None:
     """Where both were trained the twins agree; far beyond, the one without biases is ahead."""
     rows = published(name)["rows"]

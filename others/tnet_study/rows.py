@@ -64,7 +64,7 @@ RECIPE: dict[str, Any] = {  # of the long rows: everything but net, rate and len
     "clip": 1.0,
 }
 
-TAUGHT: dict[str, Any] = {"teacher": "miniproject_1", "augmentation": "turn"}
+TAUGHT: dict[str, Any] = {**RECIPE, "teacher": "miniproject_1", "augmentation": "turn"}
 
 ROWS: dict[str, Row] = {
     # Tables 1 and 2
@@ -92,7 +92,7 @@ ROWS: dict[str, Row] = {
         "TNet, taught",
         learning_rate=4e-3,
         batch_size=16,
-        **{**RECIPE, **TAUGHT},
+        **TAUGHT,
         epochs=64,
         seeds=1,
         pretrained="tnet",
@@ -101,7 +101,7 @@ ROWS: dict[str, Row] = {
         "UNet, taught",
         net="UNet",
         learning_rate=2e-3,
-        **{**RECIPE, **TAUGHT},
+        **TAUGHT,
         epochs=2,
         seeds=1,
         pretrained="unet",

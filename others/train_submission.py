@@ -2,12 +2,14 @@
 
     python -m others.train_submission 1 --epochs 12 [--data data] [--install]
     python -m others.train_submission 1 --go-on --rate 1e-3 --batch-size 16 [--install]
+    python -m others.train_submission 1 --photographs DIR --pairs 1000000 --captured
 
 The state is saved after each epoch, and the same command continues where an earlier one was
-stopped. --go-on starts from the shipped weights of Miniproject 1 instead of random ones. The
-weights go to out/, and with --install to the miniproject's bestmodel.pth; what was trained, on
-what and with what result goes to a JSON file beside them or in others/results/, together with
-what was known of the weights it started from.
+stopped. --go-on starts from the shipped weights of Miniproject 1 instead of random ones, and
+--photographs draws the noisy pairs from a folder of images (`others.draws`) instead of reading
+train_data.pkl. The weights go to out/, and with --install to the miniproject's bestmodel.pth; what
+was trained, on what and with what result goes to a JSON file beside them or in others/results/,
+together with what was known of the weights it started from.
 """
 
 from __future__ import annotations
@@ -30,8 +32,11 @@ from Miniproject_1.others.training import Settings as FirstSettings
 from Miniproject_1.others.training import Trainer
 from Miniproject_2 import model as second
 from Miniproject_2.framework.training import Settings as SecondSettings
+from others.captured import CapturedTrainer
 from others.data import TRAIN, VALIDATION, load_pair
+from others.draws import Photographs
 from others.evaluate import denoise, scores
+from others.images import image_files, read_images
 from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "training"
@@ -60,14 +65,33 @@ def settings_of(number: int, other_noises: bool = True) -> dict[str, Any]:
     return {**asdict(FirstSettings()), **({} if other_noises else {"gaussian": 0, "impulses": 0})}
 
 
+def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The noisy pairs to train on; drawn ones are on the device.
+
+    Raises:
+        FileNotFoundError, ValueError: no file of pairs, or no photographs that can be drawn from.
+    """
+    if options.photographs is None:
+        return load_pair(options.data / TRAIN)
+    images = read_images(image_files(options.photographs))
+    generator = torch.Generator(device).manual_seed(options.seed)
+    return Photographs(list(images.values()), device).pairs(options.pairs, generator)
+
+
 def train(
-    model: Any, settings: dict[str, Any], epochs: int, pairs: tuple[Tensor, Tensor], state: Path
+    model: Any,
+    settings: dict[str, Any],
+    epochs: int,
+    pairs: tuple[Tensor, Tensor],
+    state: Path,
+    captured: bool = False,
 ) -> float:
     """Train as `Model.train` does, but with these settings; the seconds it took."""
     start = time.perf_counter()
     state.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(model, first.Model):
-        Trainer(
+        trainer = CapturedTrainer if captured else Trainer
+        trainer(
             model.network, *pairs, epochs, checkpoint=state, settings=FirstSettings(**settings)
         ).run()
     else:
@@ -87,13 +111,18 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--go-on", action="store_true", help="the first from its shipped weights")
     parser.add_argument("--rate", type=float, help="the first's peak of the learning rate")
     parser.add_argument("--batch-size", type=int, help="the first's pairs of a step")
+    parser.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
+    parser.add_argument("--pairs", type=int, default=50000, help="to draw of them (50000)")
+    parser.add_argument("--captured", action="store_true", help="the first's steps as a CUDA graph")
     parser.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     options = parser.parse_args()
-    only = ("widths", "no_other_noises", "go_on", "rate", "batch_size")
+    only = ("widths", "no_other_noises", "go_on", "rate", "batch_size", "captured")
     if options.number == 2 and any(getattr(options, name) for name in only):
         parser.error("Miniproject 2 is trained as its Model.train does it, without such options")
     if options.go_on and options.widths:
         parser.error("--go-on keeps the widths of the shipped weights; leave out --widths")
+    if options.pairs < 1:
+        parser.error(f"--pairs is {options.pairs}; expected at least 1")
     return options
 
 
@@ -103,14 +132,14 @@ def main() -> None:
     name = f"miniproject_{options.number}"
     try:
         noisy, clean = load_pair(options.data / VALIDATION)
-        pairs = load_pair(options.data / TRAIN)
         state = Path("out") / f"{name}.state"
         torch.manual_seed(options.seed)
         model = new_model(options.number, options.widths, options.go_on)
+        pairs = pairs_of(options, getattr(model, "device", torch.device("cpu")))
         settings = settings_of(options.number, not options.no_other_noises)
         given = {"learning_rate": options.rate, "batch_size": options.batch_size}
         settings.update((key, value) for key, value in given.items() if value is not None)
-        seconds = train(model, settings, options.epochs, pairs, state)
+        seconds = train(model, settings, options.epochs, pairs, state, options.captured)
     except (ValueError, OSError) as error:
         sys.exit(f"python -m others.train_submission: {error}")
     denoised, _ = denoise(model, noisy)

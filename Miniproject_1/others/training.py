@@ -9,7 +9,7 @@ import copy
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -146,17 +146,24 @@ class Trainer:
             yield corrupt(noisy, use.gaussian, use.impulses, self.generator), target
 
     def _step(self, step: int, batch: Batch) -> Tensor:
-        factor = learning_rate_factor(step, self.steps, self.settings)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.peak * factor
+            group["lr"] = self._rate(step)
+        return self._update(batch, 1 - self._decay(step))
+
+    def _rate(self, step: int) -> float:
+        return self.peak * learning_rate_factor(step, self.steps, self.settings)
+
+    def _decay(self, step: int) -> float:
+        return min(self.settings.average, (step + 1) / (step + 10))  # short trainings forget more
+
+    def _update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
         loss = self._loss(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        decay = min(self.settings.average, (step + 1) / (step + 10))  # short trainings forget more
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.network.parameters()):
-                mean.lerp_(value, 1 - decay)
+                mean.lerp_(value, share)
         return loss.detach()
 
     def _loss(self, network: nn.Module, batch: Batch) -> Tensor:

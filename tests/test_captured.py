@@ -1,0 +1,61 @@
+"""Steps captured as a CUDA graph: the same training, step by step."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from Miniproject_1.others.network import ResidualUNet
+from Miniproject_1.others.training import Settings, Trainer
+from others.captured import CapturedTrainer
+
+SETTINGS = Settings(batch_size=4)
+
+
+class _Replayed:
+    """Stands in for a CUDA graph: does the step anew."""
+
+    def __init__(self, trainer: CapturedTrainer) -> None:
+        self.trainer = trainer
+        self.replays = 0
+
+    def replay(self) -> None:
+        self.replays += 1
+        self.trainer.loss = self.trainer._update(self.trainer.inputs, self.trainer.share)
+
+
+class _OnCPU(CapturedTrainer):
+    """Everything but the capture itself, which no CPU can do."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        Trainer.__init__(self, *arguments, **options)
+        self._prepare(capturable=False)
+
+    def _capture(self, batch: Any) -> None:
+        self.inputs = batch[0].clone(), batch[1].clone()
+        self.graph = _Replayed(self)
+
+
+def trained(kind: type, count: int) -> tuple[dict[str, torch.Tensor], Trainer]:
+    torch.manual_seed(0)
+    network = ResidualUNet((4, 8), (1, 1), (1,))
+    pairs = torch.randint(0, 256, (2, count, 3, 8, 8), dtype=torch.uint8)
+    trainer = kind(network, pairs[0], pairs[1], 2, settings=SETTINGS)
+    trainer.run()
+    return trainer.average.state_dict(), trainer
+
+
+@pytest.mark.parametrize(("count", "replays"), [(8, 4), (10, 4)])
+def test_a_captured_training_is_the_same_training(count: int, replays: int) -> None:
+    expected, _ = trained(Trainer, count)
+    found, trainer = trained(_OnCPU, count)
+    assert isinstance(trainer, _OnCPU)
+    assert trainer.graph.replays == replays  # the last batch of ten pairs is smaller
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_no_capture_without_a_gpu() -> None:
+    pairs = torch.zeros(2, 4, 3, 8, 8)
+    with pytest.raises(ValueError, match="on a CUDA device only, not on cpu"):
+        CapturedTrainer(ResidualUNet((4, 8)), pairs[0], pairs[1], 1)

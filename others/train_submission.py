@@ -153,7 +153,10 @@ def main() -> None:
         "python": platform.python_version(),
         "validation": scores(denoised, clean.float() / 255),
     }
+    if options.photographs:
+        log["photographs"] = len(image_files(options.photographs))
     if options.number == 1:
+        log["device"] = str(model.device)
         log["widths"] = widths_of(model.network.state_dict())
     if options.go_on:
         log["started_from"] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

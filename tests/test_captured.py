@@ -20,6 +20,7 @@ class _Replayed:
         self.replays = 0
 
     def replay(self) -> None:
+        """Another step on what lies in the inputs."""
         self.replays += 1
         self.trainer.loss = self.trainer._update(self.trainer.inputs, self.trainer.share)
 
@@ -37,6 +38,7 @@ class _OnCPU(CapturedTrainer):
 
 
 def trained(kind: type, count: int) -> tuple[dict[str, torch.Tensor], Trainer]:
+    """The averages of a short training of this kind, and its trainer."""
     torch.manual_seed(0)
     network = ResidualUNet((4, 8), (1, 1), (1,))
     pairs = torch.randint(0, 256, (2, count, 3, 8, 8), dtype=torch.uint8)
@@ -47,6 +49,7 @@ def trained(kind: type, count: int) -> tuple[dict[str, torch.Tensor], Trainer]:
 
 @pytest.mark.parametrize(("count", "replays"), [(8, 4), (10, 4)])
 def test_a_captured_training_is_the_same_training(count: int, replays: int) -> None:
+    """Rates, averages and smaller batches are those of `Trainer`."""
     expected, _ = trained(Trainer, count)
     found, trainer = trained(_OnCPU, count)
     assert isinstance(trainer, _OnCPU)
@@ -56,6 +59,7 @@ def test_a_captured_training_is_the_same_training(count: int, replays: int) -> N
 
 
 def test_no_capture_without_a_gpu() -> None:
+    """The error says so."""
     pairs = torch.zeros(2, 4, 3, 8, 8)
     with pytest.raises(ValueError, match="on a CUDA device only, not on cpu"):
         CapturedTrainer(ResidualUNet((4, 8)), pairs[0], pairs[1], 1)

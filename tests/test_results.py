@@ -12,6 +12,7 @@ import torch
 from others import evaluate, limits, readme, train_submission
 from others.bench import framework
 from others.data import TRAIN, VALIDATION, make_data, save_pair
+from tests.test_images import write_images
 
 
 def test_readme_shows_the_results() -> None:
@@ -92,6 +93,24 @@ def test_a_submission_of_other_widths_and_noises(
     assert settings["learning_rate"] > 0
     weights = torch.load(tmp_path / "out/miniproject_1.pth", weights_only=True)
     assert weights["stem.weight"].shape[0] == 8
+
+
+def test_a_submission_trained_on_photographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pairs are drawn from the images of a folder; the log says from how many."""
+    write_images(tmp_path / "photos", [(40, 44), (50, 36)])
+    save_pair(tmp_path / VALIDATION, *torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8))
+    monkeypatch.chdir(tmp_path)
+    asked = ["train", "1", "--epochs", "1", "--widths", "4", "8", "--data", str(tmp_path)]
+    drawn = ["--photographs", str(tmp_path / "photos"), "--pairs"]
+    monkeypatch.setattr(sys, "argv", [*asked, *drawn, "6"])
+    train_submission.main()
+    log = json.loads((tmp_path / "out/miniproject_1.json").read_text())
+    assert (log["pairs"], log["photographs"]) == (6, 2)
+    monkeypatch.setattr(sys, "argv", [*asked, *drawn, "0"])
+    with pytest.raises(SystemExit):
+        train_submission.main()
 
 
 def test_limits_are_measured_on_the_shipped_weights(

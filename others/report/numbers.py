@@ -86,16 +86,15 @@ def course(results: Results) -> Macros | None:
 def trainings(results: Results) -> Macros:
     """How the shipped weights were trained; what an older log does not say is the default.
 
-    Of weights that were trained twice, the numbers are those of the first training, and a
-    sentence tells what the second one did.
+    Of weights that were trained several times, the numbers are those of the first training, and a
+    sentence tells what the others did.
     """
     macros = {}
     defaults = {"One": vars(FirstSettings()), "Two": SecondSettings()._asdict()}
     for number, prefix in ((1, "One"), (2, "Two")):
-        last = results.need(f"training/miniproject_{number}")
-        log = last.get("started_from", last)
+        log, *later = stretches(results.need(f"training/miniproject_{number}"))
         settings = {**defaults[prefix], **log["settings"]}
-        macros[f"{prefix}Again"] = "" if last is log else again(last)
+        macros[f"{prefix}Again"] = again(log, later) if later else ""
         macros[f"{prefix}Epochs"] = plain(log["epochs"])
         macros[f"{prefix}Pairs"] = whole(log["pairs"])
         for name, value in settings.items():
@@ -108,13 +107,31 @@ def trainings(results: Results) -> Macros:
     return macros
 
 
-def again(log: dict[str, Any]) -> str:
-    """A sentence on a training that went on from trained weights."""
-    use = log["settings"]
+def stretches(log: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trainings that led to these weights, the first one first."""
+    before = log.get("started_from")
+    return [*(stretches(before) if before else []), log]
+
+
+def again(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
+    """A sentence on the trainings that went on from trained weights."""
+
+    def score(training: dict[str, Any]) -> str:
+        return f"{decimals(training['validation']['per_image_db'])}~dB"
+
+    def told(training: dict[str, Any]) -> str:
+        use, epochs = training["settings"], plain(training["epochs"])
+        if "of_a_schedule_of" in training:
+            epochs = f"the first {epochs} of {plain(training['of_a_schedule_of'])}"
+        return (
+            f"{epochs} epochs of {whole(training['pairs'])} pairs, batches of "
+            f"{plain(use['batch_size'])}, peak {plain(use['learning_rate'])}"
+            f"{', on a GPU' if training.get('device') == 'cuda' else ''} ({score(training)})"
+        )
+
     return (
-        f" A second training went on from these weights: {plain(log['epochs'])} epochs of "
-        f"{whole(log['pairs'])} other pairs of the same scenes, in batches of "
-        f"{plain(use['batch_size'])}, with a peak of {plain(use['learning_rate'])}."
+        f" From these weights ({score(log)}) the training went on with new pairs of the same "
+        f"scenes: {'; then '.join(map(told, later))}."
     )
 
 

@@ -1,0 +1,71 @@
+"""Noisy pairs drawn from photographs."""
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from others.draws import SIZE, Photographs
+
+CPU = torch.device("cpu")
+
+
+def coordinates(height: int, width: int, number: int = 0) -> Tensor:
+    """A photograph whose pixels say where they are: (row, column, number)."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([rows, columns, torch.full_like(rows, number)]).to(torch.uint8)
+
+
+def test_every_pixel_is_one_of_its_own_cell() -> None:
+    """Both copies pick within the cells, each for itself."""
+    images = Photographs([coordinates(128, 128)], CPU)
+    first, second = images.pairs(50, Generator().manual_seed(0), least=1.0)
+    assert first.shape == second.shape == (50, 3, SIZE, SIZE)
+    assert first.dtype == second.dtype == torch.uint8
+    steps = torch.arange(SIZE)
+    flipped = first[:, 1, 0, 0] > first[:, 1, 0, -1]
+    assert 10 < int(flipped.sum()) < 40
+    for noisy in (first, second):
+        upright = torch.where(flipped[:, None, None, None], noisy.flip(3), noisy)
+        assert torch.equal(upright[:, 0] // 4, steps[:, None].expand(50, SIZE, SIZE))
+        assert torch.equal(upright[:, 1] // 4, steps.expand(50, SIZE, SIZE))
+    assert (
+        0.9 < float((first != second).any(1).float().mean()) < 0.97
+    )  # 15/16: they are independent
+
+
+def test_the_mean_of_many_is_the_mean_over_the_cells() -> None:
+    """The noise has no mean."""
+    image = torch.randint(0, 256, (3, 128, 128), generator=Generator().manual_seed(0))
+    clean = torch.nn.functional.avg_pool2d(image.float(), 4)
+    first, second = Photographs([image.to(torch.uint8)], CPU).pairs(
+        2000, Generator().manual_seed(1), least=1.0
+    )
+    flat = torch.cat([first, second]).float().mean(0)  # each cell and its mirror image, half each
+    assert float((flat - (clean + clean.flip(2)) / 2).abs().mean()) < 2.5
+
+
+def test_squares_lie_in_their_photograph() -> None:
+    """Whatever its size, and as large as asked for."""
+    images = [coordinates(200, 150, 0), coordinates(40, 250, 1), coordinates(32, 32, 2)]
+    first, _ = Photographs(images, CPU).pairs(300, Generator().manual_seed(0))
+    number = first[:, 2, 0, 0]
+    assert set(number.tolist()) == {0, 1, 2}
+    assert torch.equal(first[:, 2], number[:, None, None].expand(300, SIZE, SIZE))
+    sides = first[:, 0, -1].amax(1).int() - first[:, 0, 0].amin(1).int() + 1
+    assert int(sides[number == 0].min()) >= 120  # 4 pixels a cell, more than 0.6 of 150
+    assert int(sides[number == 2].min()) > 25  # no square of 128 there: all of it
+
+
+def test_the_same_generator_draws_the_same_pairs() -> None:
+    """Another seed draws others."""
+    images = Photographs([coordinates(64, 64)], CPU)
+    once, again = (images.pairs(5, Generator().manual_seed(3)) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(once, again))
+    assert not torch.equal(once[0], images.pairs(5, Generator().manual_seed(4))[0])
+
+
+@pytest.mark.parametrize("images", [[], [coordinates(64, 31)]])
+def test_too_little_to_draw_from(images: list[Tensor]) -> None:
+    """No photographs, or one that is smaller than a noisy image."""
+    with pytest.raises(ValueError, match=f"of {SIZE}x{SIZE} at least"):
+        Photographs(images, CPU)

@@ -27,7 +27,8 @@ Tables = dict[str, Callable[[], str]]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "others" / "results"
-GENERALISATIONS = {  # the same study of four networks, by their columns
+GENERALISATIONS = {  # the same study of several networks
+    "chain": "generalisation_chain",
     "plain": "generalisation_plain",
     "plain, 12 blocks": "generalisation_plain_deep",
     "normalised": "generalisation",
@@ -140,20 +141,19 @@ def unseen() -> str:
 
 
 def generalisation() -> str:
-    """Bias-free networks and their twins, trained on little noise: a pair of columns for each."""
+    """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
     studies = {title: read(f"biasfree/{name}.json") for title, name in GENERALISATIONS.items()}
-    first = next(iter(studies.values()))["rows"]
-    columns = [(title, found, kind) for title, found in studies.items() for kind in TWINS]
-    titles = " | ".join(f"{title}: {kind.replace('_', ' ')}" for title, _, kind in columns)
-    lines = [f"| σ | noisy | {titles} |", "|---" * (len(columns) + 2) + "|"]
-    for sigma, noisy in first["noisy"].items():
-        shown = []
-        for _, found, kind in columns:
-            cell = found["rows"][kind][sigma]
-            spread = f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else ""
-            shown.append(f"{cell['psnr_db']:.2f}{spread} dB")
-        lines.append(f"| {sigma} | {noisy['psnr_db']:.2f} dB | {' | '.join(shown)} |")
-    return "\n".join(lines)
+    noisy = next(iter(studies.values()))["rows"]["noisy"]
+    rows = {"noisy": [f"{cell['psnr_db']:.2f}" for cell in noisy.values()]}
+    for title, found in studies.items():
+        for kind in TWINS:
+            rows[f"{title}, {kind.replace('_', ' ')}"] = [
+                f"{cell['psnr_db']:.2f}"
+                + (f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else "")
+                for cell in found["rows"][kind].values()
+            ]
+    lines = [f"| {name} | {' | '.join(shown)} |" for name, shown in rows.items()]
+    return "\n".join([f"| σ | {' | '.join(noisy)} |", "|---" * (len(noisy) + 1) + "|", *lines])
 
 
 def masks() -> str:

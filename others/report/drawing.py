@@ -140,7 +140,7 @@ def draw_comparison(data: Data) -> Figure:
         by_time.semilogx(data["seconds"], ours["per_image_db"], "D", color="0", markerfacecolor="1")
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
-    by_size.legend(loc="lower right", handletextpad=0.1, borderaxespad=0)
+    by_size.legend(loc="upper left", handletextpad=0.1, borderaxespad=0)
     plain_ticks(by_size)
     plain_ticks(by_time)
     if data["curve"]:

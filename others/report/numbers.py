@@ -124,13 +124,13 @@ def again(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
         if "of_a_schedule_of" in training:
             epochs = f"the first {epochs} of {plain(training['of_a_schedule_of'])}"
         return (
-            f"{epochs} epochs of {whole(training['pairs'])} pairs, batches of "
-            f"{plain(use['batch_size'])}, peak {plain(use['learning_rate'])}"
+            f"{epochs} epochs of {whole(training['pairs'])} in batches of "
+            f"{plain(use['batch_size'])} at {plain(use['learning_rate'])}"
             f"{', on a GPU' if training.get('device') == 'cuda' else ''} ({score(training)})"
         )
 
     return (
-        f" From these weights ({score(log)}) the training went on with new pairs of the same "
+        f" From these weights ({score(log)}) it went on with new pairs of the same "
         f"scenes: {'; then '.join(map(told, later))}."
     )
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from others.biasfree import ablation, generalisation, table
 from others.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
+from others.biasfree.generalisation import TWINS
 from others.biasfree.pipeline import CONFIGS, load_pipeline, parse
 from others.biasfree.scoring import score, scores, squares, with_noise
 from others.readme import GENERALISATIONS
@@ -290,6 +291,14 @@ def test_published_generalisation(name: str) -> None:
     assert abs(ahead["10"]) < 0.5
     assert 0.5 < ahead["50"] < ahead["100"]
     assert ahead["100"] > 1
+
+
+def test_the_twin_of_the_chain_collapses() -> None:
+    """Its gain over the noisy image falls to less than half; that of the bias-free one rises."""
+    rows = published("generalisation_chain")["rows"]
+    free, twin = ({s: rows[name][s]["gain_db"] for s in ("10", "100")} for name in TWINS)
+    assert twin["100"] < twin["10"] / 2
+    assert free["100"] > free["10"]
 
 
 def test_published_masks() -> None:

@@ -3,9 +3,10 @@
     python -m others.biasfree.generalisation --data FOLDER ... --images FOLDER [--seeds 3]
 
 Both networks are trained in the same way on noise of σ up to 10 only, on the same crops with the
-same noise, and denoise the test images at σ up to 100; by default they have no normalisation
-(configs/generalisation_plain.json). The claim (Mohan et al., ICLR 2020, figures 1 and 5): they
-agree where they were trained, beyond it the twin collapses and the bias-free network does not.
+same noise, and denoise the test images at σ up to 100; by default they are a chain of twelve
+convolutions without normalisation (configs/generalisation_chain.json), much like DnCNN. The claim
+(Mohan et al., ICLR 2020, figures 1 and 5): they agree where they were trained, beyond it the twin
+collapses and the bias-free network does not.
 Nothing is clipped but the answers. Trainings lie in --output and are continued there; --json gets
 the PSNR at every σ, as mean and standard deviation over seeds, and --picture the curve.
 """
@@ -32,7 +33,7 @@ from others.json_files import save_json
 SIGMAS = (1, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 TWINS = {"bias_free": False, "with_biases": True}
 SIDE = 160  # pixels along a side of the test images
-NAME = "generalisation_plain"
+NAME = "generalisation_chain"
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "biasfree" / NAME
 Curve = dict[str, dict[str, float]]
 

@@ -39,7 +39,7 @@ class CapturedTrainer(Trainer):
 
     def _step(self, step: int, batch: Batch) -> Tensor:
         if self.graph is None:
-            self._capture(batch)
+            self.graph = self._capture(batch)
         self.rate.fill_(self._rate(step))
         self.share.fill_(1 - self._decay(step))
         if batch[0].shape != self.inputs[0].shape:
@@ -49,7 +49,7 @@ class CapturedTrainer(Trainer):
         self.graph.replay()
         return self.loss
 
-    def _capture(self, batch: Batch) -> None:
+    def _capture(self, batch: Batch) -> Any:
         self.inputs = batch[0].clone(), batch[1].clone()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -57,6 +57,7 @@ class CapturedTrainer(Trainer):
             for _ in range(WARM_UP):
                 self._update(self.inputs, self.share)
         torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             self.loss = self._update(self.inputs, self.share)
+        return graph

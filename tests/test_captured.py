@@ -32,9 +32,9 @@ class _OnCPU(CapturedTrainer):
         Trainer.__init__(self, *arguments, **options)
         self._prepare(capturable=False)
 
-    def _capture(self, batch: Any) -> None:
+    def _capture(self, batch: Any) -> Any:
         self.inputs = batch[0].clone(), batch[1].clone()
-        self.graph = _Replayed(self)
+        return _Replayed(self)
 
 
 def trained(kind: type, count: int) -> tuple[dict[str, torch.Tensor], Trainer]:

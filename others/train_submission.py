@@ -126,6 +126,26 @@ def parsed() -> argparse.Namespace:
     return options
 
 
+def described(
+    options: argparse.Namespace, model: Any, pairs: int, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """What was trained, on what and how, for the JSON file."""
+    log: dict[str, Any] = {
+        "epochs": options.epochs,
+        "pairs": pairs,
+        "seed": options.seed,
+        "settings": settings,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    if options.photographs:
+        log["photographs"] = len(image_files(options.photographs))
+    if options.number == 1:
+        log["device"] = str(model.device)
+        log["widths"] = widths_of(model.network.state_dict())
+    return log
+
+
 def main() -> None:
     """The command line."""
     options = parsed()
@@ -143,21 +163,11 @@ def main() -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"python -m others.train_submission: {error}")
     denoised, _ = denoise(model, noisy)
-    log: dict[str, Any] = {
-        "epochs": options.epochs,
-        "pairs": len(pairs[0]),
-        "seed": options.seed,
-        "settings": settings,
+    log = {
+        **described(options, model, len(pairs[0]), settings),
         "seconds_of_the_last_stretch": round(seconds),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
         "validation": scores(denoised, clean.float() / 255),
     }
-    if options.photographs:
-        log["photographs"] = len(image_files(options.photographs))
-    if options.number == 1:
-        log["device"] = str(model.device)
-        log["widths"] = widths_of(model.network.state_dict())
     if options.go_on:
         log["started_from"] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     weights = (first if options.number == 1 else second).WEIGHTS

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-SIZE = 32  # pixels along a side of a noisy image
+from others.dead_leaves import SIZE
+
 LEAST_CELL = 4  # pixels of a photograph along a side of a cell, if it has that many
 CHUNK = 2**14  # pairs at once: the indices of more would take gigabytes
 

@@ -65,17 +65,21 @@ def settings_of(number: int, other_noises: bool = True) -> dict[str, Any]:
     return {**asdict(FirstSettings()), **({} if other_noises else {"gaussian": 0, "impulses": 0})}
 
 
-def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The noisy pairs to train on; drawn ones are on the device.
+def pairs_of(
+    options: argparse.Namespace, device: torch.device
+) -> tuple[tuple[Tensor, Tensor], dict[str, int]]:
+    """The noisy pairs to train on, and how many there are of what; drawn ones are on the device.
 
     Raises:
         FileNotFoundError, ValueError: no file of pairs, or no photographs that can be drawn from.
     """
     if options.photographs is None:
-        return load_pair(options.data / TRAIN)
+        pairs = load_pair(options.data / TRAIN)
+        return pairs, {"pairs": len(pairs[0])}
     images = read_images(image_files(options.photographs))
     generator = torch.Generator(device).manual_seed(options.seed)
-    return Photographs(list(images.values()), device).pairs(options.pairs, generator)
+    pairs = Photographs(list(images.values()), device).pairs(options.pairs, generator)
+    return pairs, {"pairs": options.pairs, "photographs": len(images)}
 
 
 def train(
@@ -127,19 +131,17 @@ def parsed() -> argparse.Namespace:
 
 
 def described(
-    options: argparse.Namespace, model: Any, pairs: int, settings: dict[str, Any]
+    options: argparse.Namespace, model: Any, counts: dict[str, int], settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What was trained, on what and how, for the JSON file."""
     log: dict[str, Any] = {
         "epochs": options.epochs,
-        "pairs": pairs,
+        **counts,
         "seed": options.seed,
         "settings": settings,
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    if options.photographs:
-        log["photographs"] = len(image_files(options.photographs))
     if options.number == 1:
         log["device"] = str(model.device)
         log["widths"] = widths_of(model.network.state_dict())
@@ -155,7 +157,7 @@ def main() -> None:
         state = Path("out") / f"{name}.state"
         torch.manual_seed(options.seed)
         model = new_model(options.number, options.widths, options.go_on)
-        pairs = pairs_of(options, getattr(model, "device", torch.device("cpu")))
+        pairs, counts = pairs_of(options, getattr(model, "device", torch.device("cpu")))
         settings = settings_of(options.number, not options.no_other_noises)
         given = {"learning_rate": options.rate, "batch_size": options.batch_size}
         settings.update((key, value) for key, value in given.items() if value is not None)
@@ -164,7 +166,7 @@ def main() -> None:
         sys.exit(f"python -m others.train_submission: {error}")
     denoised, _ = denoise(model, noisy)
     log = {
-        **described(options, model, len(pairs[0]), settings),
+        **described(options, model, counts, settings),
         "seconds_of_the_last_stretch": round(seconds),
         "validation": scores(denoised, clean.float() / 255),
     }

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from others.ablations import Denoiser, Study, first, framework, second
-from others.data import TRAIN, VALIDATION, load_pair
+from others.data import TRAIN, VALIDATION, load_first, load_pair
 from others.json_files import save_json
 from others.metrics import psnr_per_image
 
@@ -91,7 +91,9 @@ def run(study: Study, names: list[str], folder: Path, seeds: int, path: Path) ->
     """Every missing run of the rows `names`, seed by seed, saved as soon as it is known."""
     results = load_results(path, study, folder)
     files = {study.rows[name].get("data", TRAIN) for name in names}
-    data = {name: load_pair(folder / name) for name in files if not skipped(folder / name)}
+    data = {
+        name: load_first(folder / name, study.pairs) for name in files if not skipped(folder / name)
+    }
     noisy, clean = load_pair(scored_on(folder))
     for seed in range(seeds):
         for name in names:
@@ -103,9 +105,8 @@ def run(study: Study, names: list[str], folder: Path, seeds: int, path: Path) ->
                 raise ValueError(f"{path}: {name!r} was run as {row['changes']}; remove it first")
             if str(seed) in row["seeds"]:
                 continue
-            one, other = (images[: study.pairs] for images in data[file])
             start = time.perf_counter()
-            denoise = study.train(study.settings(name), one, other, study.epochs, seed)
+            denoise = study.train(study.settings(name), *data[file], study.epochs, seed)
             seconds = round(time.perf_counter() - start, 1)
             row["seeds"][str(seed)] = {**score(denoise, noisy, clean), "seconds": seconds}
             results["rows"] = in_order(results["rows"], study)

@@ -2,7 +2,9 @@
 
 Each is a torch.save'd tuple of two uint8 tensors (N, 3, H, W). Where one is missing,
 `python -m others.data` writes one with generated images; a file that is already there, such as the
-course's own, is used as it is and never written to.
+course's own, is used as it is and never written to. `--clean` adds clean_data.pkl: the first noisy
+image of each pair of train_data.pkl, and its clean image, for the measurements that compare with
+clean targets; only of generated images is it known.
 """
 
 from __future__ import annotations
@@ -11,15 +13,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Union
+from typing import Callable, Union
 
 import torch
 from torch import Generator, Tensor
 
 from Miniproject_1.others.files import write_atomically
-from others.dead_leaves import noisy_and_clean, noisy_pairs
+from others.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
 
-TRAIN, VALIDATION = "train_data.pkl", "val_data.pkl"
+TRAIN, VALIDATION, CLEAN = "train_data.pkl", "val_data.pkl", "clean_data.pkl"
 EXPECTED = "expected a tuple of two uint8 tensors of the same shape (N, 3, H, W)"
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -66,6 +68,14 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     return check_pair(pair, str(path))
 
 
+def load_first(path: PathLike, pairs: int) -> tuple[Tensor, Tensor]:
+    """The first so many pairs of a file, as `load_pair`; ValueError if it has fewer."""
+    first, second = load_pair(path)
+    if len(first) < pairs:
+        raise ValueError(f"{path} has {len(first)} pairs; expected at least {pairs}")
+    return first[:pairs], second[:pairs]
+
+
 def save_pair(path: PathLike, first: Tensor, second: Tensor) -> None:
     """Write two uint8 tensors (N, 3, H, W): the whole file or nothing; ValueError for others."""
     path = Path(path)
@@ -73,7 +83,23 @@ def save_pair(path: PathLike, first: Tensor, second: Tensor) -> None:
     write_atomically(path, lambda file: torch.save((first, second), file))
 
 
-def make_data(folder: PathLike, pairs: int = 2000, validation: int = 500, seed: int = 0) -> None:
+def first_and_clean(train: Path, pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The first images of the generated pairs in `train`, and their clean versions.
+
+    ValueError if `train` holds anything else.
+    """
+    first, _ = noisy_pairs(pairs, Generator().manual_seed(seed))
+    if not torch.equal(load_pair(train)[0], first):
+        raise ValueError(
+            f"{train}: not the {pairs} pairs that this seed generates; expected those, for only of "
+            "generated images the clean ones are known"
+        )
+    return first, clean_of_pairs(pairs, Generator().manual_seed(seed))
+
+
+def make_data(
+    folder: PathLike, pairs: int = 2000, validation: int = 500, seed: int = 0, clean: bool = False
+) -> None:
     """Generate the files that `folder` lacks, and say on stdout which it had.
 
     Each file depends on the seed and its number of images alone. ValueError for a number below 1 or
@@ -83,17 +109,21 @@ def make_data(folder: PathLike, pairs: int = 2000, validation: int = 500, seed: 
     check_whole("validation", validation, 1)
     check_whole("seed", seed, 0)
     train, val = Path(folder) / TRAIN, Path(folder) / VALIDATION
-    missing = [path for path in (train, val) if not os.path.lexists(path)]
-    for path in (train, val):
+    made: dict[Path, Callable[[], tuple[Tensor, Tensor]]] = {
+        train: lambda: noisy_pairs(pairs, Generator().manual_seed(2 * seed))
+    }
+    if clean:
+        made[Path(folder) / CLEAN] = lambda: first_and_clean(train, pairs, 2 * seed)
+    made[val] = lambda: noisy_and_clean(validation, Generator().manual_seed(2 * seed + 1))
+    missing = [path for path in made if not os.path.lexists(path)]
+    for path in made:
         if path not in missing:
             print(f"{path}: there already, kept ({len(load_pair(path)[0])} pairs)")
     train.parent.mkdir(parents=True, exist_ok=True)
-    if train in missing:
-        save_pair(train, *noisy_pairs(pairs, Generator().manual_seed(2 * seed)))
-        print(f"{train}: generated ({pairs} pairs)")
-    if val in missing:
-        save_pair(val, *noisy_and_clean(validation, Generator().manual_seed(2 * seed + 1)))
-        print(f"{val}: generated ({validation} pairs)")
+    for path in missing:
+        images = made[path]()
+        save_pair(path, *images)
+        print(f"{path}: generated ({len(images[0])} pairs)")
 
 
 def main() -> None:
@@ -103,9 +133,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2000, help="to train on (2000)")
     parser.add_argument("--validation", type=int, default=500, help="noisy and clean (500)")
     parser.add_argument("--seed", type=int, default=0, help="other images for another one (0)")
+    parser.add_argument("--clean", action="store_true", help="write clean_data.pkl as well")
     options = parser.parse_args()
     try:
-        make_data(options.folder, options.pairs, options.validation, options.seed)
+        make_data(options.folder, options.pairs, options.validation, options.seed, options.clean)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
 

@@ -307,33 +307,7 @@ def render(scenes: Scenes, places: Tensor) -> Tensor:
     return torch.stack(images)
 
 
-def draw_places(count: int, samples: int, generator: Generator) -> Tensor:
-    """A pixel picked uniformly in each cell, independently `samples` times."""
-    return torch.randint(CELL * CELL, (count, SIZE, SIZE, samples), generator=generator)
-
-
-def noisy_pairs(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Two noisy images of each of `count` scenes, independent given the scene.
-
-    Both are uint8 of shape (count, 3, 32, 32).
-    """
-    pairs = []
-    for scenes in draw_scenes(count, generator):
-        pairs.append(render(scenes, draw_places(len(scenes.shapes.x), 2, generator)))
-    first, second = torch.cat(pairs).unbind(-1)
-    return first.contiguous(), second.contiguous()
-
-
-def noisy_and_clean(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """A noisy image of each of `count` scenes, and the mean over each cell, rounded.
-
-    Both are uint8 of shape (count, 3, 32, 32).
-    """
-    noisy, clean = [], []
-    for scenes in draw_scenes(count, generator):
-        places = draw_places(len(scenes.shapes.x), 1, generator)
-        everywhere = torch.arange(CELL * CELL).expand(len(places), SIZE, SIZE, -1)
-        pixels = render(scenes, everywhere)
-        noisy.append(pixels.gather(-1, places[:, None].expand(-1, 3, -1, -1, -1)).squeeze(-1))
-        clean.append(pixels.float().mean(-1).round().to(torch.uint8))
-    return torch.cat(noisy), torch.cat(clean)
+def render_all(scenes: Scenes) -> Tensor:
+    """Every scene pixel, uint8 (N, 3, SIZE, SIZE, CELL * CELL), row by row in each cell."""
+    everywhere = torch.arange(CELL * CELL).expand(len(scenes.shapes.x), SIZE, SIZE, -1)
+    return render(scenes, everywhere)

@@ -3,8 +3,8 @@
     python -m others.noise_law --data DIR [--json PATH]
 
 DIR holds train_data.pkl and clean_data.pkl: two noisy copies of each image, and the clean versions
-of the first of them. Only the noise is looked at; nothing is trained or chosen. The results go to
-others/results/noise.json.
+of the first of them (`python -m others.data DIR --clean` generates both). Only the noise is looked
+at; nothing is trained or chosen. The results go to others/results/noise.json.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from others.ablations import CLEAN
-from others.data import TRAIN, load_pair
+from others.data import CLEAN, TRAIN, load_pair
 from others.json_files import save_json
 
 RESULTS = Path(__file__).resolve().parent / "results" / "noise.json"

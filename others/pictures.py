@@ -21,8 +21,8 @@ from torch import Generator, Tensor
 from Miniproject_1.model import WEIGHTS as FIRST_WEIGHTS
 from Miniproject_1.model import Model
 from Miniproject_2.model import WEIGHTS as SECOND_WEIGHTS
-from others.dead_leaves import noisy_and_clean
 from others.evaluate import MODELS, denoise
+from others.generated import noisy_and_clean
 from others.influence import Smoothing, weights
 from others.json_files import save_json
 from others.metrics import psnr_per_image

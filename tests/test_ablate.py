@@ -12,8 +12,8 @@ from torch import nn
 
 from Miniproject_2.model import Model
 from others import ablate
-from others.ablations import CLEAN, Study, first, framework, second
-from others.data import TRAIN, VALIDATION, save_pair
+from others.ablations import Study, first, framework, second
+from others.data import CLEAN, TRAIN, VALIDATION, save_pair
 from others.nets.autograd import Autograd
 from others.nets.prescribed import prescribed, torch_twin
 from tests.reference import relative_error
@@ -87,6 +87,14 @@ def test_a_row_without_its_data_is_left_out(
     study = Study("a study", 4, 1, {"clean": {"data": CLEAN}}, first.train)
     ablate.run(study, ["clean"], folder, 1, folder / "results.json")
     assert CLEAN in capsys.readouterr().err
+
+
+def test_a_smaller_budget_is_not_passed_off_as_the_studys(folder: Path) -> None:
+    """Eight pairs are none of nine: an error, and no results."""
+    study = Study("a study", 9, 1, {"plain": {}}, first.train)
+    with pytest.raises(ValueError, match="has 8 pairs; expected at least 9"):
+        ablate.run(study, ["plain"], folder, 1, folder / "results.json")
+    assert not (folder / "results.json").exists()
 
 
 def test_the_prescribed_network_is_the_shipped_one() -> None:

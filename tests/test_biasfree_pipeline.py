@@ -31,7 +31,7 @@ from others.biasfree.pretrained import NAMES, load_model, load_named
 from others.biasfree.scoring import score, with_noise
 from others.biasfree.train import install, main
 from others.checkpoints import CONFIG, HISTORY, save_weights
-from others.dead_leaves import noisy_and_clean
+from others.generated import noisy_and_clean
 from others.nets import PRETRAINED, make_network
 from tests.test_biasfree import SETTINGS, shaken
 from tests.test_images import write_images

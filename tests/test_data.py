@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.data import TRAIN, VALIDATION, load_pair, main, make_data, save_pair
+from others.data import CLEAN, TRAIN, VALIDATION, load_pair, main, make_data, save_pair
 from others.dead_leaves import SIZE
 from others.metrics import psnr_pooled
 
@@ -176,6 +176,30 @@ def test_make_data_writes_both_files(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert f"{path}: generated ({count} pairs)" in said
     make_data(tmp_path / "three", pairs=4, validation=3, seed=6)
     assert (tmp_path / "three" / TRAIN).read_bytes() != (tmp_path / "two" / TRAIN).read_bytes()
+
+
+def test_clean_images_of_the_pairs_come_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--clean adds clean_data.pkl, nearer to both noisy images than they are to each other."""
+    make_data(tmp_path, pairs=3, validation=1)
+    assert not (tmp_path / CLEAN).exists()
+    arguments = [str(tmp_path), "--pairs", "3", "--validation", "1", "--clean"]
+    monkeypatch.setattr(sys, "argv", ["data", *arguments])
+    main()
+    one, other = load_pair(tmp_path / TRAIN)
+    first, clean = load_pair(tmp_path / CLEAN)
+    assert torch.equal(first, one)
+    between = psnr_pooled(one / 255, other / 255)
+    assert all(psnr_pooled(images / 255, clean / 255) > between + 2 for images in (one, other))
+
+
+def test_clean_images_of_other_pairs_are_not_invented(tmp_path: Path) -> None:
+    """The course's pairs, or those of another seed, stop it before any file is written."""
+    save_pair(tmp_path / TRAIN, *small_pair())
+    with pytest.raises(ValueError, match=rf"{TRAIN}: not the 5 pairs that this seed generates"):
+        make_data(tmp_path, pairs=5, validation=1, clean=True)
+    assert [path.name for path in tmp_path.iterdir()] == [TRAIN]
 
 
 def test_no_scene_is_in_both_files(tmp_path: Path) -> None:

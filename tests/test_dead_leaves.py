@@ -11,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from others import dead_leaves
-from others.dead_leaves import CELL, LEAVES, SIDE, SIZE, noisy_and_clean, noisy_pairs, render
+from others.dead_leaves import CELL, LEAVES, SIDE, SIZE, render, render_all
+from others.generated import clean_of_pairs, draw_places, noisy_and_clean, noisy_pairs
 from others.metrics import psnr_per_image, psnr_pooled
 
 Generate = Callable[[int, Generator], "tuple[Tensor, Tensor]"]
@@ -24,8 +25,7 @@ def seeded(seed: int) -> Generator:
 
 def cell_pixels(seed: int, count: int) -> Tensor:
     """All 64 pixels of every cell of the scenes behind a seed: (N, 3, H, W, 64)."""
-    scenes = next(dead_leaves.draw_scenes(count, seeded(seed)))
-    return render(scenes, torch.arange(CELL * CELL).expand(count, SIZE, SIZE, -1))
+    return render_all(next(dead_leaves.draw_scenes(count, seeded(seed))))
 
 
 def whole(pixels: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def test_a_noisy_pixel_is_one_pixel_of_its_own_cell() -> None:
 
 def test_every_pixel_of_a_cell_is_as_likely() -> None:
     """The place in the cell is uniform: none of 64 counts is 5 standard deviations off."""
-    places = dead_leaves.draw_places(100, 2, seeded(0))
+    places = draw_places(100, 2, seeded(0))
     expected = places.numel() / 64
     assert (places.flatten().bincount() - expected).abs().max() < 5 * math.sqrt(expected)
 
@@ -86,6 +86,21 @@ def test_a_clean_image_is_the_rounded_mean_of_each_cell() -> None:
     mean = torch.nn.functional.avg_pool2d(scene.double(), CELL)
     _, clean = noisy_and_clean(4, seeded(7))
     assert (clean - mean).abs().max() <= 0.5
+
+
+def test_the_clean_images_of_pairs_belong_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the means of the scenes that the pairs show, in every batch of scenes."""
+    monkeypatch.setattr(dead_leaves, "BATCH", 2)
+    pairs, clean = noisy_pairs(5, seeded(7)), clean_of_pairs(5, seeded(7))
+    assert clean.shape == (5, 3, SIZE, SIZE)
+    generator, start = seeded(7), 0
+    for scenes in dead_leaves.draw_scenes(5, generator):
+        places = draw_places(len(scenes.shapes.x), 2, generator)
+        shown = slice(start, start := start + len(places))
+        both = render(scenes, places).unbind(-1)
+        assert all(torch.equal(images[shown], image) for images, image in zip(pairs, both))
+        mean = render_all(scenes).double().mean(-1)
+        assert (clean[shown] - mean).abs().max() <= 0.5
 
 
 def test_the_noise_of_the_two_copies_is_independent() -> None:
@@ -145,8 +160,7 @@ def test_a_leaf_is_painted_where_it_is() -> None:
     surfaces = dead_leaves.Surfaces(*[colour.clone() for _ in scenes.surfaces])
     for field in surfaces[:3]:
         field[:, 9] = 1
-    everywhere = torch.arange(CELL * CELL).expand(1, SIZE, SIZE, -1)
-    pixels = render(dead_leaves.Scenes(shapes, surfaces, scenes.tile), everywhere)
+    pixels = render_all(dead_leaves.Scenes(shapes, surfaces, scenes.tile))
     expected = torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8)
     expected[:, :, 92:108, 24:56] = 255
     assert torch.equal(whole(pixels), expected)

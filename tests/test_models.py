@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from others.dead_leaves import noisy_and_clean
+from others.generated import noisy_and_clean
 from others.metrics import psnr_per_image
 from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 

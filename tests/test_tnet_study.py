@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,13 +124,19 @@ def test_a_taught_network_learns_its_teachers_answers(
     model.load_pretrained_model()
     expected = model.predict(pairs.first, ensemble=False).round().to(torch.uint8)
     assert (pairs.second.int() - expected.int()).abs().max() <= 1
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "load_denoiser", refuse)
-        again = runs.training_set(row, images, tmp_path / "run")
-        assert torch.equal(again.second, pairs.second)
-        other = replace(images, first=255 - images.first)
-        with pytest.raises(AssertionError, match="miniproject_1"):
-            runs.training_set(row, other, tmp_path / "run")
+    path = tmp_path / "run" / runs.ANSWERS
+    before = path.stat().st_mtime_ns
+    again = runs.training_set(row, images, tmp_path / "run")
+    assert torch.equal(again.second, pairs.second)
+    assert path.stat().st_mtime_ns == before
+    other = replace(images, first=255 - images.first)
+    runs.training_set(row, other, tmp_path / "run")
+    assert path.stat().st_mtime_ns != before
+    runs.training_set(row, images, tmp_path / "run")
+    with monkeypatch.context() as patch:  # the same name, other weights
+        bright = SimpleNamespace(apply=lambda x: torch.ones_like(x))
+        patch.setattr(runs, "load_denoiser", lambda name: bright)
+        assert (runs.training_set(row, images, tmp_path / "run").second == 255).all()
     assert row.configuration()["teacher"] == "miniproject_1"
     assert "teacher" not in SMALL.configuration()
 

@@ -7,7 +7,6 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 from torch import Tensor
 
-CLEAN = "clean_data.pkl"  # the first noisy images of the training set, and their clean ones
 Row = dict[str, Any]  # what differs from the base of its study
 Denoiser = Callable[[Tensor, bool], Tensor]  # float (N, 3, H, W) in [0, 1]; self-ensemble or not
 

@@ -15,7 +15,8 @@ from Miniproject_1.model import ROTATIONS
 from Miniproject_1.others.network import ResidualUNet
 from Miniproject_1.others.symmetries import self_ensemble
 from Miniproject_1.others.training import Batch, Settings, Trainer
-from others.ablations import CLEAN, Denoiser, Row, Study
+from others.ablations import Denoiser, Row, Study
+from others.data import CLEAN
 from others.nets import make_network
 
 NETWORK = ("widths", "encoder", "decoder")  # these are the network's,

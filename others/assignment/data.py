@@ -122,10 +122,9 @@ def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> No
 
 def leaves(count: int, generator: Generator) -> Tensor:
     """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
-    side, cell = dead_leaves.SIZE, dead_leaves.CELL
+    cell = dead_leaves.CELL
     images = []
     for scenes in dead_leaves.draw_scenes(count, generator):
-        everywhere = torch.arange(cell * cell).expand(len(scenes.shapes.x), side, side, -1)
-        pixels = dead_leaves.render(scenes, everywhere).unflatten(-1, (cell, cell))
+        pixels = dead_leaves.render_all(scenes).unflatten(-1, (cell, cell))
         images.append(pixels.transpose(3, 4).flatten(4, 5).flatten(2, 3))
     return torch.cat(images)

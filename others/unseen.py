@@ -21,12 +21,12 @@ from torch import Generator, Tensor
 
 from Miniproject_1.model import WEIGHTS, Model
 from others.assignment.data import leaves
+from others.dead_leaves import SIZE
 from others.evaluate import denoise, scores
 from others.images import image_files, read_image
 from others.json_files import save_json
 from others.noise import cell_mean, gaussian, impulse, point_sampling, poisson
 
-SIZE = 32
 RESULTS = Path(__file__).resolve().parent / "results" / "unseen.json"
 Noise = Callable[..., Tensor]
 ON_CLEAN: dict[str, Noise] = {

@@ -17,6 +17,7 @@ from Miniproject_1.others.training import Settings as FirstSettings
 from Miniproject_2.framework.training import Settings as SecondSettings
 from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as SecondModel
+from others.dead_leaves import SIZE
 from others.evaluate import parameters, pretrained
 from others.noise_law import TAIL
 from others.receptive_field import multiply_adds
@@ -36,7 +37,6 @@ from others.report.studies import best, curves, frameworks, study, targets, tnet
 from others.report.wording import LEAST, enumeration
 
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}
-SIZE = 32  # of the course's images
 NAMES = {"Miniproject 1": "One", "Miniproject 2": "Two"}
 
 

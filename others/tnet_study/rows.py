@@ -18,6 +18,7 @@ from others.nets.unet import UNet
 
 CLASSES: dict[str, Callable[..., nn.Module]] = {"BaseNet": BaseNet, "TNet": TNet, "UNet": UNet}
 SEEDS = 5  # runs of a row
+LONG = 16  # epochs of the rows that ask what a longer training changes
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ ROWS: dict[str, Row] = {
     "tnet_bn_latent": Row("stage 2, the latent", options=_normalised([2]), seeds=3),
     "tnet_bn_up": Row("stages 3 and 4, up", options=_normalised([3, 4]), seeds=3),
     "tnet_bn_output": Row("stage 5, the output", options=_normalised([5]), seeds=3),
+    # Does its cost show once the training is long? Sixteen times the budget, all else the report's
+    "tnet_long": Row("TNet", epochs=LONG),
+    "tnet_bn_long": Row("TNet+BN", options=_normalised(list(STAGES)), epochs=LONG),
     # The best of TNet and of UNet on noisy pairs, in about the same processor time
     "tnet_best": Row("TNet, best", learning_rate=8e-3, **RECIPE, epochs=60, seeds=1),
     "unet_best": Row("UNet, best", net="UNet", learning_rate=2e-3, **RECIPE, epochs=4, seeds=1),
@@ -111,4 +115,5 @@ TABLE_1 = ("tnet_slow", "tnet", "tnet_fast")
 TABLE_2 = ("basenet", "unet", "tnet", "tnet_l1", "tnet_bn")
 TRIED = ("tnet_dropout", "tnet_hdr", "tnet_wide")
 NORMS = ("tnet_bn", "tnet_bn_fine", "tnet_bn_latent", "tnet_bn_up", "tnet_bn_output")
+LONG_NORMS = ("tnet_bn_long",)
 BEST = ("tnet_best", "unet_best", "tnet_taught", "unet_taught")

@@ -16,7 +16,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from Miniproject_1.others.files import write_atomically
-from others.tnet_study.rows import BEST, NORMS, ROWS, TABLE_1, TABLE_2, TRIED
+from others.tnet_study.rows import BEST, LONG_NORMS, NORMS, ROWS, TABLE_1, TABLE_2, TRIED
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "tnet"
 FILE = "tables.md"
@@ -124,9 +124,12 @@ def models(results: dict[str, Result], names: tuple[str, ...]) -> str:
     return markdown(header, lines)
 
 
-def norm_modes(results: dict[str, Result]) -> str:
-    """The networks with batch normalisation, by the layers that have it and how they are used."""
-    rows = chosen(results, NORMS)
+def norm_modes(results: dict[str, Result], names: tuple[str, ...], without: str) -> str:
+    """Networks with batch normalisation, by the layers that have it and how they are used.
+
+    The last line is the row `without` normalisation.
+    """
+    rows = chosen(results, names)
     if not rows:
         return ""
     records = {name: list(row["seeds"].values()) for name, row in rows.items()}
@@ -135,10 +138,17 @@ def norm_modes(results: dict[str, Result]) -> str:
         [mode, *(around([one["evaluations"][mode] for one in seeds]) for seeds in records.values())]
         for mode in modes
     ]
-    plain = results.get("tnet")
+    plain = results.get(without)
     if plain:
         lines.append(["without normalisation", *[spread(plain, "psnr_per_image")] * len(rows)])
     return markdown(["evaluated with", *(row["title"] for row in rows.values())], lines)
+
+
+def long_heading(results: dict[str, Result]) -> str:
+    """Of the same comparison after a longer training."""
+    rows = chosen(results, LONG_NORMS).values()
+    budgets = ", ".join(shown(row["configuration"]) for row in rows)
+    return f"Batch normalisation after a longer training ({budgets}): PSNR per image, dB"
 
 
 def best(results: dict[str, Result]) -> str:
@@ -225,7 +235,8 @@ def render(folder: Path) -> str:
         ("Table 1: learning rates of TNet", learning_rates(results)),
         ("Table 2: models", models(results, TABLE_2)),
         ("What the report tried without gain", models(results, TRIED)),
-        ("Batch normalisation: PSNR per image, dB", norm_modes(results)),
+        ("Batch normalisation: PSNR per image, dB", norm_modes(results, NORMS, "tnet")),
+        (long_heading(results), norm_modes(results, LONG_NORMS, "tnet_long")),
         ("In their best settings", best(results)),
     ]
     if claims:

@@ -9,12 +9,14 @@ stopped. --go-on starts from the shipped weights of Miniproject 1 instead of ran
 --photographs draws the noisy pairs from a folder of images (`others.draws`) instead of reading
 train_data.pkl. The weights go to out/, and with --install to the miniproject's bestmodel.pth; what
 was trained, on what and with what result goes to a JSON file beside them or in others/results/,
-together with what was known of the weights it started from.
+together with what was known of the weights it started from. If those still do better on the pairs
+held out of the training, the command says so and writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import platform
 import sys
@@ -130,6 +132,15 @@ def parsed() -> argparse.Namespace:
     return options
 
 
+def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
+    """ValueError if the training has left the weights as they were."""
+    if all(torch.equal(started_from[name], v) for name, v in model.network.state_dict().items()):
+        raise ValueError(
+            "no gain: the weights that it started from do better on the held-out pairs than those "
+            "it has come to; nothing is written"
+        )
+
+
 def described(
     options: argparse.Namespace, model: Any, counts: dict[str, int], settings: dict[str, Any]
 ) -> dict[str, Any]:
@@ -161,7 +172,10 @@ def main() -> None:
         settings = settings_of(options.number, not options.no_other_noises)
         given = {"learning_rate": options.rate, "batch_size": options.batch_size}
         settings.update((key, value) for key, value in given.items() if value is not None)
+        started_from = copy.deepcopy(model.network.state_dict()) if options.go_on else None
         seconds = train(model, settings, options.epochs, pairs, state, options.captured)
+        if started_from is not None:
+            refuse_without_gain(started_from, model)
     except (ValueError, OSError) as error:
         sys.exit(f"python -m others.train_submission: {error}")
     denoised, _ = denoise(model, noisy)

@@ -113,6 +113,20 @@ def test_a_submission_trained_on_photographs(
         train_submission.main()
 
 
+def test_a_further_training_without_gain_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs of pure noise teach nothing: the shipped weights stay, and no log claims otherwise."""
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, *torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8))
+    monkeypatch.chdir(tmp_path)
+    asked = ["train", "1", "--epochs", "1", "--go-on", "--rate", "1e3", "--data", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", asked)
+    with pytest.raises(SystemExit, match="no gain: the weights that it started from do better"):
+        train_submission.main()
+    assert not list((tmp_path / "out").glob("miniproject_1.[jp]*"))
+
+
 def test_limits_are_measured_on_the_shipped_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,8 +86,8 @@ ROWS: dict[str, Row] = {
     "tnet_bn_up": Row("stages 3 and 4, up", options=_normalised([3, 4]), seeds=3),
     "tnet_bn_output": Row("stage 5, the output", options=_normalised([5]), seeds=3),
     # Does its cost show once the training is long? Sixteen times the budget, all else the report's
-    "tnet_long": Row("TNet", epochs=LONG),
-    "tnet_bn_long": Row("TNet+BN", options=_normalised(list(STAGES)), epochs=LONG),
+    "tnet_long": Row("TNet", epochs=LONG, seeds=3),
+    "tnet_bn_long": Row("TNet+BN", options=_normalised(list(STAGES)), epochs=LONG, seeds=3),
     # The best of TNet and of UNet on noisy pairs, in about the same processor time
     "tnet_best": Row("TNet, best", learning_rate=8e-3, **RECIPE, epochs=60, seeds=1),
     "unet_best": Row("UNet, best", net="UNet", learning_rate=2e-3, **RECIPE, epochs=4, seeds=1),

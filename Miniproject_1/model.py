@@ -9,13 +9,13 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from .others.checkpoint import read_checkpoint
-from .others.checks import check_checkpoint, check_epochs, check_images, check_pairs
-from .others.files import write_atomically
-from .others.network import ResidualUNet, padded, widths_of
-from .others.prediction import denoise
-from .others.symmetries import self_ensemble
-from .others.training import Trainer
+from .noise2noise.checkpoint import read_checkpoint
+from .noise2noise.checks import check_checkpoint, check_epochs, check_images, check_pairs
+from .noise2noise.files import write_atomically
+from .noise2noise.network import ResidualUNet, padded, widths_of
+from .noise2noise.prediction import denoise
+from .noise2noise.symmetries import self_ensemble
+from .noise2noise.training import Trainer
 
 WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores

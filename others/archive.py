@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 25_000_000  # bytes
@@ -28,7 +28,7 @@ REQUIRED = tuple(
 )
 REPORTS = ("Miniproject_1/Report_1.pdf", "Miniproject_2/Report_2.pdf")
 OTHERS = (  # a single star stays inside its folder
-    "Miniproject_1/others/*.py",
+    "Miniproject_1/noise2noise/*.py",
     "Miniproject_2/framework/*.py",
     "others/**/*.py",
     "others/biasfree/configs/*.json",

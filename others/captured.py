@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from Miniproject_1.others.training import Batch, Trainer
+from Miniproject_1.noise2noise.training import Batch, Trainer
 
 WARM_UP = 3  # steps before the capture, at a rate of zero
 

@@ -19,8 +19,8 @@ from typing import Any, Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.others.checkpoint import read_checkpoint
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.checkpoint import read_checkpoint
+from Miniproject_1.noise2noise.files import write_atomically
 from others.json_files import save_json
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.json", "last.pth", "best.pth"

@@ -18,7 +18,7 @@ from typing import Callable, Union
 import torch
 from torch import Generator, Tensor
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
 
 TRAIN, VALIDATION, CLEAN = "train_data.pkl", "val_data.pkl", "clean_data.pkl"

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from Miniproject_1.model import Model as FirstModel
-from Miniproject_1.others.network import padded
-from Miniproject_1.others.prediction import MARGIN
-from Miniproject_1.others.symmetries import self_ensemble
+from Miniproject_1.noise2noise.network import padded
+from Miniproject_1.noise2noise.prediction import MARGIN
+from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as SecondModel
 from others.biasfree.pretrained import installed, load_named
 from others.images import image_files

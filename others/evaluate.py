@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from Miniproject_1.model import Model as FirstModel
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_2.model import Model as SecondModel
 from others.assignment import evaluate as assignment
 from others.data import VALIDATION, load_pair

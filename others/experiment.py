@@ -20,8 +20,8 @@ from typing import Any, Callable
 import torch
 from torch import Generator, Tensor, nn
 
-from Miniproject_1.others.memory import keep_freed_memory
-from Miniproject_1.others.training import fast_precision
+from Miniproject_1.noise2noise.memory import keep_freed_memory
+from Miniproject_1.noise2noise.training import fast_precision
 from others.averaging import Average
 from others.checkpoints import (
     Checkpoints,

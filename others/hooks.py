@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from PIL import Image, ImageDraw
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.distributed import rank
 from others.evaluate import save_picture
 from others.experiment import Experiment

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others import png16
 
 QUALITY = 95  # of JPEG and WebP

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.assignment.evaluate import table as assignment_table
 from others.biasfree import ablation
 from others.biasfree import table as biasfree

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import Dataset, default_collate
 
-from Miniproject_1.others.augmentation import augment
+from Miniproject_1.noise2noise.augmentation import augment
 from others.checkpoints import describe, describe_call
 from others.data import check_pair
 from others.noise import clean_of

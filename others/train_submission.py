@@ -29,9 +29,9 @@ import torch
 from torch import Tensor
 
 from Miniproject_1 import model as first
-from Miniproject_1.others.network import ResidualUNet, widths_of
-from Miniproject_1.others.training import Settings as FirstSettings
-from Miniproject_1.others.training import Trainer
+from Miniproject_1.noise2noise.network import ResidualUNet, widths_of
+from Miniproject_1.noise2noise.training import Settings as FirstSettings
+from Miniproject_1.noise2noise.training import Trainer
 from Miniproject_2 import model as second
 from Miniproject_2.framework.training import Settings as SecondSettings
 from others.captured import CapturedTrainer

@@ -20,7 +20,7 @@ class Subject:
     def __init__(self, number: int) -> None:
         self.number = number
         self.package = f"Miniproject_{number}"
-        self.parts = "others" if number == 1 else "framework"
+        self.parts = "noise2noise" if number == 1 else "framework"
         self.schedule = "learning_rate_factor" if number == 1 else "rate_factor"
 
     def part(self, name: str) -> ModuleType:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from Miniproject_1.others.augmentation import corrupt
+from Miniproject_1.noise2noise.augmentation import corrupt
 from Miniproject_2.framework.augmentation import coins
 from tests.subjects import Subject, noisy_images
 

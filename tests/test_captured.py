@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from Miniproject_1.others.network import ResidualUNet
-from Miniproject_1.others.training import Settings, Trainer
+from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.training import Settings, Trainer
 from others.captured import CapturedTrainer
 
 SETTINGS = Settings(batch_size=4)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torch.utils.data import TensorDataset
 
-from Miniproject_1.others.symmetries import turn
+from Miniproject_1.noise2noise.symmetries import turn
 from others.data import TRAIN, VALIDATION, save_pair
 from others.folders import course_sets, image_sets, is_course, split_files
 from others.images import Crops, image_files, read_images

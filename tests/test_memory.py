@@ -12,7 +12,7 @@ from others.bench import memory
 
 FAULTS = """
 import resource, torch
-from Miniproject_1.others.memory import keep_freed_memory
+from Miniproject_1.noise2noise.memory import keep_freed_memory
 
 def faults():
     start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

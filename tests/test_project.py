@@ -135,7 +135,7 @@ def test_imports(package: str) -> None:
     [
         ("Miniproject_1", "import os, torch.nn as nn\nfrom torch import Tensor", []),
         ("Miniproject_1", "from .. import model\nfrom ..model import Model", []),
-        ("Miniproject_1", "from Miniproject_1.others import a", []),
+        ("Miniproject_1", "from Miniproject_1.noise2noise import a", []),
         ("Miniproject_1", "from ...others import data", ["...others.data"]),
         ("Miniproject_1", "from others.data import load", ["others.data.load"]),
         ("Miniproject_1", "import Miniproject_2.model", ["Miniproject_2.model"]),

@@ -16,7 +16,7 @@ from typing import IO, Any
 import pytest
 import torch
 
-from Miniproject_1.others import checkpoint as first_reader
+from Miniproject_1.noise2noise import checkpoint as first_reader
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[1]

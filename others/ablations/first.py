@@ -1,7 +1,8 @@
 """Miniproject 1: architecture, width, loss, augmentation, schedule, averaging, pairs and targets.
 
-Every row trains with the settings of `Miniproject_1.others.training`, but for what it changes. So
-that every row can be run three times, the base has a quarter of the shipped network's channels.
+Every row trains with the settings of `Miniproject_1.noise2noise.training`, but for what it
+changes. So that every row can be run three times, the base has a quarter of the shipped network's
+channels.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from Miniproject_1.model import ROTATIONS
-from Miniproject_1.others.network import ResidualUNet
-from Miniproject_1.others.symmetries import self_ensemble
-from Miniproject_1.others.training import Batch, Settings, Trainer
+from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.symmetries import self_ensemble
+from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.ablations import Denoiser, Row, Study
 from others.data import CLEAN
 from others.nets import make_network

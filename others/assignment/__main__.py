@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.assignment import answers, figures
 from others.assignment.data import NoisyBSDSDataset, generate
 from others.assignment.evaluate import TITLES, load

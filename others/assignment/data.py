@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others import dead_leaves
 from others.data import PathLike
 from others.images import Crops, image_files, read_images

@@ -26,7 +26,7 @@ from typing import Any, Callable, NamedTuple
 
 import torch
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.assignment.data import NoisyBSDSDataset
 from others.assignment.evaluate import (
     ROWS,

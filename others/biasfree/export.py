@@ -23,7 +23,7 @@ from typing import Any, Callable
 import torch
 from torch import Generator, Tensor, nn
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.biasfree.networks import BiasFree
 from others.biasfree.pretrained import load_named
 from others.json_files import save_json

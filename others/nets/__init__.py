@@ -11,7 +11,7 @@ from typing import Callable
 
 from torch import nn
 
-from Miniproject_1.others.network import ResidualUNet
+from Miniproject_1.noise2noise.network import ResidualUNet
 from others.checkpoints import load_weights
 from others.nets.dncnn import DnCNN, DUDnCNN, UDnCNN
 from others.nets.ranges import InRange

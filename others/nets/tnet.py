@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from Miniproject_1.others.network import padded
+from Miniproject_1.noise2noise.network import padded
 
 SLOPE = 0.1  # of every leaky ReLU of TNet for negative values
 POOLS = (2, 4, 4)  # factors by which TNet's stages shrink the image

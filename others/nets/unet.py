@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from Miniproject_1.others.network import padded
+from Miniproject_1.noise2noise.network import padded
 
 SLOPE = 0.1  # of the leaky ReLUs for negative values
 POOLINGS = 5

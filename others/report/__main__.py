@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.report.document import PDFS, REPORT, numbers_tex, problems, shown
 from others.report.figures import save
 from others.report.oral import refreshed

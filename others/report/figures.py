@@ -15,8 +15,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from Miniproject_1.others.files import write_atomically
-from Miniproject_1.others.network import ResidualUNet
+from Miniproject_1.noise2noise.files import write_atomically
+from Miniproject_1.noise2noise.network import ResidualUNet
 from others.report import drawing
 from others.report.measures import network_rows
 from others.report.results import Results, study_rows

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from Miniproject_1.model import WIDTHS
-from Miniproject_1.others import prediction
-from Miniproject_1.others.network import ResidualUNet
-from Miniproject_1.others.training import Settings as FirstSettings
+from Miniproject_1.noise2noise import prediction
+from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.training import Settings as FirstSettings
 from Miniproject_2.framework.training import Settings as SecondSettings
 from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as SecondModel

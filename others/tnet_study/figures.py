@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.data import VALIDATION, load_pair
 from others.influence import MARGIN
 from others.interpret import loss_score, output_score, smooth_grad

@@ -10,9 +10,9 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.others.checkpoint import read_checkpoint
-from Miniproject_1.others.files import write_atomically
-from Miniproject_1.others.symmetries import self_ensemble
+from Miniproject_1.noise2noise.checkpoint import read_checkpoint
+from Miniproject_1.noise2noise.files import write_atomically
+from Miniproject_1.noise2noise.symmetries import self_ensemble
 from others.data import TRAIN, VALIDATION, load_first, load_pair
 from others.denoise import load_denoiser
 from others.experiment import DenoisingStatsManager, Experiment

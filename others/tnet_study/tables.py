@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from Miniproject_1.others.files import write_atomically
+from Miniproject_1.noise2noise.files import write_atomically
 from others.tnet_study.rows import BEST, LONG_NORMS, NORMS, ROWS, TABLE_1, TABLE_2, TRIED
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "tnet"

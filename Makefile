@@ -33,8 +33,8 @@ test: $(ENVIRONMENT)  ## run the tests
 data: $(DATA)  ## generate data/train_data.pkl and data/val_data.pkl, unless they are there
 
 train: $(ENVIRONMENT) $(DATA)  ## train both models anew, into out/; ARGS="--epochs 3" and others
-	.venv/bin/python -m others.train_submission 1 $(ARGS)
-	.venv/bin/python -m others.train_submission 2 $(ARGS)
+	.venv/bin/python -m others.studies.submission.train 1 $(ARGS)
+	.venv/bin/python -m others.studies.submission.train 2 $(ARGS)
 
 zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"
 	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist
@@ -49,7 +49,7 @@ grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch al
 
 # Without the variable, pyright asks a server outside PyPI for its newest version.
 bench: $(ENVIRONMENT)  ## measure the framework against torch.nn, in turns
-	.venv/bin/python -m others.bench.framework $(ARGS)
+	.venv/bin/python -m others.studies.bench.framework $(ARGS)
 
 # LaTeX comes from Debian's packages; INSTALL=1 installs them.
 report: $(ENVIRONMENT)  ## compile both reports from the results; needs LaTeX, which INSTALL=1 installs on Debian
@@ -62,9 +62,10 @@ report: $(ENVIRONMENT)  ## compile both reports from the results; needs LaTeX, w
 	cp report/Report_1.pdf Miniproject_1/
 	cp report/Report_2.pdf Miniproject_2/
 
-lint: $(ENVIRONMENT)  ## check style and types
+lint: $(ENVIRONMENT)  ## check style, types and the direction of imports
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
+	.venv/bin/lint-imports --no-logo
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/python -m pyright --pythonpath .venv/bin/python
 
 clean:  ## remove all that make has made, except data/, which may hold the course's own files
@@ -85,4 +86,4 @@ $(GRADER)/ready:
 	touch $@
 
 $(DATA): | $(ENVIRONMENT)
-	.venv/bin/python -m others.data data
+	.venv/bin/python -m others.generate data

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.records.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 25_000_000  # bytes
 
 REQUIRED = tuple(
@@ -31,7 +31,7 @@ OTHERS = (  # a single star stays inside its folder
     "Miniproject_1/noise2noise/*.py",
     "Miniproject_2/framework/*.py",
     "others/**/*.py",
-    "others/biasfree/configs/*.json",
+    "others/studies/biasfree/configs/*.json",
     "others/README.md",
     "others/results/**/*.json",
     "others/pretrained/*.pth",

@@ -18,81 +18,17 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
 
 import torch
-from torch import Tensor, nn
 
-from Miniproject_1.model import Model as FirstModel
-from Miniproject_1.noise2noise.network import padded
-from Miniproject_1.noise2noise.prediction import MARGIN
-from Miniproject_1.noise2noise.symmetries import self_ensemble
-from Miniproject_2.model import Model as SecondModel
-from others.biasfree.pretrained import installed, load_named
-from others.images import image_files
-from others.nets import NETS, PRETRAINED
-from others.pixels import HOLDS, Picture, check_holds, read_picture, write_picture
-from others.tiling import TILE, Field, field_of, tiles
+from others.data.images import image_files
+from others.files.image_file import HOLDS, Picture, check_holds, read_picture, write_picture
+from others.files.tiling import TILE, tiles
+from others.networks.pretrained import Denoiser, load_denoiser, model_names
 
 DEFAULT = "biasfree_12"
-SUBMITTED: dict[str, Callable[[], Any]] = {
-    "miniproject_1": FirstModel,
-    "miniproject_2": SecondModel,
-}
-SUBMITTED_FIELD = Field(MARGIN, 4)  # of both miniprojects, as they say themselves
 Job = tuple[Path, Path]  # what is read, what is written
-
-
-class Denoiser(NamedTuple):
-    """A model that is ready to be used: a map on (1, 3, H, W) in [0, 1], and what it sees."""
-
-    apply: Callable[[Tensor], Tensor]
-    seen: Field
-    device: torch.device
-
-
-def model_names() -> list[str]:
-    """Every model that there are weights for."""
-    found = sorted(path.stem for path in PRETRAINED.glob("*.pth"))
-    return [*SUBMITTED, *(name for name in found if name in NETS or installed(name))]
-
-
-def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False) -> Denoiser:
-    """A pretrained model, on a GPU if there is one.
-
-    Args:
-        name: "miniproject_1", "miniproject_2", a network of `others.nets`, or a bias-free model.
-        weights: other weights of that model than those that come with the project.
-        ensemble: answer with the mean over the eight flips and turns, for eight times the work.
-
-    Raises:
-        ValueError: an unknown name, a damaged file, or the weights of another network.
-        FileNotFoundError: no weights.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name in SUBMITTED:
-        model = SUBMITTED[name]()
-        model.load_pretrained_model(weights)
-        return Denoiser(partial(_predicted, model, ensemble), SUBMITTED_FIELD, device)
-    if name not in NETS and not installed(name):
-        raise ValueError(f"no model {name!r}; there is {', '.join(model_names())}")
-    net = load_named(name, weights)
-    seen = field_of(net)
-    return Denoiser(partial(_answered, net.to(device), seen.step, ensemble), seen, device)
-
-
-def _predicted(model: Any, ensemble: bool, x: Tensor) -> Tensor:
-    """What a miniproject gives, in [0, 1]."""
-    return model.predict(255 * x, ensemble=ensemble) / 255
-
-
-def _answered(net: nn.Module, step: int, ensemble: bool, x: Tensor) -> Tensor:
-    """What a network gives; an image is padded before it is turned, or its odd last row moves."""
-    if not ensemble:
-        return net(x)
-    return self_ensemble(net, padded(x, step))[..., : x.shape[-2], : x.shape[-1]]
 
 
 @torch.no_grad()

@@ -24,16 +24,17 @@ from typing import Any
 import torch
 from torch import Generator
 
-from others.distributed import processes, rank
-from others.experiment import PRECISIONS, DenoisingStatsManager, Experiment
-from others.folders import CROP, course_sets, image_sets, is_course
-from others.hooks import Picture, TensorBoard, every, report
-from others.losses import LOSSES
-from others.nets import NETS, make_network
-from others.noise import CELL, PAIRED_LOSS, TABLE, make_noise
-from others.schedules import SCHEDULES
-from others.seeds import seeded
-from others.sets import AUGMENTATIONS, Images, Noisy
+from others.data.folders import CROP, course_sets, image_sets, is_course
+from others.data.noise import CELL, PAIRED_LOSS, TABLE, make_noise
+from others.data.seeds import seeded
+from others.data.sets import AUGMENTATIONS, Images, Noisy
+from others.engine.distributed import processes, rank
+from others.engine.experiment import PRECISIONS, Experiment
+from others.engine.hooks import Picture, TensorBoard, every, report
+from others.engine.losses import LOSSES
+from others.engine.schedules import SCHEDULES
+from others.engine.stats_manager import DenoisingStatsManager
+from others.networks.catalogue import NETS, make_network
 
 DRY_IMAGES, DRY_STEPS = 2, 2  # of each combination in a dry run: images in a batch, steps
 DRY_SIDE, DRY_CELL = 8, 2  # pixels a side of its images and cells, where no images are given
@@ -137,7 +138,7 @@ def complete(options: Options) -> Options:
 
 
 def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
-    """Training and validation set for completed options; `limit` as in `others.folders`."""
+    """Training and validation set for completed options; `limit` as in `others.data.folders`."""
     if options.course:
         return course_sets(options.data, options.augment, limit)
     level = options.noise_level

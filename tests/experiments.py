@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from others.experiment import DenoisingStatsManager, Experiment, NNRegressor
-from others.noise import gaussian
-from others.sets import Images, Noisy
+from others.data.noise import gaussian
+from others.data.sets import Images, Noisy
+from others.engine.experiment import Experiment
+from others.engine.stats_manager import DenoisingStatsManager
+from others.networks.regressor import NNRegressor
 
 
 class Small(NNRegressor):

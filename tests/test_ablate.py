@@ -11,11 +11,14 @@ import torch
 from torch import nn
 
 from Miniproject_2.model import Model
-from others import ablate
-from others.ablations import Study, first, framework, second
-from others.data import CLEAN, TRAIN, VALIDATION, save_pair
-from others.nets.autograd import Autograd
-from others.nets.prescribed import prescribed, torch_twin
+from others.data.course import CLEAN, TRAIN, VALIDATION, save_pair
+from others.networks.autograd import Autograd
+from others.networks.prescribed import prescribed, torch_twin
+from others.studies.submission import ablate
+from others.studies.submission import ablation_frameworks as framework
+from others.studies.submission import ablation_miniproject_1 as first
+from others.studies.submission import ablation_miniproject_2 as second
+from others.studies.submission.ablation import Study
 from tests.reference import relative_error
 from tests.subjects import noisy_images
 

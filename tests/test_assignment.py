@@ -14,11 +14,12 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from others import evaluate as evaluate_submission
-from others.assignment import __main__ as command
-from others.assignment import answers, evaluate, figures, study
-from others.assignment.data import NoisyBSDSDataset, generate, leaves
-from others.assignment.study import PROTOCOLS, Study
-from others.nets import load_network
+from others.data.scenes import generate, leaves
+from others.networks.pretrained import load_network
+from others.studies.assignment import __main__ as command
+from others.studies.assignment import answers, evaluate, figures, study
+from others.studies.assignment.dataset import NoisyBSDSDataset
+from others.studies.assignment.study import PROTOCOLS, Study
 
 TINY = PROTOCOLS["quick"]._replace(epochs=2, steps_per_epoch=2, crop=16, test_crop=40)
 
@@ -218,7 +219,7 @@ def test_evaluation_gives_the_scores_of_the_study(
 def test_committed_results() -> None:
     """Their weights are there, under 1 MB each; DUDnCNN is ahead of DnCNN, and that of UDnCNN."""
     digests = set()
-    for path in study.RESULTS.glob("*.json"):
+    for path in study.FOLDER.glob("*.json"):
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         scores = [rows[name]["psnr_db"] for name in ("dudncnn", "dncnn", "udncnn")]
         assert scores == sorted(scores, reverse=True)
@@ -262,7 +263,7 @@ def test_quick_answers_every_question(
     ("arguments", "message"),
     [
         ([], "expected --data"),
-        (["--data", "x", "--results", "none.json"], "others.assignment.study"),
+        (["--data", "x", "--results", "none.json"], "others.studies.assignment.study"),
     ],
 )
 def test_answers_without_what_they_need(

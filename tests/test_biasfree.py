@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.biasfree.blocks import (
+from others.data.corruptions import Corruption
+from others.networks.biasfree.blocks import (
     ACTIVATIONS,
     BlockSettings,
     DifferentiableReLU,
@@ -19,12 +20,17 @@ from others.biasfree.blocks import (
     differentiable_relu,
     level,
 )
-from others.biasfree.corruptions import Corruption
-from others.biasfree.networks import BiasFree, ModelSettings, PyramidSettings, build_network
-from others.biasfree.pipeline import CONFIGS, load_pipeline
-from others.biasfree.pretrained import NAMES
-from others.biasfree.pyramid import KINDS, gaussian, join, laplacian, split
-from others.nets import make_network
+from others.networks.biasfree.networks import (
+    BiasFree,
+    ModelSettings,
+    PyramidSettings,
+    build_network,
+)
+from others.networks.biasfree.pyramid import KINDS, gaussian, join, laplacian, split
+from others.networks.catalogue import make_network
+from others.networks.pretrained import NAMES
+from others.records.paths import CONFIGS
+from others.studies.biasfree.pipeline import load_pipeline
 
 BLOCKS: dict[str, dict[str, Any]] = {
     "plain": {},

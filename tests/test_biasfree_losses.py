@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from others.biasfree.corruptions import (
+from others.data.corruptions import (
     Corruption,
     CorruptionSettings,
     Strength,
@@ -17,9 +17,15 @@ from others.biasfree.corruptions import (
     smoothed,
     truncated_normal,
 )
-from others.biasfree.losses import LossSettings, Objective, dead_zone, hinge_mae, multi_scale_mae
-from others.biasfree.regularisers import REGULARISERS, erf, penalty, soft_orthogonal
-from others.nets import make_network
+from others.networks.catalogue import make_network
+from others.studies.biasfree.objective import (
+    LossSettings,
+    Objective,
+    dead_zone,
+    hinge_mae,
+    multi_scale_mae,
+)
+from others.studies.biasfree.regularisers import REGULARISERS, erf, penalty, soft_orthogonal
 
 
 def seeded(seed: int = 0) -> Generator:

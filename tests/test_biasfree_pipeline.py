@@ -12,9 +12,17 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from others.biasfree import export as exporting
-from others.biasfree import pretrained
-from others.biasfree.export import (
+from others.analysis.scoring import score, with_noise
+from others.data.generated import noisy_and_clean
+from others.networks import catalogue
+from others.networks.biasfree.networks import ModelSettings, build_network
+from others.networks.catalogue import make_network
+from others.networks.pretrained import NAMES, installed, load_model, load_named
+from others.records.checkpoints import CONFIG, HISTORY
+from others.records.paths import CONFIGS, PRETRAINED
+from others.records.weights import save_weights
+from others.studies.biasfree import export as exporting
+from others.studies.biasfree.export import (
     EXAMPLE,
     OTHER,
     Bytes,
@@ -25,14 +33,8 @@ from others.biasfree.export import (
     run_script,
     script_bytes,
 )
-from others.biasfree.networks import ModelSettings, build_network
-from others.biasfree.pipeline import CONFIGS, Pipeline, load_pipeline, parse
-from others.biasfree.pretrained import NAMES, load_model, load_named
-from others.biasfree.scoring import score, with_noise
-from others.biasfree.train import install, main
-from others.checkpoints import CONFIG, HISTORY, save_weights
-from others.generated import noisy_and_clean
-from others.nets import PRETRAINED, make_network
+from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
+from others.studies.biasfree.train import install, main
 from tests.test_biasfree import SETTINGS, shaken
 from tests.test_images import write_images
 
@@ -140,7 +142,7 @@ def test_training(
     """The command trains, continues where it was, and installs a model that `load_model` finds;
     another configuration in the same folder is refused."""
     store = tmp_path / "pretrained"
-    monkeypatch.setattr("others.biasfree.train.install", lambda p, e: install(p, e, store))
+    monkeypatch.setattr("others.studies.biasfree.train.install", lambda p, e: install(p, e, store))
     output = tmp_path / "output"
     options = ["--config", str(config), "--data", str(photos), "--output", str(output)]
     main([*options, "--epochs", "1"])
@@ -188,7 +190,7 @@ def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ValueError, match=r"x\.json: .*; expected the pipeline of a model"):
         load_model("x", tmp_path)
     with pytest.raises(ValueError, match=r"unknown model 'magic'; expected one of .*biasfree_12"):
-        pretrained.make_model("magic")
+        catalogue.bias_free("magic")
     with pytest.raises(ValueError, match="no model 'magic'"):
         load_named("magic")
     save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
@@ -199,7 +201,7 @@ def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_shipped_weights(name: str) -> None:
     """Those that are shipped are of the network that is named so, and below 5 MB in all; they are
     closer to generated images than their noisy inputs."""
-    if not pretrained.installed(name):
+    if not installed(name):
         pytest.skip(f"{name} has no weights yet")
     described = json.loads((PRETRAINED / f"{name}.json").read_text())
     ours = parse(described["pipeline"])

@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from others.biasfree import ablation, generalisation, table
-from others.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
-from others.biasfree.generalisation import TWINS
-from others.biasfree.pipeline import CONFIGS, load_pipeline, parse
-from others.biasfree.scoring import score, scores, squares, with_noise
-from others.readme import GENERALISATIONS
+from others.analysis.scoring import score, scores, squares, with_noise
+from others.records.paths import CONFIGS
+from others.report.readme import GENERALISATIONS
+from others.studies.biasfree import ablation, generalisation
+from others.studies.biasfree import noise_table as table
+from others.studies.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
+from others.studies.biasfree.generalisation import TWINS
+from others.studies.biasfree.pipeline import load_pipeline, parse
 from tests.test_images import write_images
 
 TINY: dict[str, Any] = {
@@ -265,7 +267,7 @@ def test_images_are_not_changed() -> None:
 
 def published(name: str) -> dict[str, Any]:
     """A result of others/results/biasfree; without it the test is skipped."""
-    path = table.RESULTS.with_name(f"{name}.json")
+    path = table.FILE.with_name(f"{name}.json")
     if not path.is_file():
         pytest.skip(f"{name} was not measured")
     return json.loads(path.read_text(encoding="utf-8"))

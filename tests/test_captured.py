@@ -7,7 +7,7 @@ import torch
 
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings, Trainer
-from others.captured import CapturedTrainer
+from others.studies.submission.cuda_graph import CapturedTrainer
 
 SETTINGS = Settings(batch_size=4)
 

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.data import CLEAN, TRAIN, VALIDATION, load_pair, main, make_data, save_pair
-from others.dead_leaves import SIZE
-from others.metrics import psnr_pooled
+from others.data.course import CLEAN, TRAIN, VALIDATION, load_pair, make_data, save_pair
+from others.data.dead_leaves import SIZE
+from others.engine.metrics import psnr_pooled
+from others.generate import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -147,7 +148,7 @@ def test_killed_halfway_leaves_no_half_file(tmp_path: Path) -> None:
     """After kill -9 while it writes there is no train_data.pkl, and the next run makes it."""
     program = f"""
 import os, signal, torch
-from others.data import make_data
+from others.data.course import make_data
 def write_a_part(pair, file):
     file.write(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -267,5 +268,5 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for name in (TRAIN, VALIDATION):
         assert (tmp_path / "data" / name).read_bytes() == (tmp_path / "called" / name).read_bytes()
     monkeypatch.setattr(sys, "argv", ["data", str(tmp_path), "--pairs", "0"])
-    with pytest.raises(SystemExit, match=r"others\.data: pairs is 0; expected"):
+    with pytest.raises(SystemExit, match=r"others\.generate: pairs is 0; expected"):
         main()

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others import dead_leaves
-from others.dead_leaves import CELL, LEAVES, SIDE, SIZE, render, render_all
-from others.generated import clean_of_pairs, draw_places, noisy_and_clean, noisy_pairs
-from others.metrics import psnr_per_image, psnr_pooled
+from others.data import dead_leaves
+from others.data.dead_leaves import CELL, LEAVES, SIDE, SIZE, render, render_all
+from others.data.generated import clean_of_pairs, draw_places, noisy_and_clean, noisy_pairs
+from others.engine.metrics import psnr_per_image, psnr_pooled
 
 Generate = Callable[[int, Generator], "tuple[Tensor, Tensor]"]
 

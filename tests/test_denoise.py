@@ -11,12 +11,14 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor, nn
 
-from others import denoise
-from others.checkpoints import save_weights
-from others.denoise import Denoiser, denoised, load_denoiser, main, planned
-from others.nets import NETS, load_network, make_network
-from others.pixels import HOLDS, Picture, read_picture, write_picture
-from others.tiling import Field, field_of, tiles
+from others.denoise import denoised, main, planned
+from others.files.image_file import HOLDS, Picture, read_picture, write_picture
+from others.files.tiling import tiles
+from others.networks import pretrained
+from others.networks.catalogue import NETS, make_network
+from others.networks.pretrained import Denoiser, load_denoiser, load_network
+from others.networks.receptive_field import Field, field_of
+from others.records.weights import save_weights
 
 CPU = torch.device("cpu")
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -129,9 +131,11 @@ def test_ensemble_of_odd_sizes() -> None:
     blur = nn.Conv2d(3, 3, 3, padding=1, bias=False)
     x = values(3, 7, 9).float()[None] / 255
     with torch.no_grad():
-        y = denoise._answered(blur, 4, True, x)
+        y = pretrained._answered(blur, 4, True, x)
     assert y.shape == x.shape
-    torch.testing.assert_close(denoise._answered(nn.Identity(), 4, True, x), x, rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        pretrained._answered(nn.Identity(), 4, True, x), x, rtol=0, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from torch.backends import cudnn
 from torch.nn import functional as F
 
-from others import receptive_field
-from others.assignment.initialisation import DEPTHS, response, untrained
-from others.nets import make_network
-from others.nets.dncnn import DnCNN, DUDnCNN, UDnCNN
-from others.receptive_field import (
+from others.networks.catalogue import make_network
+from others.networks.dncnn import DnCNN, DUDnCNN, UDnCNN
+from others.networks.receptive_field import (
     Layer,
     computed_sizes,
     field,
@@ -24,6 +22,8 @@ from others.receptive_field import (
     multiply_adds,
     parameters_of,
 )
+from others.studies.assignment import receptive_fields
+from others.studies.assignment.initialisation import DEPTHS, response, untrained
 
 ALL = [DnCNN, UDnCNN, DUDnCNN]
 
@@ -238,13 +238,13 @@ def test_the_table_has_every_network(
 ) -> None:
     """The command prints counts and fields, and names the choices for an unknown network."""
     monkeypatch.setattr("sys.argv", ["receptive_field", "--net", "dncnn", "udncnn"])
-    receptive_field.main()
+    receptive_fields.main()
     printed = capsys.readouterr().out
     assert "225,859" in printed
     assert "40 or 44" in printed
     monkeypatch.setattr("sys.argv", ["receptive_field", "--net", "nonsense"])
     with pytest.raises(SystemExit, match="dudncnn"):
-        receptive_field.main()
+        receptive_fields.main()
 
 
 def test_named_networks_are_for_zero_to_one() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.draws import SIZE, Photographs
+from others.data.dead_leaves import SIZE
+from others.data.photographs import Photographs
 
 CPU = torch.device("cpu")
 

@@ -14,11 +14,13 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
-from others.checkpoints import BEST, CONFIG, HISTORY, LAST, describe_call, differences, load_weights
-from others.experiment import Experiment
-from others.noise import gaussian
-from others.schedules import cosine
-from others.sets import Images, Noisy, Pairs
+from others.data.noise import gaussian
+from others.data.sets import Images, Noisy, Pairs
+from others.engine.experiment import Experiment
+from others.engine.schedules import cosine
+from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
+from others.records.configuration import describe_call, differences
+from others.records.weights import load_weights
 from tests.experiments import Make, Small, images, same, state
 
 

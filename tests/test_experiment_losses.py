@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.losses import LOSSES, annealed_l0, hdr, l1, l2
-from others.noise import PAIRED_LOSS
-from others.schedules import SCHEDULES, constant, cosine, ramp_down
+from others.data.noise import PAIRED_LOSS
+from others.engine.losses import LOSSES, annealed_l0, hdr, l1, l2
+from others.engine.schedules import SCHEDULES, constant, cosine, ramp_down
 
 
 def samples() -> Tensor:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from others.checkpoints import BEST, CONFIG, HISTORY, LAST
-from others.data import TRAIN, VALIDATION, save_pair
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
 from others.train import main
 from tests.experiments import same
 from tests.test_images import pixels

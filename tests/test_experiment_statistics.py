@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from others.hooks import Picture, TensorBoard, every, report
-from others.metrics import psnr_per_image
-from others.statistics import DenoisingStatsManager, StatsManager
+from others.engine.hooks import Picture, TensorBoard, every, report
+from others.engine.metrics import psnr_per_image
+from others.engine.stats_manager import DenoisingStatsManager, StatsManager
 from tests.experiments import Make
 
 
@@ -53,7 +53,7 @@ def test_the_assignments_psnr() -> None:
 
 
 def test_psnr_per_image() -> None:
-    """It is that of others.metrics over all images, clipped; it is left out while training."""
+    """It is that of `engine.metrics` over all images, clipped; it is left out while training."""
     manager = DenoisingStatsManager(0, 1)
     pairs = batches()
     outputs, desired = (torch.cat(images) for images in zip(*pairs))

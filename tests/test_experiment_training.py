@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from others.checkpoints import BEST, LAST
-from others.experiment import Experiment, StatsManager
-from others.losses import l1, l2
-from others.noise import gaussian
-from others.sets import Images, Noisy, Pairs
+from others.data.noise import gaussian
+from others.data.sets import Images, Noisy, Pairs
+from others.engine.experiment import Experiment
+from others.engine.losses import l1, l2
+from others.engine.stats_manager import StatsManager
+from others.records.checkpoints import BEST, LAST
 from tests.experiments import Make, images, same
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
-from others.nets.prescribed import torch_twin
+from others.networks.prescribed import torch_twin
 from tests.reference import relative_error
 
 

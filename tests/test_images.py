@@ -12,11 +12,11 @@ from torch import Generator, Tensor
 from torch.utils.data import TensorDataset
 
 from Miniproject_1.noise2noise.symmetries import turn
-from others.data import TRAIN, VALIDATION, save_pair
-from others.folders import course_sets, image_sets, is_course, split_files
-from others.images import Crops, image_files, read_images
-from others.noise import gaussian, point_sampling
-from others.sets import Images, Items, Noisy, Pairs, as_pairs
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.data.folders import course_sets, image_sets, is_course, split_files
+from others.data.images import Crops, image_files, read_images
+from others.data.noise import gaussian, point_sampling
+from others.data.sets import Images, Items, Noisy, Pairs, as_pairs
 
 CPU = torch.device("cpu")
 

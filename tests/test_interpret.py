@@ -13,12 +13,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from others import influence
-from others.checkpoints import save_weights
-from others.data import VALIDATION, save_pair
-from others.influence import Smoothing, estimate, measure, rank_correlation, verdict
-from others.interpret import loss_score, output_score, smooth_grad
-from others.nets import make_network
+from others.analysis import influence
+from others.analysis.influence import Smoothing, estimate, measure, rank_correlation, verdict
+from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
+from others.data.course import VALIDATION, save_pair
+from others.networks.catalogue import make_network
+from others.records.weights import save_weights
 
 COUNT, SIDE = 2, 5
 PIXELS = torch.tensor([[1, 2], [4, 0]])

@@ -11,10 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from others.biasfree.blocks import BlockSettings
-from others.biasfree.networks import ModelSettings, PyramidSettings, build_network
-from others.checkpoints import save_weights
-from others.jacobian import (
+from others.analysis.jacobian import (
     effective_area,
     effective_dimension,
     jacobian,
@@ -29,7 +26,10 @@ from others.jacobian import (
     sums,
     telling_pixels,
 )
-from others.nets import make_network
+from others.networks.biasfree.blocks import BlockSettings
+from others.networks.biasfree.networks import ModelSettings, PyramidSettings, build_network
+from others.networks.catalogue import make_network
+from others.records.weights import save_weights
 from tests.test_images import write_images
 
 SIDE = 6

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from others.bench import memory
+from others.studies.bench import memory
 
 FAULTS = """
 import resource, torch

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Generator
 
-from others.metrics import psnr_per_image, psnr_pooled
+from others.engine.metrics import psnr_per_image, psnr_pooled
 
 
 def test_psnr_by_hand() -> None:

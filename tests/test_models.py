@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from others.generated import noisy_and_clean
-from others.metrics import psnr_per_image
+from others.data.generated import noisy_and_clean
+from others.engine.metrics import psnr_per_image
 from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[1]

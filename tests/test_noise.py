@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from others.losses import LOSSES
-from others.noise import (
+from others.data.noise import (
     NOISES,
     PAIRED_LOSS,
     TABLE,
@@ -25,6 +24,7 @@ from others.noise import (
     subsampling,
     text,
 )
+from others.engine.losses import LOSSES
 
 BOUNDED = {"impulse", "text", "subsampling", "quantisation", "point_sampling"}
 SIZE = 16  # pixels a side, two cells

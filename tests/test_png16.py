@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from others import png16
-from others.pixels import read_picture
+from others.files import png16
+from others.files.image_file import read_picture
 
 
 def values(channels: int, height: int, width: int) -> Tensor:

@@ -12,9 +12,8 @@ import pytest
 import torch
 from torch import Generator
 
-from others import noise_law
-from others.bench import exactness, straightforward
-from others.pictures import hexadecimal
+from others.analysis import noise_law
+from others.records.paths import RESULTS
 from others.report import drawing, figures, oral
 from others.report.document import (
     PAGES,
@@ -27,8 +26,10 @@ from others.report.document import (
     problems,
     shown,
 )
-from others.report.results import RESULTS, Results, Row, decimals, power, signed, tex, whole
+from others.report.results import Results, Row, decimals, power, signed, tex, whole
 from others.report.wording import comparisons, enumeration, seeds_of
+from others.studies.bench import exactness, straightforward
+from others.studies.submission.report_images import hexadecimal
 
 ROOT = REPORT.parent
 TEXTS = [REPORT / f"{name}.tex" for name in PDFS]
@@ -240,12 +241,12 @@ def test_oral_references_resolve() -> None:
 
 def test_a_moved_line_is_found() -> None:
     """A wrong line number is noticed and corrected; a quote that is nowhere is an error."""
-    reference = '[`others/metrics.py:{}` "def psnr_pooled("]'
+    reference = '[`others/engine/metrics.py:{}` "def psnr_pooled("]'
     right = oral.refreshed(reference.format(1))
     assert oral.unresolved(reference.format(1))
     assert oral.unresolved(right) == []
     with pytest.raises(ValueError, match="0 lines"):
-        oral.refreshed('[`others/metrics.py:1` "def psnr_of_nothing("]')
+        oral.refreshed('[`others/engine/metrics.py:1` "def psnr_of_nothing("]')
 
 
 def test_the_law_of_a_known_noise() -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from others import evaluate, limits, readme, train_submission
-from others.bench import framework
-from others.data import TRAIN, VALIDATION, make_data, save_pair
+from others import evaluate
+from others.data.course import TRAIN, VALIDATION, make_data, save_pair
+from others.report import readme
+from others.studies.bench import framework
+from others.studies.submission import limits
+from others.studies.submission import train as train_submission
 from tests.test_images import write_images
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from others.nets.tnet import LEAST, STAGES, BaseNet, TNet
-from others.nets.unet import UNet
+from others.networks.tnet import LEAST, STAGES, BaseNet, TNet
+from others.networks.unet import UNet
 
 COUNTS = {
     "BaseNet": (BaseNet, 166_923),

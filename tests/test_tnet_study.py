@@ -14,16 +14,16 @@ import torch
 from torch import Generator, Tensor, nn
 
 from Miniproject_1.model import Model
-from others.checkpoints import save_weights
-from others.data import VALIDATION, save_pair
-from others.influence import Smoothing
-from others.nets import make_network
-from others.nets.tnet import STAGES, TNet
-from others.tnet_study import __main__ as study_command
-from others.tnet_study import figures, norms, rows, runs, tables
-from others.tnet_study.__main__ import Study
-from others.tnet_study.rows import ROWS, Row
-from others.tnet_study.runs import Budget, Images
+from others.analysis.influence import Smoothing
+from others.data.course import VALIDATION, save_pair
+from others.networks.catalogue import make_network
+from others.networks.tnet import STAGES, TNet
+from others.records.weights import save_weights
+from others.studies.tnet import __main__ as study_command
+from others.studies.tnet import figures, norms, rows, runs, tables
+from others.studies.tnet.__main__ import Study
+from others.studies.tnet.rows import ROWS, Row
+from others.studies.tnet.runs import Budget, Images
 
 BUDGET = Budget(pairs=8, epochs=2, precision="float32")
 SMALL = Row("TNet", batch_size=4)
@@ -249,10 +249,10 @@ def test_tables_by_hand() -> None:
 
 def test_the_published_tables_are_those_of_the_results() -> None:
     """others/results/tnet/tables.md is what the JSON files beside it give."""
-    path = tables.RESULTS / tables.FILE
-    if not tables.read(tables.RESULTS):
+    path = tables.FOLDER / tables.FILE
+    if not tables.read(tables.FOLDER):
         pytest.skip("the study has not been run")
-    assert path.read_text(encoding="utf-8") == tables.render(tables.RESULTS)
+    assert path.read_text(encoding="utf-8") == tables.render(tables.FOLDER)
 
 
 def test_the_quick_study_runs_every_kind_of_row(

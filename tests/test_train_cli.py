@@ -11,12 +11,14 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from others.checkpoints import BEST, CONFIG, HISTORY, LAST, load_weights, save_weights
-from others.data import TRAIN, VALIDATION, save_pair
-from others.losses import LOSSES
-from others.nets import NETS, load_network, make_network
-from others.nets.ranges import InRange
-from others.noise import NOISES
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.data.noise import NOISES
+from others.engine.losses import LOSSES
+from others.networks.catalogue import NETS, make_network
+from others.networks.pretrained import load_network
+from others.networks.ranges import InRange
+from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
+from others.records.weights import load_weights, save_weights
 from others.train import main
 from tests.test_images import pixels, write_images
 

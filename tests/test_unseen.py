@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Generator
 
-from others import curve, unseen
-from others.data import TRAIN, VALIDATION, save_pair
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.studies.submission import curve, unseen
 from tests.subjects import noisy_images
 
 
@@ -46,7 +46,7 @@ def test_a_curve_is_continued(number: int, tmp_path: Path, monkeypatch: pytest.M
     one, other, clean = noisy_images(8, 32, 32)
     save_pair(tmp_path / TRAIN, one, other)
     save_pair(tmp_path / VALIDATION, one, clean)
-    monkeypatch.setattr(curve, "RESULTS", tmp_path)
+    monkeypatch.setattr(curve, "FOLDER", tmp_path)
     for epochs in (["1"], ["0.5", "1", "2"]):
         monkeypatch.setattr(
             sys, "argv", ["curve", str(number), "--data", str(tmp_path), "--epochs", *epochs]

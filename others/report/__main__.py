@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.records.paths import RESULTS
 from others.report.document import PDFS, REPORT, numbers_tex, problems, shown
 from others.report.figures import save
 from others.report.oral import refreshed
-from others.report.results import RESULTS, Results
+from others.report.results import Results
 
 
 def check_logs(folder: Path) -> None:

@@ -8,12 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from others.records.paths import ROOT
 from others.report.figures import FIGURES, rates_data
 from others.report.numbers import all_macros
 from others.report.results import Results
 from others.report.tables import TABLES
 
-REPORT = Path(__file__).resolve().parents[2] / "report"
+REPORT = ROOT / "report"
 PDFS = {"Report_1": "Miniproject_1/Report_1.pdf", "Report_2": "Miniproject_2/Report_2.pdf"}
 SOURCES = ("Report_1.tex", "Report_2.tex", "report.sty", "references.bib")
 PAGES = 3  # of a report, by the handout

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from others.pictures import WEIGHTS, digest
-from others.report.results import (
-    RESULTS,
-    Macros,
-    Results,
-    decimals,
-    plain,
-    power,
-    signed,
-    tex,
-    whole,
-)
+from others.records.paths import RESULTS
+from others.records.weights import digest
+from others.report.results import Macros, Results, decimals, plain, power, signed, tex, whole
 from others.report.wording import enumeration, in_words
+from others.studies.submission.report_images import WEIGHTS
 
 BATCH = "step, batch "
 COMPARABLE = 0.5  # dB between inputs, beyond which gains on different photographs are not compared
@@ -61,7 +53,7 @@ def pictures(results: Results) -> Macros | None:
         if stale:
             raise ValueError(
                 f"pictures.json shows other weights of {enumeration(stale)} than those shipped: "
-                "run `python -m others.pictures`"
+                "run `python -m others.studies.submission.report_images`"
             )
     masks = found["masks"]
     smoothing = found["smoothing"]["smooth_grad"]

@@ -17,10 +17,9 @@ from Miniproject_1.noise2noise.training import Settings as FirstSettings
 from Miniproject_2.framework.training import Settings as SecondSettings
 from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as SecondModel
-from others.dead_leaves import SIZE
-from others.evaluate import parameters, pretrained
-from others.noise_law import TAIL
-from others.receptive_field import multiply_adds
+from others.analysis.noise_law import TAIL
+from others.data.dead_leaves import SIZE
+from others.networks.receptive_field import multiply_adds
 from others.report.figures import network_data
 from others.report.measures import (
     exactness,
@@ -35,6 +34,7 @@ from others.report.measures import (
 from others.report.results import Macros, Results, camel, decimals, plain, power, signed, tex, whole
 from others.report.studies import best, curves, frameworks, study, targets, tnet
 from others.report.wording import LEAST, enumeration
+from others.studies.submission.models import parameters, pretrained
 
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}
 NAMES = {"Miniproject 1": "One", "Miniproject 2": "Two"}

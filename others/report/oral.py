@@ -7,9 +7,9 @@ moves, `refreshed` finds the line anew.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from others.records.paths import ROOT
+
 REFERENCE = re.compile(r'\[`([^`:]+):(\d+)` "([^"]+)"\]')
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from others.records.paths import RESULTS
+
 Macros = dict[str, str]  # LaTeX by the names of its macros
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 SIGNS = {
     "\\": r"\textbackslash{}",
     "%": r"\%",

@@ -23,8 +23,8 @@ from others.report.results import (
     tex,
     whole,
 )
-from others.tnet_study.rows import TABLE_2
-from others.tnet_study.tables import REPORTED
+from others.studies.tnet.rows import TABLE_2
+from others.studies.tnet.tables import REPORTED
 
 Lines = list[list[str]]
 SHORT = {  # names for the table of other noises, which has many columns

@@ -1,0 +1,61 @@
+"""Images and maps side by side in one figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from Miniproject_1.noise2noise.files import write_atomically
+
+WINDOW = 5  # pixels on each side of the chosen one in the close-up
+Panel = tuple[str, Tensor]  # title; (3, H, W) in [0, 1] or a map (H, W)
+
+
+def magnitude(gradient: Tensor) -> Tensor:
+    """The mean of the channels' absolute values: (1, 3, H, W) to (H, W)."""
+    return gradient.abs().mean(1).squeeze(0)
+
+
+def grid(rows: int, columns: int) -> tuple[Any, Any]:
+    """A figure that no window shows, and its axes [row][column] without ticks."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.1 * columns, 2.35 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    return figure, axes
+
+
+def show(axis: Any, panel: Panel, pixel: Tensor | None = None, signed: bool = False) -> None:
+    """Draw an image, or a map: from 0 in black, or if it is signed with 0 in white."""
+    title, values = panel
+    axis.set_title(title, fontsize=8)
+    if values.dim() == 3:
+        axis.imshow(values.permute(1, 2, 0).numpy())
+    else:
+        most = max(float(values.abs().max()), 1e-12)
+        colours = {"cmap": "RdBu", "vmin": -most} if signed else {"cmap": "magma", "vmin": 0}
+        axis.imshow(values.numpy(), vmax=most, **colours)
+    if pixel is not None:
+        row, column = pixel.tolist()
+        axis.plot(column, row, "s", markersize=7, fillstyle="none", color="lime")
+
+
+def close_up(axis: Any, title: str, gradient: Tensor, pixel: Tensor) -> None:
+    """Draw the weights (`analysis.influence`) near a pixel: what lighter neighbours do to it."""
+    (top, left), at = (pixel - WINDOW).clamp_min(0).tolist(), pixel.clamp_max(WINDOW)
+    weights = gradient.sum(1)[0] / 3
+    near = weights[top : top + 2 * WINDOW + 1, left : left + 2 * WINDOW + 1]
+    show(axis, (title, near), at, signed=True)
+
+
+def save(figure: Any, path: Path, dpi: int = 150) -> None:
+    """Write a figure as a PNG, whole or not at all; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=dpi))

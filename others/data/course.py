@@ -1,0 +1,124 @@
+"""The course's data files: train_data.pkl (noisy, noisy) and val_data.pkl (noisy, clean).
+
+Each is a torch.save'd tuple of two uint8 tensors (N, 3, H, W). Where one is missing,
+`python -m others.generate` writes one with generated images; a file that is already there, such as
+the course's own, is used as it is and never written to. `--clean` adds clean_data.pkl: the first
+noisy image of each pair of train_data.pkl, and its clean image, for the measurements that compare
+with clean targets; only of generated images is it known.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Callable, Union
+
+import torch
+from torch import Generator, Tensor
+
+from Miniproject_1.noise2noise.files import write_atomically
+from others.data.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
+
+TRAIN, VALIDATION, CLEAN = "train_data.pkl", "val_data.pkl", "clean_data.pkl"
+EXPECTED = "expected a tuple of two uint8 tensors of the same shape (N, 3, H, W)"
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def check_whole(name: str, number: int, least: int) -> None:
+    """ValueError unless `number` is a whole number from `least` on."""
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number < 2**62:
+        raise ValueError(f"{name} is {number!r}; expected a whole number from {least} on")
+
+
+def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
+    """Return the two tensors, or raise a ValueError that names `source` and what it holds."""
+    if not isinstance(pair, (tuple, list)):
+        raise ValueError(f"{source}: holds one {type(pair).__name__}; {EXPECTED}")
+    if len(pair) != 2 or not all(isinstance(images, Tensor) for images in pair):
+        kinds = ", ".join(type(images).__name__ for images in pair[:4])
+        raise ValueError(f"{source}: holds {len(pair)} objects ({kinds}); {EXPECTED}")
+    first, second = pair
+    found = " and ".join(f"{images.dtype} {tuple(images.shape)}" for images in pair)
+    right = first.dim() == 4 and first.shape[1] == 3 and first.numel() > 0
+    if not right or first.shape != second.shape or {first.dtype, second.dtype} != {torch.uint8}:
+        raise ValueError(f"{source}: holds {found}; {EXPECTED}, none of them empty")
+    return first, second
+
+
+def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
+    """Read two uint8 tensors (N, 3, H, W) without running any code from the file.
+
+    FileNotFoundError if there is none; ValueError if it is damaged or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no file here; `make data` writes {TRAIN} and {VALIDATION}"
+        )
+    try:
+        pair = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # damaged bytes make torch.load raise a dozen unrelated kinds
+        reason = f"not a whole file written by torch.save ({type(error).__name__})"
+        raise ValueError(f"{path}: {path.stat().st_size} bytes, {reason}; {EXPECTED}") from error
+    return check_pair(pair, str(path))
+
+
+def load_first(path: PathLike, pairs: int) -> tuple[Tensor, Tensor]:
+    """The first so many pairs of a file, as `load_pair`; ValueError if it has fewer."""
+    first, second = load_pair(path)
+    if len(first) < pairs:
+        raise ValueError(f"{path} has {len(first)} pairs; expected at least {pairs}")
+    return first[:pairs], second[:pairs]
+
+
+def save_pair(path: PathLike, first: Tensor, second: Tensor) -> None:
+    """Write two uint8 tensors (N, 3, H, W): the whole file or nothing; ValueError for others."""
+    path = Path(path)
+    check_pair((first, second), f"not written to {path}")
+    write_atomically(path, lambda file: torch.save((first, second), file))
+
+
+def first_and_clean(train: Path, pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The first images of the generated pairs in `train`, and their clean versions.
+
+    ValueError if `train` holds anything else.
+    """
+    first, _ = noisy_pairs(pairs, Generator().manual_seed(seed))
+    if not torch.equal(load_pair(train)[0], first):
+        raise ValueError(
+            f"{train}: not the {pairs} pairs that this seed generates; expected those, for only of "
+            "generated images the clean ones are known"
+        )
+    return first, clean_of_pairs(pairs, Generator().manual_seed(seed))
+
+
+def make_data(
+    folder: PathLike, pairs: int = 2000, validation: int = 500, seed: int = 0, clean: bool = False
+) -> None:
+    """Generate the files that `folder` lacks, and say on stdout which it had.
+
+    Each file depends on the seed and its number of images alone. ValueError for a number below 1 or
+    a negative seed, and for a file that is there but cannot be used; then nothing is written.
+    """
+    check_whole("pairs", pairs, 1)
+    check_whole("validation", validation, 1)
+    check_whole("seed", seed, 0)
+    train, val = Path(folder) / TRAIN, Path(folder) / VALIDATION
+    made: dict[Path, Callable[[], tuple[Tensor, Tensor]]] = {
+        train: lambda: noisy_pairs(pairs, Generator().manual_seed(2 * seed))
+    }
+    if clean:
+        made[Path(folder) / CLEAN] = lambda: first_and_clean(train, pairs, 2 * seed)
+    made[val] = lambda: noisy_and_clean(validation, Generator().manual_seed(2 * seed + 1))
+    missing = [path for path in made if not os.path.lexists(path)]
+    for path in made:
+        if path not in missing:
+            print(f"{path}: there already, kept ({len(load_pair(path)[0])} pairs)")
+    train.parent.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        images = made[path]()
+        save_pair(path, *images)
+        print(f"{path}: generated ({len(images[0])} pairs)")

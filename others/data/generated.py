@@ -1,0 +1,60 @@
+"""Noisy and clean images of generated scenes (`data.dead_leaves`), by the law of the course's.
+
+A noisy image is a point sample: each pixel is one pixel of the scene, picked at random in the
+pixel's own cell, the same one for red, green and blue. A clean image is the mean over each cell.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from others.data.dead_leaves import CELL, SIZE, draw_scenes, render, render_all
+
+
+def draw_places(count: int, samples: int, generator: Generator) -> Tensor:
+    """A pixel picked uniformly in each cell, independently `samples` times."""
+    return torch.randint(CELL * CELL, (count, SIZE, SIZE, samples), generator=generator)
+
+
+def mean_of_cells(pixels: Tensor) -> Tensor:
+    """The mean of (N, 3, SIZE, SIZE, all pixels of a cell), rounded, uint8 (N, 3, SIZE, SIZE)."""
+    return pixels.float().mean(-1).round().to(torch.uint8)
+
+
+def noisy_pairs(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Two noisy images of each of `count` scenes, independent given the scene.
+
+    Both are uint8 of shape (count, 3, 32, 32).
+    """
+    pairs = []
+    for scenes in draw_scenes(count, generator):
+        pairs.append(render(scenes, draw_places(len(scenes.shapes.x), 2, generator)))
+    first, second = torch.cat(pairs).unbind(-1)
+    return first.contiguous(), second.contiguous()
+
+
+def clean_of_pairs(count: int, generator: Generator) -> Tensor:
+    """The mean over each cell, rounded, of the scenes that `noisy_pairs(count, generator)` shows.
+
+    The generator is in the state that it was in for the pairs; uint8 of shape (count, 3, 32, 32).
+    """
+    clean = []
+    for scenes in draw_scenes(count, generator):
+        draw_places(len(scenes.shapes.x), 2, generator)  # as for the pairs: the next scenes follow
+        clean.append(mean_of_cells(render_all(scenes)))
+    return torch.cat(clean)
+
+
+def noisy_and_clean(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """A noisy image of each of `count` scenes, and the mean over each cell, rounded.
+
+    Both are uint8 of shape (count, 3, 32, 32).
+    """
+    noisy, clean = [], []
+    for scenes in draw_scenes(count, generator):
+        places = draw_places(len(scenes.shapes.x), 1, generator)
+        pixels = render_all(scenes)
+        noisy.append(pixels.gather(-1, places[:, None].expand(-1, 3, -1, -1, -1)).squeeze(-1))
+        clean.append(mean_of_cells(pixels))
+    return torch.cat(noisy), torch.cat(clean)

@@ -1,0 +1,165 @@
+"""Folders of images, and random crops of them.
+
+The files are decoded once and kept as uint8; a crop is then an indexed read, for a whole batch at
+once and on whatever device the pixels are: no workers, no files while training.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from others.data.sets import checksum
+
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images directly in `folder`, sorted by name; FileNotFoundError if there is none."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise FileNotFoundError(
+            f"{folder}: no images in it; expected {', '.join(sorted(SUFFIXES))}"
+        )
+    return files
+
+
+def middle(image: Tensor, side: int) -> Tensor:
+    """The square in the middle of (C, H, W), as (1, C, side, side); ValueError for less."""
+    height, width = image.shape[-2:]
+    if min(height, width) < side:
+        raise ValueError(f"an image of {height}x{width} pixels; expected {side}x{side} at least")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[None, :, top : top + side, left : left + side]
+
+
+def read_image(path: Path) -> Tensor:
+    """uint8 (3, H, W); OSError for a file that is truncated or no image."""
+    with Image.open(path) as image:
+        pixels = image.convert("RGB")
+    data = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
+    return data.view(pixels.height, pixels.width, 3).permute(2, 0, 1).contiguous()
+
+
+def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
+    """Those of the files that can be read, by their names, and a warning for each that cannot.
+
+    ValueError if none can.
+    """
+    images = {}
+    for path in files:
+        try:
+            images[path.name] = read_image(path)
+        except (OSError, SyntaxError) as error:  # Pillow raises the latter for a broken PNG
+            warnings.warn(f"{path}: skipped, cannot be read: {error}", stacklevel=2)
+    if not images:
+        names = ", ".join(str(path) for path in files[:3])
+        raise ValueError(f"none of {len(files)} images could be read: {names} ...")
+    return images
+
+
+class Crops:
+    """A source of random crops: of each image one, at another place whenever it is drawn.
+
+    Args:
+        images: uint8 (3, H, W), of any sizes, by their names.
+        size: of the crops, in pixels: a side, or height and width.
+        turned: each crop in one of the eight symmetries of the square.
+
+    Raises:
+        ValueError: no images, images smaller than the crop, or turned crops that are not square.
+    """
+
+    def __init__(
+        self, images: Mapping[str, Tensor], size: int | tuple[int, int], turned: bool = False
+    ) -> None:
+        self.size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        self.turned = turned
+        self._check(images)
+        shapes = torch.tensor([image.shape[1:] for image in images.values()])
+        lengths = torch.tensor([image.numel() for image in images.values()])
+        self.pixels = torch.cat([image.flatten() for image in images.values()])
+        self.table = torch.cat([(lengths.cumsum(0) - lengths)[:, None], shapes], 1)  # start, H, W
+        self.config = {
+            "class": "Crops",
+            "images": len(images),
+            "checksum": checksum(self.pixels),
+            "size": list(self.size),
+            "turned": turned,
+        }
+
+    def _check(self, images: Mapping[str, Tensor]) -> None:
+        height, width = self.size
+        if len(images) == 0 or height < 1 or width < 1:
+            raise ValueError(f"{len(images)} images, crops of {height}x{width}; expected some")
+        if self.turned and height != width:
+            raise ValueError(f"crops of {height}x{width} cannot be turned; expected squares")
+        small = [
+            f"{name} has {image.shape[1]}x{image.shape[2]}"
+            for name, image in images.items()
+            if image.shape[1] < height or image.shape[2] < width
+        ]
+        if small:
+            raise ValueError(
+                f"{len(small)} of {len(images)} images are smaller than the crop of "
+                f"{height}x{width} pixels: {'; '.join(small[:3])}"
+            )
+
+    @classmethod
+    def from_folder(cls, folder: Path, size: int | tuple[int, int], turned: bool = False) -> Crops:
+        """Crops of all images in a folder; FileNotFoundError and ValueError as explained above."""
+        return cls(read_images(image_files(Path(folder))), size, turned)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.pixels.device
+
+    def to(self, device: torch.device) -> Crops:
+        """The same source, with its pixels on `device`."""
+        moved = copy.copy(self)
+        moved.pixels, moved.table = self.pixels.to(device), self.table.to(device)
+        return moved
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def images(self, indices: Tensor, generator: Generator) -> Tensor:
+        """A crop of each of the images with these numbers: (N, 3, height, width) in [0, 1]."""
+        start, height, width = self.table[indices].unbind(1)  # (N,) each
+        top, left = self._corners(height, width, generator)
+        rows, columns = self._steps(len(indices), generator)
+        place = (top + rows) * width[:, None, None] + left + columns  # (N, height, width)
+        plane = (height * width)[:, None] * torch.arange(3, device=self.device)  # (N, 3)
+        index = (start[:, None] + plane)[..., None, None] + place[:, None]
+        return self.pixels[index].float() / 255
+
+    def _corners(
+        self, height: Tensor, width: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Top and left (N, 1, 1), each possible place equally likely."""
+        free = torch.stack([height - self.size[0], width - self.size[1]]) + 1
+        share = torch.rand(free.shape, generator=generator, device=self.device)
+        top, left = (share * free).long()[..., None, None]
+        return top, left
+
+    def _steps(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Which row and column of the crop each of its pixels shows, broadcast to (N, h, w)."""
+        height, width = self.size
+        rows = torch.arange(height, device=self.device)[:, None]
+        columns = torch.arange(width, device=self.device)
+        if not self.turned:
+            return rows, columns
+        coins = torch.randint(2, (3, count, 1, 1), generator=generator, device=self.device).bool()
+        rows = torch.where(coins[0], height - 1 - rows, rows)
+        columns = torch.where(coins[1], width - 1 - columns, columns)
+        rows, columns = torch.broadcast_tensors(rows, columns)
+        return torch.where(coins[2], rows.mT, rows), torch.where(coins[2], columns.mT, columns)

@@ -1,0 +1,219 @@
+"""Sets of images that draw a whole batch at once, on the device where their pixels lie.
+
+A *set of pairs* has `len`, a `device`, `to(device)` and `batch(indices, generator)`, which gives
+input and target (N, 3, H, W) in [0, 1]; a *source* has `images(indices, generator)` instead, which
+gives clean images. All randomness comes from the generator, so that any process can draw any
+batch. Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import Dataset, default_collate
+
+from Miniproject_1.noise2noise.augmentation import augment
+from others.data.course import check_pair
+from others.data.noise import clean_of
+from others.data.seeds import seeded
+from others.records.configuration import describe, describe_call
+
+Batch = tuple[Tensor, Tensor]
+AUGMENTATIONS = ("none", "turn", "exchange")
+
+
+class Source(Protocol):
+    """Clean images, drawn by their numbers."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Any: ...
+
+    def images(self, indices: Tensor, generator: Generator) -> Tensor: ...
+
+
+class PairSet(Protocol):
+    """Pairs of input and target, drawn by their numbers."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor, generator: Generator) -> Batch: ...
+
+
+def checksum(pixels: Tensor) -> int:
+    """The sum of all values: another set of images hardly has the same."""
+    return int(pixels.sum(dtype=torch.int64))
+
+
+class Pairs:
+    """Two uint8 tensors (N, 3, H, W), as a course file holds them.
+
+    Args:
+        augmentation: "none"; "turn" for one of the eight symmetries of the square, another one for
+            each batch; "exchange" to mix the pixels of both copies as well, which is right for two
+            noisy copies whose pixels have independent noise, and wrong for clean targets.
+
+    Raises:
+        ValueError: other tensors, or an unknown augmentation.
+    """
+
+    def __init__(self, first: Tensor, second: Tensor, augmentation: str = "none") -> None:
+        self.first, self.second = check_pair((first, second), "pairs")
+        if augmentation not in AUGMENTATIONS:
+            expected = ", ".join(AUGMENTATIONS)
+            raise ValueError(f"unknown augmentation {augmentation!r}; expected one of {expected}")
+        self.augmentation = augmentation
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.first.device
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells this set from others."""
+        return {
+            "class": "Pairs",
+            "shape": list(self.first.shape),
+            "checksums": [checksum(self.first), checksum(self.second)],
+            "augmentation": self.augmentation,
+        }
+
+    def to(self, device: torch.device) -> Pairs:
+        """The same set, with its pixels on `device`."""
+        return Pairs(self.first.to(device), self.second.to(device), self.augmentation)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def batch(self, indices: Tensor, generator: Generator) -> Batch:
+        """Pairs in [0, 1], augmented."""
+        first, second = self.first[indices].float() / 255, self.second[indices].float() / 255
+        if self.augmentation == "none":
+            return first, second
+        return augment(first, second, generator, exchange=self.augmentation == "exchange")
+
+
+class Images:
+    """A source of whole images, all of one size: uint8 (N, 3, H, W); ValueError for others."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels, _ = check_pair((pixels, pixels), "images")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.pixels.device
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells this source from others."""
+        shape = list(self.pixels.shape)
+        return {"class": "Images", "shape": shape, "checksum": checksum(self.pixels)}
+
+    def to(self, device: torch.device) -> Images:
+        """The same source, with its pixels on `device`."""
+        return Images(self.pixels.to(device))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def images(self, indices: Tensor, generator: Generator) -> Tensor:
+        """The images with these numbers, in [0, 1]."""
+        return self.pixels[indices].float() / 255
+
+
+class Noisy:
+    """Noise added to clean images whenever they are drawn: a new one each time.
+
+    Args:
+        source: of clean images.
+        noise: one of `others.data.noise.NOISES`, perhaps as a partial with parameters.
+        noisy_targets: Noise2Noise: the target is a second noisy copy instead of the clean image.
+    """
+
+    def __init__(
+        self, source: Source, noise: Callable[..., Tensor], noisy_targets: bool = False
+    ) -> None:
+        self.source, self.noise, self.noisy_targets = source, noise, noisy_targets
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels are."""
+        return self.source.device
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells this set from others."""
+        return {
+            "class": "Noisy",
+            "source": describe(self.source),
+            "noise": describe_call(self.noise),
+            "noisy_targets": self.noisy_targets,
+        }
+
+    def to(self, device: torch.device) -> Noisy:
+        """The same set, with its pixels on `device`."""
+        moved = copy.copy(self)
+        moved.source = self.source.to(device)
+        return moved
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batch(self, indices: Tensor, generator: Generator) -> Batch:
+        """Noisy images, and their targets."""
+        source = self.source.images(indices, generator)
+        noisy = self.noise(source, generator)
+        if self.noisy_targets:
+            return noisy, self.noise(source, generator)
+        return noisy, clean_of(self.noise, source)
+
+
+class Items:
+    """A torch Dataset of pairs of tensors, all of one shape, as a set that draws batches.
+
+    What it draws from torch's global generator follows from the batch's own generator.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells the dataset from others."""
+        return {"class": "Items", "dataset": describe(self.dataset)}
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]  # map-style Datasets have a length
+
+    def batch(self, indices: Tensor, generator: Generator) -> Batch:
+        """The pairs with these numbers, stacked."""
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        with seeded(seed, self.device):
+            first, second = default_collate([self.dataset[i] for i in indices.tolist()])
+        return first, second
+
+
+def as_pairs(data: Any, device: torch.device) -> PairSet:
+    """`data` as a set of pairs, on `device` if it can be moved; TypeError if it is neither kind."""
+    if hasattr(data, "batch"):
+        return data.to(device) if hasattr(data, "to") else data
+    if not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        kind = type(data).__name__
+        raise TypeError(f"got a {kind}; expected a set with `batch` or a torch Dataset of pairs")
+    return Items(data)

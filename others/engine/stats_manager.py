@@ -1,0 +1,154 @@
+"""What is measured on mini-batches: the mean loss, and how well images are denoised.
+
+The interface is that of the assignment "Image Denoising with Deep CNNs" (ECE 285, UCSD 2019):
+`init`, `accumulate` for each mini-batch, `summarize`. A mini-batch is kept as a row of sums over
+its images, on the device: nothing waits for a GPU before `summarize`, and the rows of several
+processes that each had a part of the mini-batch add up to its row.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+
+from others.engine.distributed import total
+from others.engine.metrics import psnr_per_image
+
+Figures = dict[str, float]
+
+
+class StatsManager:
+    """The loss, as a mean over mini-batches.
+
+    `training` is set by the experiment: measures that cost time are left out then.
+    """
+
+    training = False
+
+    def __init__(self) -> None:
+        self.init()
+
+    def init(self) -> None:
+        """Forget everything."""
+        self.rows: list[Tensor] = []
+
+    def accumulate(
+        self,
+        loss: Tensor | float,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        d: Tensor | None = None,
+    ) -> None:
+        """Count a mini-batch: its mean loss, and (N, C, H, W) input, output and desired output."""
+        loss = torch.as_tensor(loss).detach()
+        with torch.no_grad():
+            self.rows.append(torch.stack([entry.float() for entry in self.measure(loss, x, y, d)]))
+
+    def measure(
+        self, loss: Tensor, x: Tensor | None, y: Tensor | None, d: Tensor | None
+    ) -> list[Tensor]:
+        """The row of a mini-batch: the number of its images, then sums over them."""
+        count = torch.full_like(loss, 1 if d is None else len(d))
+        return [count, count * loss]
+
+    def figures(self, table: Tensor) -> Figures:
+        """The figures of mini-batches, each a row of `table`."""
+        return {"loss": float((table[:, 1] / table[:, 0]).mean())}
+
+    def summarize(self) -> Figures:
+        """The figures of all mini-batches since `init`, of all processes."""
+        if not self.rows:
+            raise ValueError("nothing to summarize: expected a mini-batch at least")
+        return self.figures(total(torch.stack(self.rows).double()))
+
+    def recent(self, batches: int = 20) -> Figures:
+        """The figures of the last mini-batches in this process, for a progress bar."""
+        return self.figures(torch.stack(self.rows[-batches:]).double())
+
+    def score(self, figures: Figures) -> float:
+        """What the best epoch has most of."""
+        return -figures["loss"]
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+
+class DenoisingStatsManager(StatsManager):
+    """Loss and PSNR, in dB; in evaluation also the PSNR per image and, if asked for, SSIM.
+
+    "PSNR" is the assignment's: the mean over mini-batches of 10 log10(r² n / ‖y − d‖²), where r is
+    the range, 2 by default, and n the number of values in the mini-batch. "PSNR per image" is
+    `others.engine.metrics.psnr_per_image` after clipping. Both say how well images are denoised
+    only if
+    the desired output is clean: against a noisy one, a perfect denoiser scores the noise.
+
+    Args:
+        low, high: black and white of y and d; ValueError unless low < high.
+        ssim: measure the structural similarity (Wang et al., 2004) too; ModuleNotFoundError if
+            torchmetrics, which computes it, is not installed.
+    """
+
+    def __init__(self, low: float = -1.0, high: float = 1.0, ssim: bool = False) -> None:
+        super().__init__()
+        if not low < high:
+            raise ValueError(f"the range is [{low}, {high}]; expected low < high")
+        self.low, self.high = low, high
+        self.ssim = structural_similarity() if ssim else None
+
+    def measure(
+        self, loss: Tensor, x: Tensor | None, y: Tensor | None, d: Tensor | None
+    ) -> list[Tensor]:
+        """Images, loss, squared error, values; then PSNR per image and SSIM, summed over images."""
+        if y is None or d is None:
+            raise ValueError("a PSNR needs the output y and the desired output d")
+        row = super().measure(loss, x, y, d)
+        row += [(y - d).square().sum(), torch.full_like(loss, d.numel())]
+        if self.training:
+            return row
+        images, clean = self._unit(y), self._unit(d)
+        measures: list[Callable[[Tensor, Tensor], Any]] = [psnr_per_image]
+        if self.ssim is not None:
+            measures.append(self.ssim)
+        means = [measure(images, clean) if len(d) else 0.0 for measure in measures]
+        return row + [torch.full_like(loss, len(d) * float(mean)) for mean in means]
+
+    def _unit(self, images: Tensor) -> Tensor:
+        return ((images.float() - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def figures(self, table: Tensor) -> Figures:
+        """Those that the rows have."""
+        mean_error = table[:, 2] / table[:, 3]
+        psnr = 20 * math.log10(self.high - self.low) - 10 * torch.log10(mean_error)
+        result = {**super().figures(table), "PSNR": float(psnr.mean())}
+        images = table[:, 0].sum()
+        for column, name in enumerate(("PSNR per image", "SSIM"), start=4):
+            if column < table.shape[1]:
+                result[name] = float(table[:, column].sum() / images)
+        return result
+
+    def score(self, figures: Figures) -> float:
+        """The PSNR per image."""
+        return figures["PSNR per image"]
+
+    def __repr__(self) -> str:
+        ssim = ", ssim" if self.ssim is not None else ""
+        return f"{super().__repr__()}({self.low:g}, {self.high:g}{ssim})"
+
+
+def structural_similarity() -> Callable[[Tensor, Tensor], Any]:
+    """SSIM of two (N, C, H, W) in [0, 1] of at least 11x11 pixels, as torchmetrics has it."""
+    try:
+        functional = importlib.import_module("torchmetrics.functional.image")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "SSIM needs torchmetrics, which is not installed: `pip install torchmetrics`"
+        ) from error
+
+    def mean_similarity(images: Tensor, clean: Tensor) -> Any:
+        return functional.structural_similarity_index_measure(images, clean, data_range=1.0)
+
+    return mean_similarity

@@ -1,0 +1,105 @@
+"""Settings as plain JSON, and what differs between two of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from typing import Any, Callable, TypeVar
+
+import torch
+from torch import nn
+
+Settings = TypeVar("Settings")
+
+
+def describe(thing: Any) -> Any:
+    """What a setting is, as JSON that stays the same on other machines and versions of torch.
+
+    A dictionary `thing.config` if there is one; the name of a function, with its settings if it is
+    a partial; else what the object prints, or its class if it prints an address.
+    """
+    if isinstance(getattr(thing, "config", None), dict):
+        return thing.config
+    if isinstance(thing, partial):
+        return {"name": describe(thing.func), **thing.keywords}
+    if isinstance(thing, nn.Module):
+        count = sum(value.numel() for value in thing.parameters())
+        return {"class": type(thing).__name__, "parameters": count}
+    if hasattr(thing, "__name__"):
+        return thing.__name__
+    prints = type(thing).__repr__ is not object.__repr__
+    size = {"length": len(thing)} if hasattr(thing, "__len__") else {}
+    return repr(thing) if prints else {"class": type(thing).__name__, **size}
+
+
+def describe_call(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function, or a partial of one, with all its settings, those left at their default too."""
+    inner = function.func if isinstance(function, partial) else function
+    parameters = inspect.signature(inner).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    given = function.keywords if isinstance(function, partial) else {}
+    return {"name": describe(inner), **defaults, **given}
+
+
+def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Class and settings; those that are off are left out, for newer versions of torch add some."""
+    settings = {
+        key: value for key, value in optimizer.defaults.items() if value not in (None, False)
+    }
+    return {"class": type(optimizer).__name__, **settings}
+
+
+def flattened(config: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The entries of nested dictionaries, under names with dots."""
+    if not isinstance(config, dict):
+        yield name, config
+        return
+    for key, value in config.items():
+        yield from flattened(value, f"{name}.{key}" if name else str(key))
+
+
+def differences(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """One line for each setting that is not the same: name, saved value, value asked for."""
+    old, new = dict(flattened(saved)), dict(flattened(asked))
+    names = [*old, *(name for name in new if name not in old)]
+    return [
+        f"{name}: {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
+        for name in names
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+
+
+def filled(default_of: Settings, values: Any, place: str) -> Settings:
+    """Settings with what a dictionary says replaced; `place` is where it stands, for messages."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{place or 'the file'} is {values!r}; expected an object in braces")
+    defaults = {entry.name: getattr(default_of, entry.name) for entry in fields(default_of)}  # type: ignore[arg-type]
+    given = {}
+    for name, value in values.items():
+        where = f"{place}.{name}" if place else name
+        if name not in defaults:
+            raise ValueError(f"{where} is unknown; expected some of {', '.join(defaults)}")
+        default = defaults[name]
+        nested = is_dataclass(default)
+        given[name] = filled(default, value, where) if nested else checked(default, value, where)
+    try:
+        return replace(default_of, **given)  # type: ignore[type-var]
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}" if place else str(error)) from error
+
+
+def checked(default: Any, value: Any, where: str) -> Any:
+    """`value` if it is of the type of the default; whole numbers may stand for others."""
+    if isinstance(default, tuple):
+        if not isinstance(value, list):
+            raise ValueError(f"{where} is {value!r}; expected a list")
+        return tuple(checked(default[0], one, where) if default else one for one in value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, float) and number:
+        return float(value)
+    if type(value) is not type(default):
+        names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+        raise ValueError(f"{where} is {value!r}; expected {names[type(default)]}")
+    return value

@@ -1,0 +1,58 @@
+"""The weights of a network in a file of their own, checked against the network that they fill."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from Miniproject_1.noise2noise.checkpoint import read_checkpoint
+from Miniproject_1.noise2noise.files import write_atomically
+from others.records.configuration import differences
+
+
+def weights_of(net: nn.Module) -> dict[str, Tensor]:
+    """Its state on the CPU, ready to be written."""
+    return {name: value.detach().cpu() for name, value in net.state_dict().items()}
+
+
+def save_weights(net: nn.Module, path: Path) -> None:
+    """Write the weights alone, whole or not at all; `load_weights` reads them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: torch.save(weights_of(net), file))
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Fill `net` from plain weights or from an experiment's last.pth (its average, if it has one).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: damaged, or the weights of another network, with the names that differ. The
+            network is left as it was.
+    """
+    weights = read_checkpoint(path)
+    if isinstance(weights.get("net"), dict):
+        weights = weights.get("average") or weights["net"]
+    check_weights(net, weights, str(path))
+    net.load_state_dict(weights)
+
+
+def check_weights(net: nn.Module, weights: dict[str, Any], source: str) -> None:
+    """ValueError that names the first differences unless `weights` fit `net` exactly."""
+    expected = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    found = {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
+    lines = differences(found, expected)
+    if lines:
+        shown = "; ".join(lines[:4])
+        raise ValueError(
+            f"{source} holds the weights of another network than {type(net).__name__}: "
+            f"{len(lines)} tensors differ (found -> expected): {shown}"
+        )
+
+
+def digest(path: Path) -> str:
+    """The first 16 digits of a file's SHA-256, by which results say which weights they are of."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,294 @@
+"""The assignment's questions, answered on a page of Markdown whose numbers come from the code.
+
+`page` joins a section for each question; those that need a training take the results of
+`others.studies.assignment.study`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Callable, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from others.networks.dncnn import DnCNN, DUDnCNN, UDnCNN
+from others.networks.receptive_field import (
+    computed_sizes,
+    measured_sizes,
+    multiply_adds,
+    parameters_of,
+)
+from others.studies.assignment.evaluate import ROWS, TITLES, table
+from others.studies.assignment.initialisation import Response
+
+NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
+SIDE = 64  # pixels along a side of the images on which products are counted and timed
+NETWORKS: dict[str, type[DnCNN]] = {"dncnn": DnCNN, "udncnn": UDnCNN, "dudncnn": DUDnCNN}
+
+
+class Findings(NamedTuple):
+    """What the page is about."""
+
+    results: dict[str, Any]  # of the study
+    plain: dict[int, Response]  # untrained networks of each depth, as torch initialises them
+    initialised: dict[int, Response]  # as the assignment does
+    kept: dict[str, float]  # by each trained network: share of the clean images' squared gradient
+
+
+@lru_cache(maxsize=None)
+def fields(name: str, depth: int = 6) -> tuple[list[int], list[int]]:
+    """The sizes of the receptive field along an axis: computed, measured.
+
+    They are those of a network with few channels, which has the same ones.
+    """
+    net = NETWORKS[name](depth, 16)
+    computed = computed_sizes(net)
+    repeats = 2 ** (depth // 2 - 1) if name == "udncnn" else 1
+    return computed, measured_sizes(net, computed[-1], repeats)
+
+
+def either(sizes: Sequence[int]) -> str:
+    """17 -> "17×17"."""
+    return " or ".join(f"{size}×{size}" for size in sizes)
+
+
+def field_sentence(name: str, depth: int = 6) -> str:
+    """Both ways to find the receptive field, in words."""
+    computed, measured = fields(name, depth)
+    return (
+        f"For D = {depth} it is {either(computed)} pixels, computed layer by layer; the gradients "
+        f"of an output pixel are not zero on {either(measured)}."
+    )
+
+
+def count_formula() -> str:
+    """The parameters of DnCNN(D), from those of D = 0, 1 and 6."""
+    none, one, six = (parameters_of(DnCNN(depth)) for depth in (0, 1, 6))
+    total = f"{none.total:,} + {one.total - none.total:,} D"
+    weights = f"{none.weights:,} + {one.weights - none.weights:,} D"
+    return (
+        f"{total}, of which {weights} are weights of convolutions; D = 6: {six.total:,} "
+        f"({six.weights:,} weights, {six.biases:,} biases, {six.norms:,} in the normalisations)"
+    )
+
+
+def depth_needed(pixels: int = NEEDED) -> int:
+    """The least D with which DnCNN(D) sees so many pixels along an axis."""
+    depth = 0
+    while computed_sizes(DnCNN(depth, 1))[0] < pixels:
+        depth += 1
+    return depth
+
+
+def times(dilations: Sequence[int] = (1, 2, 4), channels: int = 64, rounds: int = 5) -> list[float]:
+    """Seconds of a convolution, forward and backward, for each dilation: the least of some."""
+    image = torch.rand(4, channels, SIDE, SIDE)
+    seconds = []
+    for dilation in dilations:
+        conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        taken = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            conv(image).sum().backward()
+            taken.append(time.perf_counter() - start)
+        seconds.append(min(taken))
+    return seconds
+
+
+def kept_gradient(denoised: Tensor, clean: Tensor) -> float:
+    """Squared differences of neighbouring pixels in an answer, over those of the clean image."""
+    sums = [
+        float(image.diff(dim=-1).square().sum() + image.diff(dim=-2).square().sum())
+        for image in (denoised, clean)
+    ]
+    return sums[0] / sums[1]
+
+
+def ahead(results: dict[str, Any], first: str, second: str) -> str:
+    """Which of two rows is better, and by how much."""
+    difference = results["rows"][first]["psnr_db"] - results["rows"][second]["psnr_db"]
+    names = [TITLES[ROWS[name].net] for name in (first, second)]
+    better, worse = names if difference >= 0 else names[::-1]
+    return f"{better} is {abs(difference):.2f} dB ahead of {worse}"
+
+
+def scored(results: dict[str, Any], name: str) -> str:
+    """The PSNR of a row."""
+    row = results["rows"][name]
+    return f"{TITLES[row['net']]} {row['psnr_db']:.2f} ± {row['std_db']:.2f} dB"
+
+
+def response_table(answers: dict[int, Response]) -> str:
+    """What untrained networks of each depth add to the image, and the gradient that comes back."""
+    head = [*(f"D = {depth}" for depth in answers)]
+    lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for name, part in (("std of y − x", "added"), ("gradient at conv[0]", "gradient")):
+        values = [f"{getattr(answer, part):.1e}" for answer in answers.values()]
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def question_6(found: Findings) -> str:
+    """Untrained networks as torch initialises them."""
+    return f"""![x, y and x − y](question_6.png)
+
+{response_table(found.plain)}
+
+y is all but x, the more so the deeper the network: what it adds fades from layer to layer. So does
+what comes back: the gradient of the loss at the first convolution, in the table, vanishes,
+and the first layers of a deep network would hardly learn."""
+
+
+def question_8(found: Findings) -> str:
+    """Untrained networks with the assignment's initialisation."""
+    return f"""![x, y and x − y](question_8.png)
+
+{response_table(found.initialised)}
+
+Whatever the depth, what is added keeps its size, and so does the gradient: all layers learn from
+the start. He's weights hand on the mean square of the features. `BatchNorm2d(C, C)` passes
+eps = C, far above their variance, so it divides by √C, which its gain of 1.25 √C undoes; 1.25 makes
+up for the mean that it subtracts, a share 1/π of the mean square behind a ReLU
+(1/√(1 − 1/π) = 1.21)."""
+
+
+def question_12(found: Findings) -> str:
+    """What the eye sees of DnCNN."""
+    kept = found.kept["dncnn"]
+    seen = (
+        "Noise is still to be seen."
+        if kept > 1
+        else "The noise is gone from flat regions and edges are sharp, but fine texture is lost "
+        "and, where there was little but noise, faint smooth blotches of colour remain."
+    )
+    return f"""![noisy, denoised, clean](question_12.png)
+
+{seen} The squared differences between neighbouring pixels are {kept:.0%} of those of the clean
+images."""
+
+
+def question_13(found: Findings) -> str:
+    """Parameters and receptive field of DnCNN."""
+    return f"""DnCNN(D) has {count_formula()}.
+
+Each 3×3 convolution adds one pixel on either side: D + 2 of them see (2 D + 5)².
+{field_sentence("dncnn")}"""
+
+
+def question_14(found: Findings) -> str:
+    """How deep DnCNN must be for 33 pixels."""
+    depth = depth_needed()
+    deep, shallow = DnCNN(depth), DnCNN(6)
+    counts = [parameters_of(net).total for net in (deep, shallow)]
+    products = [multiply_adds(net, SIDE, SIDE) / SIDE**2 for net in (deep, shallow)]
+    return f"""2 D + 5 ≥ {NEEDED} needs D = {depth}. It has {counts[0]:,} parameters,
+{counts[0] / counts[1]:.2f} times those of D = 6, and {products[0]:,.0f} products for each pixel,
+{products[0] / products[1]:.2f} times as many; the time and the memory of a training grow alike."""
+
+
+def question_17(found: Findings) -> str:
+    """Parameters and receptive field of UDnCNN."""
+    counts = [parameters_of(net(6)).total for net in (UDnCNN, DnCNN)]
+    share = multiply_adds(UDnCNN(6), SIDE, SIDE) / multiply_adds(DnCNN(6), SIDE, SIDE)
+    return f"""As many parameters as DnCNN: {counts[0]:,} and {counts[1]:,} for D = 6; pooling has
+none. {field_sentence("udncnn")} Which one depends on where the pixel lies in its windows:
+K = D/2 − 1 poolings make a pattern of 2^K pixels.
+
+It sees more than {NEEDED} pixels with {share:.0%} of DnCNN's products, so it is faster, and one
+could expect it to be better. But max pooling keeps one value of four and unpooling fills up with
+zeros: exact places are lost, which a classifier does not need and a denoiser does."""
+
+
+def question_18(found: Findings) -> str:
+    """DnCNN against UDnCNN on the test images."""
+    results = found.results
+    return f"""{scored(results, "dncnn")}, {scored(results, "udncnn")}:
+{ahead(results, "dncnn", "udncnn")}. The wider view of UDnCNN is to be weighed against the detail
+that pooling loses: its answers have {found.kept["udncnn"]:.0%} of the clean images' squared
+differences between neighbours, those of DnCNN {found.kept["dncnn"]:.0%}."""
+
+
+def question_20(found: Findings) -> str:
+    """The speed of dilated convolutions."""
+    one, two, four = times()
+    return f"""`DUDnCNN.forward` sets `torch.backends.cudnn.benchmark` and puts it back as it was,
+so that cuDNN measures its algorithms on a GPU. On the CPU this page was made on, a convolution of
+64 channels, forward and backward, takes {1000 * one:.1f} ms without holes, {two / one:.2f} times
+that with dilation 2 and {four / one:.2f} times with dilation 4."""
+
+
+def question_22(found: Findings) -> str:
+    """All networks on the test images."""
+    results = found.results
+    rows = table({"noisy": results["noisy"], **results["rows"]})
+    return f"""![noisy, denoised by each network, clean](question_22.png)
+
+{rows}
+
+Mean and standard deviation over draws of crops and noise ({results["draws"]} of them, crops of
+{results["test_crop"]} pixels a side); {ahead(results, "dudncnn", "dncnn")}. Rows with noisy targets
+are trained without a clean image: towards a second noisy copy of each crop (Noise2Noise)."""
+
+
+def question_23(found: Findings) -> str:
+    """Parameters and receptive field of DUDnCNN, and the conclusion."""
+    results, count = found.results, parameters_of(DUDnCNN(6)).total
+    return f"""As many parameters as the others, {count:,} for D = 6, and as many products as DnCNN.
+Its dilations go up to 2^(D/2 − 1) and down again, and (5 · 2^(D/2) − 1)² pixels are seen.
+{field_sentence("dudncnn")}
+
+{ahead(results, "dudncnn", "udncnn")}, and {ahead(results, "dudncnn", "dncnn")}. Dilated
+filters see about as far as pooling lets them and give up no place: with the same parameters, a wide
+view is worth having where it does not cost resolution. It costs time: UDnCNN is the fastest of the
+three."""
+
+
+def at(name: str) -> Callable[[Findings], str]:
+    """An answer that is a piece of code."""
+    return lambda found: f"`{name}`"
+
+
+def figure(number: int, text: str) -> Callable[[Findings], str]:
+    """An answer that is a picture."""
+    return lambda found: f"![{text}](question_{number}.png)"
+
+
+ANSWERS: dict[int, Callable[[Findings], str]] = {
+    1: lambda found: "The folder of images: `--data`.",
+    2: at("others.studies.assignment.dataset.NoisyBSDSDataset"),
+    3: figure(3, "clean and noisy"),
+    4: at("others.networks.regressor.NNRegressor"),
+    5: at("others.networks.dncnn.DnCNN"),
+    6: question_6,
+    7: at("others.networks.dncnn.DnCNN.initialise"),
+    8: question_8,
+    9: at("others.engine.stats_manager.DenoisingStatsManager"),
+    10: at("others.studies.assignment.study.Study.experiment"),
+    11: figure(11, "noisy, denoised, loss and PSNR of the training"),
+    12: question_12,
+    13: question_13,
+    14: question_14,
+    15: at("others.networks.dncnn.UDnCNN"),
+    16: at("python -m others.studies.assignment.study --only udncnn"),
+    17: question_17,
+    18: question_18,
+    19: at("others.networks.dncnn.DUDnCNN"),
+    20: question_20,
+    21: at("python -m others.studies.assignment.study --only dudncnn"),
+    22: question_22,
+    23: question_23,
+}
+
+
+def page(found: Findings, source: str) -> str:
+    """The whole page; `source` says which images, which weights."""
+    sections = [
+        "# Image denoising with deep CNNs\n\nAnswers to the questions of the assignment by C. "
+        f"Deledalle and A. Paul (ECE 285, UCSD, 2019). {source}"
+    ]
+    for number, answer in ANSWERS.items():
+        sections.append(f"## Question {number}\n\n{answer(found)}")
+    return "\n\n".join(sections) + "\n"

@@ -1,0 +1,110 @@
+"""What fresh pages cost a training step, and what keeping freed memory saves.
+
+    python -m others.studies.bench.memory [--rounds 5] [--steps 20]
+
+The shipped network of Miniproject 2 takes steps of its training in float32, by our framework and by
+torch.nn, with and without `keep_freed_memory`. malloc does not forget what it was told, so each
+measurement is a process of its own; the four kinds take turns, and the medians over the rounds are
+kept: page faults of a step, and its processor time, of which the system's is what the faults cost.
+On Linux with glibc alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from Miniproject_2.framework.memory import keep_freed_memory
+from Miniproject_2.framework.training import Settings, Trainer
+from others.networks.autograd import Autograd
+from others.networks.prescribed import prescribed, torch_twin
+from others.records.json_files import save_json
+from others.records.paths import RESULTS
+
+FILE = RESULTS / "bench" / "memory.json"
+PAIRS = 1000  # random ones
+WHO = ("ours", "torch.nn")
+Result = dict[str, Any]
+
+
+def measure(who: str, kept: bool, steps: int) -> Result:
+    """Page faults and seconds of processor time of one step, in this process."""
+    import resource  # not on every system
+
+    torch.set_num_threads(1)
+    network = prescribed()
+    first, second = torch.randint(256, (2, PAIRS, 3, 32, 32), dtype=torch.uint8).unbind()
+    module = network if who == "ours" else Autograd(torch_twin(network))
+    trainer = Trainer(module, first, second, 1, settings=Settings(bfloat16=False))
+    batches = iter(trainer._batches())
+    if kept:
+        keep_freed_memory()
+    for number in range(3):
+        trainer._step(number, next(batches))
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for number in range(steps):
+        trainer._step(number, next(batches))
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    system = (after.ru_stime - before.ru_stime) / steps
+    return {
+        "faults": (after.ru_minflt - before.ru_minflt) / steps,
+        "seconds": (after.ru_utime - before.ru_utime) / steps + system,
+        "system_seconds": system,
+    }
+
+
+def apart(who: str, kept: bool, steps: int) -> Result:
+    """`measure`, in a process of its own."""
+    arguments = f"{who!r}, {kept}, {steps}"
+    call = (
+        f"import json, others.studies.bench.memory as m; print(json.dumps(m.measure({arguments})))"
+    )
+    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def rows(rounds: int, steps: int) -> list[Result]:
+    """The four kinds, in turns: medians over the rounds."""
+    kinds = [(who, kept) for who in WHO for kept in (False, True)]
+    found = [[apart(who, kept, steps) for who, kept in kinds] for _ in range(rounds)]
+    return [
+        {
+            "who": who,
+            "kept": kept,
+            **{name: round(median(one[name] for one in column), 4) for name in column[0]},
+        }
+        for (who, kept), column in zip(kinds, zip(*found))
+    ]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m others.studies.bench.memory",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each kind (5)")
+    parser.add_argument("--steps", type=int, default=20, help="of each process (20)")
+    parser.add_argument("--json", type=Path, default=FILE, help="results")
+    options = parser.parse_args()
+    found = rows(options.rounds, options.steps)
+    setting = {"batch": Settings().batch_size, "rounds": options.rounds, "steps": options.steps}
+    machine = {"torch": torch.__version__, "python": platform.python_version(), "threads": 1}
+    save_json(
+        options.json, {**setting, **machine, "libc": " ".join(platform.libc_ver()), "rows": found}
+    )
+    for row in found:
+        print(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What is minimised: the mean absolute error with a dead zone, and penalties on the kernels.
+
+As in the library "blind image denoising" (N. Markou), errors are in grey levels, of 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from others.networks.biasfree.pyramid import laplacian
+from others.studies.biasfree.regularisers import Term, check_terms, penalty
+
+LEVELS = 255  # grey levels from black to white
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What is minimised."""
+
+    hinge: float = 0.0  # grey levels; the source advises 0.5 to 2
+    cutoff: float = 255.0  # grey levels: larger errors count as this
+    scales: int = 1  # of a Laplacian pyramid of the errors; 1 is the errors themselves
+    regularisation: float = 0.01  # factor of all regularisers
+    regularisers: tuple[Term, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hinge < self.cutoff:
+            raise ValueError(
+                f"hinge is {self.hinge} and cutoff {self.cutoff}; expected 0 <= hinge < cutoff"
+            )
+        if self.scales < 1 or self.regularisation < 0:
+            raise ValueError(
+                f"scales is {self.scales} and regularisation {self.regularisation}; "
+                "expected at least 1 and at least 0"
+            )
+        check_terms(self.regularisers)
+
+
+def dead_zone(error: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tensor:
+    """0 where |e| < hinge, then |e|, and cutoff where that is more.
+
+    A step, and not |e| − hinge: errors outside the zone pull with their whole weight.
+    """
+    size = error.abs()
+    return torch.where(size < hinge, torch.zeros_like(size), size.clamp_max(cutoff))
+
+
+def hinge_mae(y: Tensor, d: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tensor:
+    """The mean `dead_zone` of the errors of y (N, C, H, W) in [0, 1], in grey levels."""
+    return dead_zone(LEVELS * (y - d), hinge, cutoff).mean()
+
+
+def multi_scale_mae(
+    y: Tensor, d: Tensor, scales: int = 3, hinge: float = 0.0, cutoff: float = 255.0
+) -> Tensor:
+    """The sum of that over the levels of a Laplacian pyramid of the errors."""
+    errors = laplacian(LEVELS * (y - d), scales)
+    return torch.stack([dead_zone(error, hinge, cutoff).mean() for error in errors]).sum()
+
+
+class Objective:
+    """A loss for `engine.Experiment`: the error plus penalties on the kernels of `net`."""
+
+    def __init__(self, net: nn.Module, use: LossSettings) -> None:
+        self.net, self.use = net, use
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What tells this loss from others."""
+        return {"class": "Objective", **asdict(self.use)}
+
+    def __call__(self, y: Tensor, d: Tensor, share: float = 0.0) -> Tensor:
+        """For output and target (N, C, H, W) in [0, 1]; `share` does not matter."""
+        use = self.use
+        if use.scales > 1:
+            error = multi_scale_mae(y, d, use.scales, use.hinge, use.cutoff)
+        else:
+            error = hinge_mae(y, d, use.hinge, use.cutoff)
+        if not use.regularisers:
+            return error
+        return error + use.regularisation * penalty(self.net, use.regularisers)

@@ -134,10 +134,10 @@ def test_score_of_the_noisy_input(folder: Path) -> None:
     """Doing nothing scores 20 log10(255 / 30) = 18.59 dB, the same whenever it is asked."""
     test = NoisyBSDSDataset(folder, "test", (40, 40))
     row = evaluate.score(nn.Identity(), test, draws=3)
-    assert row["psnr_db"] == pytest.approx(18.59, abs=0.15)
-    assert 0 < row["std_db"] < 0.2
-    assert len(set(row["draws_db"])) == 3
-    assert row["clipped_db"] > row["psnr_db"]
+    assert row["psnr_unclipped_db"] == pytest.approx(18.59, abs=0.15)
+    assert 0 < row["psnr_unclipped_std_db"] < 0.2
+    assert len(set(row["psnr_unclipped_draws_db"])) == 3
+    assert row["psnr_per_image_db"] > row["psnr_unclipped_db"]
     assert row == evaluate.score(nn.Identity(), test, draws=3)
 
 
@@ -210,7 +210,7 @@ def test_evaluation_gives_the_scores_of_the_study(
     evaluate.main([*where, "--rows", "udncnn", "--json", str(tmp_path / "rows.json")])
     printed = capsys.readouterr().out
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert rows["udncnn"]["psnr_db"] == results["rows"]["udncnn"]["psnr_db"]
+    assert rows["udncnn"]["psnr_unclipped_db"] == results["rows"]["udncnn"]["psnr_unclipped_db"]
     assert evaluate.table(rows) in printed
     with pytest.raises(SystemExit, match=r"dncnn\.pth"):
         evaluate.main(where)
@@ -221,7 +221,7 @@ def test_committed_results() -> None:
     digests = set()
     for path in study.FOLDER.glob("*.json"):
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        scores = [rows[name]["psnr_db"] for name in ("dudncnn", "dncnn", "udncnn")]
+        scores = [rows[name]["psnr_unclipped_db"] for name in ("dudncnn", "dncnn", "udncnn")]
         assert scores == sorted(scores, reverse=True)
         digests |= {(name, row["sha256"]) for name, row in rows.items()}
     for name in {name for name, _ in digests}:
@@ -286,7 +286,9 @@ def test_unfinished_results(tmp_path: Path) -> None:
 
 def results_of(first: float, second: float) -> dict[str, Any]:
     """Results in which two networks have these scores."""
-    return {"rows": {"dncnn": {"psnr_db": first}, "udncnn": {"psnr_db": second}}}
+    return {
+        "rows": {"dncnn": {"psnr_unclipped_db": first}, "udncnn": {"psnr_unclipped_db": second}}
+    }
 
 
 def test_who_is_ahead() -> None:

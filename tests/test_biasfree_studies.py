@@ -64,7 +64,7 @@ def test_score_by_hand() -> None:
     clean = torch.full((12, 3, 4, 4), 100 / 255)
     found = score(lambda x: x + 3.2 / 255, clean, clean)
     assert found["mae"] == pytest.approx(3, abs=1e-3)
-    assert found["psnr_db"] == pytest.approx(38.588, abs=1e-3)
+    assert found["psnr_per_image_db"] == pytest.approx(38.588, abs=1e-3)
     assert list(scores(lambda x: x, clean, (1, 80))) == ["1", "80"]
 
 
@@ -133,8 +133,13 @@ def test_table_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_findings_by_hand() -> None:
     """A model that halves the source's errors, and is worse than its input at σ = 1 only."""
     rows = {
-        "noisy": {str(s): {"mae": pair[0], "psnr_db": 0.0} for s, pair in table.SOURCE.items()},
-        "half": {str(s): {"mae": pair[1] / 2, "psnr_db": 0.0} for s, pair in table.SOURCE.items()},
+        "noisy": {
+            str(s): {"mae": pair[0], "psnr_per_image_db": 0.0} for s, pair in table.SOURCE.items()
+        },
+        "half": {
+            str(s): {"mae": pair[1] / 2, "psnr_per_image_db": 0.0}
+            for s, pair in table.SOURCE.items()
+        },
     }
     expected = {"worse_than_input_at": [1], "mae_over_source": 0.5}
     assert table.findings(rows) == {"half": expected}
@@ -154,7 +159,9 @@ def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
     assert list(rows) == ["noisy", "bias_free", "with_biases"]
     assert list(rows["bias_free"]) == [str(sigma) for sigma in generalisation.SIGMAS]
     cell, noisy = rows["with_biases"]["100"], rows["noisy"]["100"]
-    assert cell["gain_db"] == pytest.approx(cell["psnr_db"] - noisy["psnr_db"], abs=2e-3)
+    assert cell["gain_db"] == pytest.approx(
+        cell["psnr_per_image_db"] - noisy["psnr_per_image_db"], abs=2e-3
+    )
     assert (tmp_path / "curve.png").stat().st_size > 5000
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("last.pth")}
     assert len(times) == 4
@@ -235,7 +242,12 @@ def test_verdicts_by_hand() -> None:
     assert verdict(*interval([5.0])) == "undecided"
 
     def runs(inside: float) -> dict[str, Any]:
-        one = {"inside_db": inside, "beyond_db": inside, "early_db": inside, "worst": inside}
+        one = {
+            "inside_psnr_per_image_db": inside,
+            "beyond_psnr_per_image_db": inside,
+            "early_psnr_per_image_db": inside,
+            "worst": inside,
+        }
         one |= {"cpu_seconds": 2.0, "parameters": 5}
         return {"seeds": {str(seed): one for seed in range(3)}}
 
@@ -244,7 +256,7 @@ def test_verdicts_by_hand() -> None:
     assert list(lines) == ["final norm", "residual"]
     assert [claim["verdict"] for claim in lines["final norm"]["claims"]] == ["holds"]
     assert [claim["verdict"] for claim in lines["residual"]["claims"]] == ["refuted"] * 3
-    assert lines["residual"]["inside_db"]["gain"] == -1
+    assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
 
 
@@ -286,7 +298,8 @@ def test_published_generalisation(name: str) -> None:
     """Where both were trained the twins agree; far beyond, the one without biases is ahead."""
     rows = published(name)["rows"]
     ahead = {
-        sigma: rows["bias_free"][sigma]["psnr_db"] - rows["with_biases"][sigma]["psnr_db"]
+        sigma: rows["bias_free"][sigma]["psnr_per_image_db"]
+        - rows["with_biases"][sigma]["psnr_per_image_db"]
         for sigma in ("5", "10", "50", "100")
     }
     assert abs(ahead["5"]) < 0.5

@@ -49,7 +49,7 @@ def test_the_assignments_psnr() -> None:
     )
     unit = measured(DenoisingStatsManager(0, 1), batches())
     assert unit["PSNR"] == pytest.approx(figures["PSNR"], abs=1e-4)
-    assert unit["PSNR per image"] == pytest.approx(figures["PSNR per image"], abs=1e-4)
+    assert unit["psnr_per_image_db"] == pytest.approx(figures["psnr_per_image_db"], abs=1e-4)
 
 
 def test_psnr_per_image() -> None:
@@ -58,8 +58,8 @@ def test_psnr_per_image() -> None:
     pairs = batches()
     outputs, desired = (torch.cat(images) for images in zip(*pairs))
     expected = psnr_per_image(outputs.clamp(0, 1), desired)
-    assert measured(manager, pairs)["PSNR per image"] == pytest.approx(expected, abs=1e-4)
-    assert manager.score(manager.summarize()) == manager.summarize()["PSNR per image"]
+    assert measured(manager, pairs)["psnr_per_image_db"] == pytest.approx(expected, abs=1e-4)
+    assert manager.score(manager.summarize()) == manager.summarize()["psnr_per_image_db"]
     manager.training = True
     assert measured(manager, pairs).keys() == {"loss", "PSNR"}
 

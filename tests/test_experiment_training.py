@@ -124,8 +124,8 @@ def test_training_denoises(make: Make) -> None:
     source, noise = Images((images(1) // 4).repeat(16, 1, 1, 1)), partial(gaussian, std=0.1)
     train_set, val_set = Noisy(source, noise, noisy_targets=True), Noisy(source, noise)
     experiment = make(train_set=train_set, val_set=val_set, steps_per_epoch=40, output_dir=None)
-    before = experiment.evaluate()["PSNR per image"]
-    assert experiment.run(1)[0]["validation"]["PSNR per image"] > before + 1
+    before = experiment.evaluate()["psnr_per_image_db"]
+    assert experiment.run(1)[0]["validation"]["psnr_per_image_db"] > before + 1
 
 
 def test_evaluate_is_repeatable(make: Make) -> None:

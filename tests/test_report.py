@@ -162,10 +162,10 @@ def test_a_curve_adds_a_panel(copy: Path) -> None:
     shutil.rmtree(copy / "curve", ignore_errors=True)
     data = figures.comparison_data(Results(copy))
     assert len(drawing.draw_comparison(data).axes) == 2
-    scores = [{"per_image_db": value} for value in (25.0, 25.5, 26.0)]
+    keys = "psnr_per_image_db", "self_ensemble_psnr_per_image_db"
     points = [
-        {"epochs": epochs, "cpu_seconds": 60.0 * epochs, "single": score, "ensemble": score}
-        for epochs, score in zip((1, 2, 2), scores)
+        {"epochs": epochs, "cpu_seconds": 60.0 * epochs, **dict.fromkeys(keys, score)}
+        for epochs, score in zip((1, 2, 2), (25.0, 25.5, 26.0))
     ]
     (copy / "curve").mkdir()
     (copy / "curve" / "miniproject_1.json").write_text(

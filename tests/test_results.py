@@ -51,8 +51,14 @@ def test_evaluation_writes_table_picture_and_json(
     assert "| Miniproject 2 |" in capsys.readouterr().out
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     rows = json.loads((tmp_path / "r.json").read_text())["rows"]
-    assert rows["Miniproject 1"]["per_image_db"] > rows["noisy"]["per_image_db"]
-    assert rows["Miniproject 2"]["per_image_db"] > rows["noisy"]["per_image_db"]
+    assert (
+        rows["Miniproject 1"]["self_ensemble_psnr_per_image_db"]
+        > rows["noisy"]["psnr_per_image_db"]
+    )
+    assert (
+        rows["Miniproject 2"]["self_ensemble_psnr_per_image_db"]
+        > rows["noisy"]["psnr_per_image_db"]
+    )
 
 
 def test_evaluation_without_data_says_how_to_get_it(

@@ -87,7 +87,7 @@ def test_a_run_is_written_with_all_it_depends_on(tmp_path: Path, images: Images)
     assert result["images"]["validation"] == 6
     record = result["seeds"]["3"]
     assert record["epochs"] == 2
-    assert min(record["psnr_per_image"], record["train_loss"]) > 0
+    assert min(record["psnr_per_image_db"], record["train_loss"]) > 0
     assert record["seconds"] >= 0
     assert "| TNet | 43,064 | 5.5 M |" in (tmp_path / "results/tables.md").read_text()
 
@@ -234,7 +234,9 @@ def test_batch_normalisation_is_evaluated_in_all_its_modes(tmp_path: Path, image
     Study(BUDGET, images, tmp_path / "runs", tmp_path).run("tnet_bn", row, 0)
     record = json.loads((tmp_path / "tnet_bn.json").read_text())["seeds"]["0"]
     assert len(record["evaluations"]) == 1 + len(norms.MOMENTA) + len(norms.BATCHES)
-    assert record["evaluations"]["running statistics of the training"] == record["psnr_per_image"]
+    assert (
+        record["evaluations"]["running statistics of the training"] == record["psnr_per_image_db"]
+    )
     assert "| statistics of each batch of 32 |" in (tmp_path / "tables.md").read_text()
 
 

@@ -62,7 +62,7 @@ def score(denoise: Denoise, noisy: Tensor, clean: Tensor) -> dict[str, float]:
     """Mean absolute error in grey levels, PSNR per image in dB, of answers as files have them."""
     answers = (LEVELS * answers_of(denoise, noisy)).round() / LEVELS
     mae = float(LEVELS * (answers - clean).abs().mean())
-    return {"mae": round(mae, 4), "psnr_db": round(psnr_per_image(answers, clean), 4)}
+    return {"mae": round(mae, 4), "psnr_per_image_db": round(psnr_per_image(answers, clean), 4)}
 
 
 def scores(

@@ -81,7 +81,7 @@ class DenoisingStatsManager(StatsManager):
     """Loss and PSNR, in dB; in evaluation also the PSNR per image and, if asked for, SSIM.
 
     "PSNR" is the assignment's: the mean over mini-batches of 10 log10(r² n / ‖y − d‖²), where r is
-    the range, 2 by default, and n the number of values in the mini-batch. "PSNR per image" is
+    the range, 2 by default, and n the number of values in the mini-batch. "psnr_per_image_db" is
     `others.engine.metrics.psnr_per_image` after clipping. Both say how well images are denoised
     only if
     the desired output is clean: against a noisy one, a perfect denoiser scores the noise.
@@ -125,14 +125,14 @@ class DenoisingStatsManager(StatsManager):
         psnr = 20 * math.log10(self.high - self.low) - 10 * torch.log10(mean_error)
         result = {**super().figures(table), "PSNR": float(psnr.mean())}
         images = table[:, 0].sum()
-        for column, name in enumerate(("PSNR per image", "SSIM"), start=4):
+        for column, name in enumerate(("psnr_per_image_db", "SSIM"), start=4):
             if column < table.shape[1]:
                 result[name] = float(table[:, column].sum() / images)
         return result
 
     def score(self, figures: Figures) -> float:
         """The PSNR per image."""
-        return figures["PSNR per image"]
+        return figures["psnr_per_image_db"]
 
     def __repr__(self) -> str:
         ssim = ", ssim" if self.ssim is not None else ""

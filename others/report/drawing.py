@@ -125,19 +125,34 @@ def draw_comparison(data: Data) -> Figure:
     for axis, name in ((by_size, "parameters"), (by_time, "seconds")):
         known = [row for row in public if name in row]
         scale = 1000 if name == "parameters" else 1
-        x, y = [row[name] / scale for row in known], [row["here_db"] for row in known]
+        x, y = [row[name] / scale for row in known], [row["psnr_per_image_db"] for row in known]
         axis.semilogx(x, y, "o", color="0.55", label="public")
         for row in known:
             if row.get("seconds_at_least") and name == "seconds":
-                axis.annotate("", (row[name] * 1.9, row["here_db"]), (row[name], row["here_db"]))
-                axis.plot(row[name] * 1.5, row["here_db"], ">", color="0.55")
+                axis.annotate(
+                    "",
+                    (row[name] * 1.9, row["psnr_per_image_db"]),
+                    (row[name], row["psnr_per_image_db"]),
+                )
+                axis.plot(row[name] * 1.5, row["psnr_per_image_db"], ">", color="0.55")
     size = ours["parameters"] / 1000
-    by_size.semilogx(size, ours["without_ensemble_db"], "D", color="0", label="ours")
+    by_size.semilogx(size, ours["psnr_per_image_db"], "D", color="0", label="ours")
     by_size.semilogx(
-        size, ours["per_image_db"], "D", color="0", markerfacecolor="1", label="ours, ensemble"
+        size,
+        ours["self_ensemble_psnr_per_image_db"],
+        "D",
+        color="0",
+        markerfacecolor="1",
+        label="ours, ensemble",
     )
     if data["seconds"]:
-        by_time.semilogx(data["seconds"], ours["per_image_db"], "D", color="0", markerfacecolor="1")
+        by_time.semilogx(
+            data["seconds"],
+            ours["self_ensemble_psnr_per_image_db"],
+            "D",
+            color="0",
+            markerfacecolor="1",
+        )
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
     by_size.legend(loc="upper left", handletextpad=0.1, borderaxespad=0)
@@ -211,7 +226,7 @@ def draw_images(grid: Any, data: Data, kinds: tuple[str, ...]) -> None:
         for axis, kind in zip(grid[index // 2][start:], kinds):
             axis.set_axis_off()
             axis.imshow(pixels(image[kind], data["size"]), interpolation="nearest")
-            score = image["db"].get(kind)
+            score = image["psnr_per_image_db"].get(kind)
             short = kind.replace("Miniproject ", "MP")
             axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
 

@@ -52,8 +52,8 @@ def curve(results: Results, number: int) -> list[dict[str, Any]] | None:
         {
             "epochs": epochs,
             "minutes": mean(one["cpu_seconds"] for one in same) / 60,
-            "single": mean(one["single"]["per_image_db"] for one in same),
-            "ensemble": mean(one["ensemble"]["per_image_db"] for one in same),
+            "single": mean(one["psnr_per_image_db"] for one in same),
+            "ensemble": mean(one["self_ensemble_psnr_per_image_db"] for one in same),
         }
         for epochs, same in sorted(by_epochs.items())
     ]
@@ -66,7 +66,10 @@ def comparison_data(results: Results) -> Data:
     limits = results.get("limits/miniproject_1")
     return {
         "public": results.need("public")["first"],
-        "ours": {name: row[name] for name in ("parameters", "per_image_db", "without_ensemble_db")},
+        "ours": {
+            name: row[name]
+            for name in ("parameters", "self_ensemble_psnr_per_image_db", "psnr_per_image_db")
+        },
         "seconds": limits and limits["times"]["seconds_1000_images"],
         "curve": curve(results, 1),
     }
@@ -93,7 +96,9 @@ def rates_data(results: Results) -> Data | None:
         curves = {label: sorted(points) for label, points in curves.items() if len(points) > 1}
     tried = results.get("exploration")
     if not curves and tried:
-        points = [[row["learning_rate"], row["psnr"], 0.0] for row in tried["miniproject_2"]]
+        points = [
+            [row["learning_rate"], row["psnr_per_image_db"], 0.0] for row in tried["miniproject_2"]
+        ]
         curves = {"momentum 0.9, first tries": sorted(points)}
     return {"curves": curves} if curves else None
 

@@ -29,7 +29,9 @@ def unseen(results: Results) -> Macros | None:
     gains = {name: row["shipped"] - row["noisy"] for name, row in found["rows"].items()}
     worst = min(gains, key=lambda name: gains[name])
     shared = [name for name in theirs if comparable(found["rows"].get(name), theirs[name])]
-    public = {name: max(theirs[name]["db"]) - theirs[name]["noisy"] for name in shared}
+    public = {
+        name: max(theirs[name]["psnr_per_image_db"]) - theirs[name]["noisy"] for name in shared
+    }
     ahead = [name for name in shared if gains[name] > public[name]]
     behind = max(shared, key=lambda name: public[name] - gains[name], default=worst)
     return {
@@ -129,7 +131,10 @@ def limits(number: int) -> Callable[[Results], Macros | None]:
             return None
         times, epoch = found["times"], found["further_epoch"]
         prefix = f"Limits{'One' if number == 1 else 'Two'}"
-        change = epoch["after"]["per_image_db"] - epoch["before"]["per_image_db"]
+        change = (
+            epoch["after"]["self_ensemble_psnr_per_image_db"]
+            - epoch["before"]["self_ensemble_psnr_per_image_db"]
+        )
         return {
             f"{prefix}Thousand": whole(times["seconds_1000_images"]),
             f"{prefix}Large": decimals(times["seconds_512"], 1),

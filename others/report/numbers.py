@@ -47,8 +47,8 @@ def scores(results: Results) -> Macros:
     macros = {
         "LeastDb": plain(LEAST),
         "ValImages": whole(found["images"]),
-        "NoisyDb": decimals(rows["noisy"]["per_image_db"]),
-        "NoisyPooled": decimals(rows["noisy"]["pooled_db"]),
+        "NoisyDb": decimals(rows["noisy"]["psnr_per_image_db"]),
+        "NoisyPooled": decimals(rows["noisy"]["psnr_pooled_db"]),
     }
     for name, prefix in NAMES.items():
         row = rows[name]
@@ -59,11 +59,15 @@ def scores(results: Results) -> Macros:
                 f"has {count:,}: run `python -m others.evaluate --json` anew"
             )
         macros[f"{prefix}Parameters"] = whole(count)
-        macros[f"{prefix}Db"] = decimals(row["per_image_db"])
-        macros[f"{prefix}Pooled"] = decimals(row["pooled_db"])
-        macros[f"{prefix}Single"] = decimals(row["without_ensemble_db"])
-        macros[f"{prefix}Ensemble"] = decimals(row["per_image_db"] - row["without_ensemble_db"])
-        macros[f"{prefix}Gain"] = decimals(row["per_image_db"] - rows["noisy"]["per_image_db"])
+        macros[f"{prefix}Db"] = decimals(row["self_ensemble_psnr_per_image_db"])
+        macros[f"{prefix}Pooled"] = decimals(row["self_ensemble_psnr_pooled_db"])
+        macros[f"{prefix}Single"] = decimals(row["psnr_per_image_db"])
+        macros[f"{prefix}Ensemble"] = decimals(
+            row["self_ensemble_psnr_per_image_db"] - row["psnr_per_image_db"]
+        )
+        macros[f"{prefix}Gain"] = decimals(
+            row["self_ensemble_psnr_per_image_db"] - rows["noisy"]["psnr_per_image_db"]
+        )
         macros[f"{prefix}PerSecond"] = whole(row["images_per_second"])
     return macros
 
@@ -73,7 +77,10 @@ def course(results: Results) -> Macros | None:
     found = results.get("course")
     if found is None:
         return None
-    rows = {name: row["per_image_db"] for name, row in found["rows"].items()}
+    rows = {
+        name: row.get("self_ensemble_psnr_per_image_db", row["psnr_per_image_db"])
+        for name, row in found["rows"].items()
+    }
     scores = {name: decimals(value) for name, value in rows.items()}
     return {
         "CourseImages": whole(found["images"]),
@@ -117,7 +124,7 @@ def again(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
     """A sentence on the trainings that went on from trained weights."""
 
     def score(training: dict[str, Any]) -> str:
-        return f"{decimals(training['validation']['per_image_db'])}~dB"
+        return f"{decimals(training['validation']['self_ensemble_psnr_per_image_db'])}~dB"
 
     def told(training: dict[str, Any]) -> str:
         use, epochs = training["settings"], plain(training["epochs"])
@@ -190,32 +197,38 @@ def public(results: Results) -> Macros:
     rows = results.need("submission")["rows"]
     macros = {
         "PublicSmallRate": plain(found["small_rates"]["rate"]),
-        "PublicSmallLow": decimals(found["small_rates"]["low_db"], 1),
-        "PublicSmallHigh": decimals(found["small_rates"]["high_db"], 0),
-        "PublicConstant": decimals(found["small_rates"]["constant_db"], 1),
+        "PublicSmallLow": decimals(found["small_rates"]["low_psnr_per_image_db"], 1),
+        "PublicSmallHigh": decimals(found["small_rates"]["high_psnr_per_image_db"], 0),
+        "PublicConstant": decimals(found["small_rates"]["constant_psnr_per_image_db"], 1),
         "PublicSlowLow": plain(found["speed"]["low"]),
         "PublicSlowHigh": plain(found["speed"]["high"]),
     }
     source = found["source_report"]
     for name, value in source.items():
         if isinstance(value, (int, float)):
-            macros[f"Source{camel(name)}"] = plain(value)
+            macros[f"Source{camel(name.replace('_psnr_per_image', ''))}"] = plain(value)
     macros["SourceSlower"] = plain(source["own_minutes"] / source["torch_minutes"])
     for name, prefix, group in (
         ("Miniproject 1", "One", found["first"]),
         ("Miniproject 2", "Two", [row for row in found["second"] if row["prescribed"]]),
     ):
-        gaps = [row["reported_db"] - row["here_db"] for row in group if "reported_db" in row]
+        gaps = [
+            row["reported_psnr_per_image_db"] - row["psnr_per_image_db"]
+            for row in group
+            if "reported_psnr_per_image_db" in row
+        ]
         macros[f"{prefix}PublicGapLow"] = decimals(min(gaps))
         macros[f"{prefix}PublicGapHigh"] = decimals(max(gaps))
-        best = max(group, key=lambda row: row["here_db"])
-        stated = best["reported_db"] - found["noisy"]["reported_db"]
+        best = max(group, key=lambda row: row["psnr_per_image_db"])
+        stated = best["reported_psnr_per_image_db"] - found["noisy"]["reported_psnr_per_image_db"]
         macros[f"{prefix}PublicBestStatedGain"] = decimals(stated)
-        macros[f"{prefix}PublicBest"] = decimals(best["here_db"])
+        macros[f"{prefix}PublicBest"] = decimals(best["psnr_per_image_db"])
         macros[f"{prefix}PublicBestName"] = tex(best["network"])
-        macros[f"{prefix}OverPublic"] = signed(rows[name]["per_image_db"] - best["here_db"])
+        macros[f"{prefix}OverPublic"] = signed(
+            rows[name]["self_ensemble_psnr_per_image_db"] - best["psnr_per_image_db"]
+        )
         macros[f"{prefix}SingleOverPublic"] = signed(
-            rows[name]["without_ensemble_db"] - best["here_db"]
+            rows[name]["psnr_per_image_db"] - best["psnr_per_image_db"]
         )
     return macros
 
@@ -235,14 +248,16 @@ def exploration(results: Results) -> Macros | None:
     same = [row for row in rows if row["network"] == small["network"]]
     weighted = next(row for row in same if row["loss_weight_exponent"] == 1)
     exact = next(row for row in same if row["precision"] == "float32")
-    base = small["psnr_average_of_weights"]
+    base = small["weight_average_psnr_per_image_db"]
 
     rates = sorted(found["miniproject_2"], key=lambda row: row["learning_rate"])
     slow, fast = rates[0], rates[-1]
-    best = max(rates, key=lambda row: row["psnr"])
+    best = max(rates, key=lambda row: row["psnr_per_image_db"])
 
     def behind(row: dict[str, Any]) -> str:
-        return decimals(kept["psnr_average_of_weights"] - row["psnr_average_of_weights"])
+        return decimals(
+            kept["weight_average_psnr_per_image_db"] - row["weight_average_psnr_per_image_db"]
+        )
 
     return {
         "TryKept": whole(kept["parameters"]),
@@ -251,14 +266,17 @@ def exploration(results: Results) -> Macros | None:
         "TrySmallBehind": behind(small),
         "TryHalf": whole(half["parameters"]),
         "TryHalfBehind": behind(half),
-        "TryWeighted": signed(weighted["psnr_average_of_weights"] - base),
-        "TryExact": decimals(abs(exact["psnr_average_of_weights"] - base), 3),
+        "TryWeighted": signed(weighted["weight_average_psnr_per_image_db"] - base),
+        "TryExact": decimals(abs(exact["weight_average_psnr_per_image_db"] - base), 3),
         "TrySlowRate": plain(slow["learning_rate"]),
-        "TrySlowBehind": decimals(best["psnr"] - slow["psnr"], 1),
+        "TrySlowBehind": decimals(best["psnr_per_image_db"] - slow["psnr_per_image_db"], 1),
         "TryBestRate": plain(best["learning_rate"]),
         "TryFastRate": plain(fast["learning_rate"]),
-        "TryFastDb": decimals(fast["psnr"], 1),
-        "TryLast": decimals(abs(kept["psnr_last_weights"] - kept["psnr_average_of_weights"]), 3),
+        "TryFastDb": decimals(fast["psnr_per_image_db"], 1),
+        "TryLast": decimals(
+            abs(kept["last_weights_psnr_per_image_db"] - kept["weight_average_psnr_per_image_db"]),
+            3,
+        ),
     }
 
 

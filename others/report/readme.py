@@ -48,8 +48,10 @@ def submission(file: str) -> str:
     ]
     for name, row in result["rows"].items():
         count = f"{row['parameters']:,}" if "parameters" in row else ""
-        single = f"{row['without_ensemble_db']:.2f} dB" if "without_ensemble_db" in row else ""
-        scores = f"{row['per_image_db']:.2f} dB | {row['pooled_db']:.2f} dB"
+        by = "self_ensemble_" if "parameters" in row else ""  # the noisy images are as they are
+        single = f"{row['psnr_per_image_db']:.2f} dB" if by else ""
+        cells = (row[f"{by}{name}"] for name in ("psnr_per_image_db", "psnr_pooled_db"))
+        scores = " | ".join(f"{cell:.2f} dB" for cell in cells)
         lines.append(f"| {name} | {count} | {scores} | {single} |")
     return "\n".join(lines)
 
@@ -123,7 +125,7 @@ def curve(number: int) -> str:
         "|---|---|---|---|",
     ]
     for point in found["points"]:
-        scores = [f"{point[kind]['per_image_db']:.2f} dB" for kind in ("ensemble", "single")]
+        scores = [f"{point[by + 'psnr_per_image_db']:.2f} dB" for by in ("self_ensemble_", "")]
         lines.append(f"| {point['epochs']} | {point['cpu_seconds']:.0f} | {' | '.join(scores)} |")
     return "\n".join(lines)
 
@@ -142,12 +144,12 @@ def generalisation() -> str:
     """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
     studies = {title: read(f"biasfree/{name}.json") for title, name in GENERALISATIONS.items()}
     noisy = next(iter(studies.values()))["rows"]["noisy"]
-    rows = {"noisy": [f"{cell['psnr_db']:.2f}" for cell in noisy.values()]}
+    rows = {"noisy": [f"{cell['psnr_per_image_db']:.2f}" for cell in noisy.values()]}
     for title, found in studies.items():
         for kind in TWINS:
             rows[f"{title}, {kind.replace('_', ' ')}"] = [
-                f"{cell['psnr_db']:.2f}"
-                + (f" ± {cell['std_db']:.2f}" if found["seeds"] > 1 else "")
+                f"{cell['psnr_per_image_db']:.2f}"
+                + (f" ± {cell['psnr_per_image_std_db']:.2f}" if found["seeds"] > 1 else "")
                 for cell in found["rows"][kind].values()
             ]
     lines = [f"| {name} | {' | '.join(shown)} |" for name, shown in rows.items()]

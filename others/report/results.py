@@ -69,8 +69,8 @@ def study_rows(study: dict[str, Any]) -> dict[str, Row]:
     """The rows of a file of others/results/ablations that have been run."""
     rows = {}
     for name, row in study["rows"].items():
-        single = [one["single_db"] for one in row["seeds"].values()]
-        ensemble = [one["ensemble_db"] for one in row["seeds"].values()]
+        single = [one["psnr_per_image_db"] for one in row["seeds"].values()]
+        ensemble = [one["self_ensemble_psnr_per_image_db"] for one in row["seeds"].values()]
         if single:
             spread = stdev(single) if len(single) > 1 else 0.0
             shape = mean(single), spread, mean(ensemble), len(single)

@@ -94,7 +94,7 @@ def best(results: Results) -> Macros | None:
                 return None
             (run,) = found["seeds"].values()
             start = f"{prefix}{camel(name)}"
-            macros[start] = decimals(run["psnr_per_image"])
+            macros[start] = decimals(run["psnr_per_image_db"])
             macros[f"{start}Minutes"] = whole(run["seconds"] / 60)
     return macros
 

@@ -64,15 +64,22 @@ def first_scores(results: Results) -> str:
     own, noisy = rows["Miniproject 1"], rows["noisy"]
     count = thousands(own["parameters"])
     lines = [
-        (own["per_image_db"], bold(["ours, self-ensemble", count, "", db(own["per_image_db"])])),
-        (own["without_ensemble_db"], bold(["ours", count, "", db(own["without_ensemble_db"])])),
+        (
+            own["self_ensemble_psnr_per_image_db"],
+            bold(["ours, self-ensemble", count, "", db(own["self_ensemble_psnr_per_image_db"])]),
+        ),
+        (own["psnr_per_image_db"], bold(["ours", count, "", db(own["psnr_per_image_db"])])),
     ]
     for row in results.need("public")["first"]:
-        cells = [tex(row["network"]), thousands(row["parameters"]), db(row["reported_db"])]
-        lines.append((row["here_db"], [*cells, db(row["here_db"])]))
+        cells = [
+            tex(row["network"]),
+            thousands(row["parameters"]),
+            db(row["reported_psnr_per_image_db"]),
+        ]
+        lines.append((row["psnr_per_image_db"], [*cells, db(row["psnr_per_image_db"])]))
     lines.sort(key=lambda pair: -pair[0])
-    reported = results.need("public")["noisy"]["reported_db"]
-    last = ["noisy input", "", db(reported), db(noisy["per_image_db"])]
+    reported = results.need("public")["noisy"]["reported_psnr_per_image_db"]
+    last = ["noisy input", "", db(reported), db(noisy["psnr_per_image_db"])]
     body = [cells for _, cells in lines] + [[RULE], last]
     return tabular("lrrr", ["network", "parameters", "stated", "here"], body)
 
@@ -91,18 +98,20 @@ def second_scores(results: Results) -> str:
     how = r"SGD, momentum \TwoMomentum, rate \TwoLearningRate, batch \TwoBatchSize"
     lines = [
         (
-            own["per_image_db"],
-            bold([f"{ours}, self-ensemble", how, count, db(own["per_image_db"])]),
+            own["self_ensemble_psnr_per_image_db"],
+            bold(
+                [f"{ours}, self-ensemble", how, count, db(own["self_ensemble_psnr_per_image_db"])]
+            ),
         ),
-        (own["without_ensemble_db"], bold([ours, how, count, db(own["without_ensemble_db"])])),
+        (own["psnr_per_image_db"], bold([ours, how, count, db(own["psnr_per_image_db"])])),
     ]
     for row in results.need("public")["second"]:
         mark = "" if row["prescribed"] else r"$^\ast$"
         cells = [tex(row["network"]) + mark, tex(row["optimizer"]), thousands(row["parameters"])]
-        lines.append((row["here_db"], [*cells, db(row["here_db"])]))
+        lines.append((row["psnr_per_image_db"], [*cells, db(row["psnr_per_image_db"])]))
     lines.sort(key=lambda pair: -pair[0])
     body = [cells for _, cells in lines]
-    body += [[RULE], ["noisy input", "", "", db(rows["noisy"]["per_image_db"])]]
+    body += [[RULE], ["noisy input", "", "", db(rows["noisy"]["psnr_per_image_db"])]]
     return tabular("llrr", ["channels, kernels, upsampling", "trained by", "param.", "dB"], body)
 
 
@@ -160,7 +169,7 @@ def unseen(results: Results) -> str | None:
         other = theirs["rows"].get(name)
         public = [None] * len(theirs["networks"])
         if other is not None and comparable(row, other):
-            public = [value - other["noisy"] for value in other["db"]]
+            public = [value - other["noisy"] for value in other["psnr_per_image_db"]]
         gains = [*(row[model] - row["noisy"] for model in models), *public]
         best = max(gain for gain in gains if gain is not None)
         cells = ["" if gain is None else signed(gain) for gain in gains]
@@ -246,7 +255,7 @@ def tnet(results: Results) -> str | None:
     for name, row in found.items():
         if row is None or not row["seeds"]:
             continue
-        scores = [one["psnr_per_image"] for one in row["seeds"].values()]
+        scores = [one["psnr_per_image_db"] for one in row["seeds"].values()]
         spread = rf"\,$\pm$\,{decimals(stdev(scores))}" if len(scores) > 1 else ""
         cells = [tex(row["title"]), thousands(row["parameters"]), decimals(mean(scores)) + spread]
         lines.append([*cells, tex(REPORTED[name]).replace(" ± ", r"\,$\pm$\,")])

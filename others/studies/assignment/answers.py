@@ -109,7 +109,9 @@ def kept_gradient(denoised: Tensor, clean: Tensor) -> float:
 
 def ahead(results: dict[str, Any], first: str, second: str) -> str:
     """Which of two rows is better, and by how much."""
-    difference = results["rows"][first]["psnr_db"] - results["rows"][second]["psnr_db"]
+    difference = (
+        results["rows"][first]["psnr_unclipped_db"] - results["rows"][second]["psnr_unclipped_db"]
+    )
     names = [TITLES[ROWS[name].net] for name in (first, second)]
     better, worse = names if difference >= 0 else names[::-1]
     return f"{better} is {abs(difference):.2f} dB ahead of {worse}"
@@ -118,7 +120,8 @@ def ahead(results: dict[str, Any], first: str, second: str) -> str:
 def scored(results: dict[str, Any], name: str) -> str:
     """The PSNR of a row."""
     row = results["rows"][name]
-    return f"{TITLES[row['net']]} {row['psnr_db']:.2f} ± {row['std_db']:.2f} dB"
+    psnr, std = row["psnr_unclipped_db"], row["psnr_unclipped_std_db"]
+    return f"{TITLES[row['net']]} {psnr:.2f} ± {std:.2f} dB"
 
 
 def response_table(answers: dict[int, Response]) -> str:

@@ -90,10 +90,10 @@ def score(net: nn.Module, test: NoisyBSDSDataset, draws: int = DRAWS) -> Row:
     results = [figures(net, test, draw) for draw in range(draws)]
     values = [result["PSNR"] for result in results]
     return {
-        "psnr_db": round(statistics.fmean(values), 4),
-        "std_db": round(statistics.stdev(values), 4) if draws > 1 else 0.0,
-        "draws_db": [round(value, 4) for value in values],
-        "clipped_db": round(statistics.fmean(r["PSNR per image"] for r in results), 4),
+        "psnr_unclipped_db": round(statistics.fmean(values), 4),
+        "psnr_unclipped_std_db": round(statistics.stdev(values), 4) if draws > 1 else 0.0,
+        "psnr_unclipped_draws_db": [round(value, 4) for value in values],
+        "psnr_per_image_db": round(statistics.fmean(r["psnr_per_image_db"] for r in results), 4),
         "mse": round(statistics.fmean(result["loss"] for result in results), 6),
     }
 
@@ -104,7 +104,7 @@ def table(rows: dict[str, Row]) -> str:
     for name, row in rows.items():
         title = TITLES.get(row.get("net", ""), name)
         count = f"{row['parameters']:,}" if "parameters" in row else ""
-        psnr = f"{row['psnr_db']:.2f} ± {row['std_db']:.2f} dB"
+        psnr = f"{row['psnr_unclipped_db']:.2f} ± {row['psnr_unclipped_std_db']:.2f} dB"
         lines.append(
             f"| {title} | {row.get('targets', '')} | {count} | {psnr} | {row['mse']:.5f} |"
         )

@@ -163,7 +163,7 @@ class Study:
                 row = contestant_row(name, net, self.test, self.protocol.draws)
                 results["rows"][name] = {**row, "sha256": digest, **trained}
             self._save(results, name, weights)
-            say(f"{name}: {row['psnr_db']:.2f} ± {row['std_db']:.2f} dB")
+            say(f"{name}: {row['psnr_unclipped_db']:.2f} ± {row['psnr_unclipped_std_db']:.2f} dB")
         return results
 
     def _results(self) -> dict[str, Any]:

@@ -55,7 +55,12 @@ SIDE = 128  # pixels along a side of the test images
 STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}  # by number of seeds
 PLAIN = "plain"
 FILE = RESULTS / "biasfree" / "ablation.json"
-MEASURES = ("inside_db", "beyond_db", "early_db", "worst")  # what differences are taken of
+MEASURES = (
+    "inside_psnr_per_image_db",
+    "beyond_psnr_per_image_db",
+    "early_psnr_per_image_db",
+    "worst",
+)  # what differences are taken of
 Result = dict[str, Any]
 
 
@@ -80,21 +85,27 @@ class Variant(NamedTuple):
     claims: tuple[Claim, ...] = ()
 
 
-HINGE = Claim(1, "a small hinge in the loss works very well", "inside_db")
-SCALES = Claim(2, "multi-scale models work better", "inside_db")
+HINGE = Claim(1, "a small hinge in the loss works very well", "inside_psnr_per_image_db")
+SCALES = Claim(2, "multi-scale models work better", "inside_psnr_per_image_db")
 ORTHOGONAL = (
-    Claim(3, "soft orthogonal regularisation generalises better", "beyond_db"),
-    Claim(3, "it is slower to train", "early_db", higher=False),
+    Claim(3, "soft orthogonal regularisation generalises better", "beyond_psnr_per_image_db"),
+    Claim(3, "it is slower to train", "early_psnr_per_image_db", higher=False),
 )
 RECEPTIVE = (
-    Claim(4, "regularising the effective receptive field generalises better", "beyond_db"),
-    Claim(4, "it is slower to train", "early_db", higher=False),
+    Claim(
+        4,
+        "regularising the effective receptive field generalises better",
+        "beyond_psnr_per_image_db",
+    ),
+    Claim(4, "it is slower to train", "early_psnr_per_image_db", higher=False),
 )
-EXCITE = Claim(5, "squeeze-and-excite gives a small boost", "inside_db")
-FINAL_NORM = Claim(6, "avoid batch normalisation at the end", "inside_db", higher=False)
+EXCITE = Claim(5, "squeeze-and-excite gives a small boost", "inside_psnr_per_image_db")
+FINAL_NORM = Claim(
+    6, "avoid batch normalisation at the end", "inside_psnr_per_image_db", higher=False
+)
 RESIDUAL = (
-    Claim(7, "residual learning trains faster", "early_db"),
-    Claim(7, "it gives better metrics", "inside_db"),
+    Claim(7, "residual learning trains faster", "early_psnr_per_image_db"),
+    Claim(7, "it gives better metrics", "inside_psnr_per_image_db"),
     Claim(7, "it may give out artefacts", "worst"),
 )
 
@@ -165,10 +176,10 @@ def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) ->
         return round(statistics.fmean(found[f"{sigma:g}"][name] for sigma in sigmas), 4)
 
     return {
-        "inside_db": average(INSIDE, "psnr_db"),
-        "beyond_db": average(BEYOND, "psnr_db"),
+        "inside_psnr_per_image_db": average(INSIDE, "psnr_per_image_db"),
+        "beyond_psnr_per_image_db": average(BEYOND, "psnr_per_image_db"),
         "inside_mae": average(INSIDE, "mae"),
-        "early_db": round(history[0]["validation"]["PSNR per image"], 4),
+        "early_psnr_per_image_db": round(history[0]["validation"]["psnr_per_image_db"], 4),
         "worst": round(statistics.fmean(worst(denoise, clean, s) for s in INSIDE), 3),
         "cpu_seconds": round(seconds, 3),
         "parameters": sum(values.numel() for values in net.parameters()),

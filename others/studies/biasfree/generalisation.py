@@ -69,16 +69,20 @@ def curves(
 
 def summary(found: dict[str, list[Curve]], noisy: Curve) -> dict[str, Any]:
     """PSNR in dB at each σ: mean, standard deviation and gain over the noisy image."""
-    rows: dict[str, Any] = {"noisy": {s: {"psnr_db": row["psnr_db"]} for s, row in noisy.items()}}
+    rows: dict[str, Any] = {
+        "noisy": {s: {"psnr_per_image_db": row["psnr_per_image_db"]} for s, row in noisy.items()}
+    }
     for name, each in found.items():
         rows[name] = {}
         for sigma in noisy:
-            values = [curve[sigma]["psnr_db"] for curve in each]
+            values = [curve[sigma]["psnr_per_image_db"] for curve in each]
             average = statistics.fmean(values)
             rows[name][sigma] = {
-                "psnr_db": round(average, 3),
-                "std_db": round(statistics.stdev(values), 3) if len(values) > 1 else 0.0,
-                "gain_db": round(average - noisy[sigma]["psnr_db"], 3),
+                "psnr_per_image_db": round(average, 3),
+                "psnr_per_image_std_db": round(statistics.stdev(values), 3)
+                if len(values) > 1
+                else 0.0,
+                "gain_db": round(average - noisy[sigma]["psnr_per_image_db"], 3),
             }
     return rows
 
@@ -92,8 +96,8 @@ def draw(rows: dict[str, Any], trained: float, path: Path) -> None:
     axes.axvspan(0, trained, color="0.9", label="trained on")
     for name, row in rows.items():
         sigmas = [float(sigma) for sigma in row]
-        values = [cell["psnr_db"] for cell in row.values()]
-        spread = [cell.get("std_db", 0.0) for cell in row.values()]
+        values = [cell["psnr_per_image_db"] for cell in row.values()]
+        spread = [cell.get("psnr_per_image_std_db", 0.0) for cell in row.values()]
         axes.errorbar(sigmas, values, spread, marker=".", capsize=2, label=name.replace("_", " "))
     axes.set(xlabel="σ of the noise, of 255", ylabel="PSNR per image, dB")
     axes.legend()
@@ -129,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_json(given.json, {**setting, "pipeline": pipeline.as_json(), "rows": rows})
     draw(rows, pipeline.corruption.additive.high, given.picture)
     for sigma in rows["noisy"]:
-        shown = (f"{name} {row[sigma]['psnr_db']:.2f}" for name, row in rows.items())
+        shown = (f"{name} {row[sigma]['psnr_per_image_db']:.2f}" for name, row in rows.items())
         print(f"σ {sigma}: {', '.join(shown)} dB")
 
 

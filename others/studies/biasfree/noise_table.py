@@ -142,7 +142,9 @@ def markdown(rows: dict[str, Scores]) -> str:
     ]
     for sigma in SIGMAS:
         cells = [rows[name][str(sigma)] for name in names]
-        shown = " | ".join(f"{cell['mae']:.2f} ({cell['psnr_db']:.2f} dB)" for cell in cells)
+        shown = " | ".join(
+            f"{cell['mae']:.2f} ({cell['psnr_per_image_db']:.2f} dB)" for cell in cells
+        )
         theirs = " | ".join(f"{value:.2f}" for value in SOURCE[sigma])
         lines.append(f"| {sigma} | {shown} | {theirs} |")
     return "\n".join(lines)

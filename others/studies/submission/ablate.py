@@ -77,7 +77,7 @@ def score(denoise: Denoiser, noisy: Tensor, clean: Tensor) -> dict[str, float]:
     """PSNR per image in dB, without and with self-ensemble, of uint8 images."""
     target = clean.float() / 255
     found = {}
-    for name, ensemble in (("single_db", False), ("ensemble_db", True)):
+    for name, ensemble in (("psnr_per_image_db", False), ("self_ensemble_psnr_per_image_db", True)):
         with torch.no_grad():
             parts = [denoise(part.float() / 255, ensemble).clamp(0, 1) for part in noisy.split(100)]
         found[name] = round(psnr_per_image(torch.cat(parts), target), 3)
@@ -129,8 +129,8 @@ def summary(results: Result) -> list[tuple[str, float, float, float]]:
     """For each row: name, mean and standard deviation of the single PSNR, mean with ensemble."""
     lines = []
     for name, row in results["rows"].items():
-        single = [one["single_db"] for one in row["seeds"].values()]
-        ensemble = [one["ensemble_db"] for one in row["seeds"].values()]
+        single = [one["psnr_per_image_db"] for one in row["seeds"].values()]
+        ensemble = [one["self_ensemble_psnr_per_image_db"] for one in row["seeds"].values()]
         spread = stdev(single) if len(single) > 1 else 0.0
         lines.append((name, mean(single), spread, mean(ensemble)))
     return lines

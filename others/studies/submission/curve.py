@@ -54,8 +54,8 @@ def point(
         "seed": seed,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 3),
-        "single": scores(single, target),
-        "ensemble": scores(denoise(model, noisy)[0], target),
+        **scores(single, target),
+        **scores(denoise(model, noisy)[0], target, self_ensemble=True),
     }
 
 

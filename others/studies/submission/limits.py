@@ -46,12 +46,12 @@ def further_epoch(name: str, folder: Path, pairs: int | None) -> Result:
     model = pretrained(name)
     noisy, clean = load_pair(folder / VALIDATION)
     target = clean.float() / 255
-    before = scores(denoise(model, noisy)[0], target)
+    before = scores(denoise(model, noisy)[0], target, self_ensemble=True)
     first, second = (part[:pairs] for part in load_pair(folder / TRAIN))
     start = time.perf_counter()
     model.train(first, second, num_epochs=1)
     seconds = time.perf_counter() - start
-    after = scores(denoise(model, noisy)[0], target)
+    after = scores(denoise(model, noisy)[0], target, self_ensemble=True)
     return {"pairs": len(first), "seconds": round(seconds, 1), "before": before, "after": after}
 
 

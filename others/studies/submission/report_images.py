@@ -89,7 +89,7 @@ def measure() -> dict[str, Any]:
         {
             "clean": hexadecimal(target[index]),
             **{name: hexadecimal(values[index]) for name, values in kinds.items()},
-            "db": {
+            "psnr_per_image_db": {
                 name: round(psnr_per_image(values[[index]], target[[index]]), 2)
                 for name, values in kinds.items()
             },
@@ -120,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     result = measure()
     save_json(options.json, result)
-    print([image["db"] for image in result["images"]])
+    print([image["psnr_per_image_db"] for image in result["images"]])
 
 
 if __name__ == "__main__":

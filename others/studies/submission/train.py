@@ -185,7 +185,7 @@ def main() -> None:
     log = {
         **described(options, model, counts, settings),
         "seconds_of_the_last_stretch": round(seconds),
-        "validation": scores(denoised, clean.float() / 255),
+        "validation": scores(denoised, clean.float() / 255, self_ensemble=True),
     }
     if options.go_on:
         log["started_from"] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))

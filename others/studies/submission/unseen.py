@@ -77,12 +77,14 @@ def to_bytes(images: Tensor) -> Tensor:
 def measure(models: dict[str, Path], noisy: dict[str, Tensor], clean: Tensor) -> dict[str, Any]:
     """PSNR per image of each noise's images: as they are, and as each model returns them."""
     target = clean.float() / 255
-    rows = {n: {"noisy": scores(x.float() / 255, target)["per_image_db"]} for n, x in noisy.items()}
+    rows = {
+        n: {"noisy": scores(x.float() / 255, target)["psnr_per_image_db"]} for n, x in noisy.items()
+    }
     for name, path in models.items():
         model = Model()
         model.load_pretrained_model(path)
         for noise, images in noisy.items():
-            rows[noise][name] = scores(denoise(model, images)[0], target)["per_image_db"]
+            rows[noise][name] = scores(denoise(model, images)[0], target)["psnr_per_image_db"]
     return rows
 
 

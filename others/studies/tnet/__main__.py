@@ -97,7 +97,7 @@ class Study:
         result["seeds"][str(seed)] = record
         save_json(path, result)
         tables.write(self.results)
-        print(f"{name}, seed {seed}: {record['psnr_per_image']:.2f} dB", flush=True)
+        print(f"{name}, seed {seed}: {record['psnr_per_image_db']:.2f} dB", flush=True)
 
     def measure_claims(self, limit: int = 1000) -> None:
         """The report's two claims on the first `limit` validation images, by SMOOTHINGS."""

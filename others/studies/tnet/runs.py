@@ -152,9 +152,9 @@ def scores(net: nn.Module, images: Images) -> Record:
     denoised = denoise(net, images.noisy)
     seconds = time.process_time() - start
     found: Record = {
-        "psnr_per_image": round(psnr_per_image(denoised, clean), 4),
-        "psnr_pooled": round(psnr_pooled(denoised, clean), 4),
-        "psnr_self_ensemble": psnr(lambda part: self_ensemble(net, part), CHUNK),
+        "psnr_per_image_db": round(psnr_per_image(denoised, clean), 4),
+        "psnr_pooled_db": round(psnr_pooled(denoised, clean), 4),
+        "self_ensemble_psnr_per_image_db": psnr(lambda part: self_ensemble(net, part), CHUNK),
         "train_loss": round(train_loss(net, images), 7),
         "milliseconds_per_image": round(1000 * seconds / len(clean), 3),
     }

@@ -90,7 +90,7 @@ def learning_rates(results: dict[str, Result]) -> str:
     lines = [
         [
             f"{1000 * row['configuration']['learning_rate']:.1f}",
-            spread(row, "psnr_per_image"),
+            spread(row, "psnr_per_image_db"),
             spread(row, "train_loss", 5),
             REPORTED_RATES[name],
         ]
@@ -114,8 +114,8 @@ def models(results: dict[str, Result], names: tuple[str, ...]) -> str:
             f"{row['multiply_adds'] / 1e6:.1f} M",
             f"{mean(seed['milliseconds_per_image'] for seed in row['seeds'].values()):.2f} ms",
             f"{mean(seed['images_per_second'] for seed in row['seeds'].values()):.0f}",
-            spread(row, "psnr_per_image"),
-            spread(row, "psnr_pooled"),
+            spread(row, "psnr_per_image_db"),
+            spread(row, "psnr_pooled_db"),
             REPORTED.get(name, ""),
         ]
         for name, row in chosen(results, names).items()
@@ -141,7 +141,7 @@ def norm_modes(results: dict[str, Result], names: tuple[str, ...], without: str)
     ]
     plain = results.get(without)
     if plain:
-        lines.append(["without normalisation", *[spread(plain, "psnr_per_image")] * len(rows)])
+        lines.append(["without normalisation", *[spread(plain, "psnr_per_image_db")] * len(rows)])
     return markdown(["evaluated with", *(row["title"] for row in rows.values())], lines)
 
 
@@ -161,8 +161,10 @@ def best(results: dict[str, Result]) -> str:
             f"{shown(c)}, Adam {c['learning_rate']:g}, {c['schedule']}, "
             f"augmentation: {c['augmentation']}, average {c['average']:g}"
         )
-        scores = [spread(row, key) for key in ("psnr_per_image", "psnr_pooled")]
-        lines.append([ROWS[name].title, settings, *scores, spread(row, "psnr_self_ensemble")])
+        scores = [spread(row, key) for key in ("psnr_per_image_db", "psnr_pooled_db")]
+        lines.append(
+            [ROWS[name].title, settings, *scores, spread(row, "self_ensemble_psnr_per_image_db")]
+        )
     header = ["model", "training", "PSNR per image, dB", "PSNR pooled, dB"]
     return markdown([*header, "per image, self-ensemble"], lines)
 

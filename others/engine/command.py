@@ -1,0 +1,99 @@
+"""The command line that all commands share: a readable `-h`, one line for an error, exit statuses.
+
+A command's module has three parts, and nothing but its tests imports it:
+
+    def parser() -> argparse.ArgumentParser:
+        result = command.parser(__spec__, __doc__)
+        result.add_argument("--count", type=command.whole(1), default=100, help="images at most")
+        return result
+
+    def run(options: argparse.Namespace) -> None:
+        ...
+
+    def main(arguments: Sequence[str] | None = None) -> None:
+        command.main(parser(), run, arguments)
+
+The exit status is 0 if all went well, 2 for options that cannot be, and 1 for everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Callable
+
+EXPECTED = (ValueError, OSError, FloatingPointError, ModuleNotFoundError)
+
+
+class UsageError(ValueError):
+    """Options that do not go together; raised by a command's `run`, it gives the exit status 2."""
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """The docstring as it was written, and after each option its default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        shown = action.help or ""
+        default = action.default
+        if default in (None, False, argparse.SUPPRESS) or isinstance(default, list):
+            return shown
+        return f"{shown} (default: %(default)s)".lstrip()
+
+
+def parser(spec: ModuleSpec | None, description: str | None) -> argparse.ArgumentParser:
+    """A parser without options for the module whose `__spec__` and `__doc__` these are."""
+    name = spec.name.removesuffix(".__main__") if spec is not None else "command"
+    return argparse.ArgumentParser(
+        prog=f"python -m {name}", description=description, formatter_class=Formatter
+    )
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number from `least` on."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return number
+
+    return parse
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The option that names the folder of train_data.pkl and val_data.pkl."""
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
+
+
+def main(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int | None],
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Parse the arguments (those of the process by default) and run the command.
+
+    `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on
+    stderr and the status 1, with no traceback; other exceptions are faults of the code and pass.
+    """
+    options = parser.parse_args(arguments)
+    try:
+        status = run(options)
+        sys.stdout.flush()  # here, so that a closed pipe is noticed below and not at exit
+    except BrokenPipeError:  # `| head -1`: nobody reads on, which is no error of the command
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    except UsageError as error:
+        parser.error(str(error))
+    except EXPECTED as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: stopped; the same command goes on where it can")
+    if status:
+        sys.exit(status)

@@ -34,7 +34,7 @@ def test_help_keeps_the_docstring_and_shows_defaults(capsys: pytest.CaptureFixtu
 def test_usage_errors_have_status_2(count: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A number that cannot be is refused with what is expected, before anything runs."""
     with pytest.raises(SystemExit) as stop:
-        command.main(made(), pytest.fail, ["--count", count])
+        command.main(made(), lambda options: pytest.fail(str(options)), ["--count", count])
     assert stop.value.code == 2
     assert f"'{count}' is no whole number from 1 on" in capsys.readouterr().err
 

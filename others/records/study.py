@@ -1,0 +1,164 @@
+"""A study: rows that are measured under one setting, each with several seeds, in one JSON file.
+
+    {"setting": {"pairs": 5000, "epochs": 2},
+     "machine": {"torch": "2.13.0", "python": "3.11.7", "threads": 2},
+     "rows": {"batch 8": {"changes": {"batch_size": 8},
+                          "seeds": {"0": {"psnr_per_image_db": 25.27}, "1": {...}}}}}
+
+The file is written after every run, and what it holds is not run again: a study that was stopped
+goes on with the same command. Results of other settings are never mixed with these; they are
+refused with the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from others.records.configuration import differences
+from others.records.json_files import read_json, save_json
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a study.
+
+    Args:
+        changes: the settings that differ from the study's own, as plain JSON.
+        about: what else the file says of the row, such as a title; it is not compared.
+        seeds: the most runs that the row gets; None for as many as are asked for.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int | None = None
+
+
+class Study:
+    """The results of `rows` in the file `path`, and the runs that it lacks.
+
+    Args:
+        setting: what all rows share and results must agree on, as plain JSON.
+        rows: the table, by the rows' names, in the order in which the file has them.
+        again: whether a row whose changes are not those in the file is measured anew instead of
+            being refused.
+
+    Raises:
+        ValueError: the file is damaged or of another setting, or a row of it had other changes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        setting: Mapping[str, Any],
+        rows: Mapping[str, Row],
+        again: bool = False,
+    ) -> None:
+        self.path, self.rows, self.again = Path(path), dict(rows), again
+        self.setting = as_json(setting)
+        self.results: Result = {"setting": self.setting, "machine": machine(), "rows": {}}
+        if self.path.is_file():
+            self.results = read_study(self.path)
+            self._compare(self.results["setting"], self.setting, "")
+
+    def _compare(self, found: Mapping[str, Any], asked: Mapping[str, Any], name: str) -> None:
+        lines = differences(dict(found), dict(asked))
+        if lines:
+            where = f" of the row {name!r}" if name else ""
+            raise ValueError(
+                f"{self.path} has results of another setting{where} (found -> asked for); remove "
+                "them, or name another file:\n  " + "\n  ".join(lines)
+            )
+
+    def run(
+        self,
+        measure: Callable[[str, Row, int], Result],
+        names: Sequence[str] | None = None,
+        seeds: int = 1,
+        say: Callable[[str], object] = print,
+    ) -> Result:
+        """Measure what is missing of the rows `names` (all), and return all results.
+
+        Seed after seed rather than row after row, so that a study that is stopped early has all of
+        its rows. `measure(name, row, seed)` gives the result of one run as plain JSON.
+        """
+        for name in names or self.rows:
+            self._entry(name)  # rows that cannot be mixed are refused before anything is run
+        for seed in range(seeds):
+            for name in names or self.rows:
+                row, entry = self.rows[name], self._entry(name)
+                if str(seed) in entry["seeds"] or (row.seeds is not None and seed >= row.seeds):
+                    continue
+                entry["seeds"][str(seed)] = as_json(measure(name, row, seed))
+                self.results["rows"][name] = entry
+                self.save()
+                say(f"{name}, seed {seed}: {brief(entry['seeds'][str(seed)])}")
+        return self.results
+
+    def _entry(self, name: str) -> Result:
+        """The row as the file has it, or as a new one."""
+        row, changes = self.rows[name], as_json(self.rows[name].changes)
+        entry = self.results["rows"].get(name)
+        if entry is not None and entry["changes"] != changes and not self.again:
+            self._compare(entry["changes"], changes, name)
+        if entry is None or entry["changes"] != changes:
+            return {**as_json(row.about), "changes": changes, "seeds": {}}
+        return entry
+
+    def save(self) -> None:
+        """Write the file, its rows in the order of the table and then those that it has not."""
+        order = {name: place for place, name in enumerate(self.rows)}
+        rows = sorted(self.results["rows"].items(), key=lambda row: order.get(row[0], len(order)))
+        self.results["rows"] = dict(rows)
+        save_json(self.path, self.results)
+
+
+def read_study(path: Path) -> Result:
+    """The results in a file; ValueError that names it if they are not those of a study."""
+    results = read_json(path)
+    rows = results.get("rows")
+    whole = isinstance(results.get("setting"), dict) and isinstance(rows, dict)
+    if not whole or not all(
+        isinstance(row, dict) and isinstance(row.get("seeds"), dict) and "changes" in row
+        for row in rows.values()
+    ):
+        raise ValueError(f"{path} is no file of a study; expected setting, machine and rows in it")
+    return results
+
+
+def values(row: Result, key: str) -> list[float]:
+    """A quantity of all runs of a row of `Study.results`, in the order of the seeds."""
+    return [run[key] for run in row["seeds"].values()]
+
+
+def machine() -> Result:
+    """The versions and the number of threads that results depend on."""
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def as_json(content: Any) -> Any:
+    """What JSON makes of dictionaries, lists and tuples; ValueError for what it cannot hold."""
+    try:
+        return json.loads(json.dumps(content, default=dict))
+    except TypeError as error:
+        raise ValueError(f"expected plain JSON: {error}") from error
+
+
+def brief(result: Result) -> str:
+    """The numbers of a result in a line; nested ones are left out."""
+    numbers: Iterable[tuple[str, Any]] = result.items()
+    return ", ".join(
+        f"{key} {value:g}" for key, value in numbers if isinstance(value, (int, float))
+    )

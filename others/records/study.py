@@ -125,10 +125,12 @@ def read_study(path: Path) -> Result:
     """The results in a file; ValueError that names it if they are not those of a study."""
     results = read_json(path)
     rows = results.get("rows")
-    whole = isinstance(results.get("setting"), dict) and isinstance(rows, dict)
-    if not whole or not all(
-        isinstance(row, dict) and isinstance(row.get("seeds"), dict) and "changes" in row
-        for row in rows.values()
+    if (
+        not isinstance(results.get("setting"), dict)
+        or not isinstance(rows, dict)
+        or not all(
+            isinstance(row, dict) and {"changes", "seeds"} <= set(row) for row in rows.values()
+        )
     ):
         raise ValueError(f"{path} is no file of a study; expected setting, machine and rows in it")
     return results

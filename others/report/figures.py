@@ -19,7 +19,7 @@ from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.network import ResidualUNet
 from others.report import drawing
 from others.report.measures import network_rows
-from others.report.results import Results, study_rows
+from others.report.results import Results, curve_points, study_rows
 
 Data = Any
 
@@ -46,7 +46,7 @@ def curve(results: Results, number: int) -> list[dict[str, Any]] | None:
     """Points of a curve of training time, means over seeds; None for fewer than two."""
     found = results.get(f"curve/miniproject_{number}")
     by_epochs: dict[int, list[dict[str, Any]]] = {}
-    for point in found["points"] if found else []:
+    for point in curve_points(found) if found else []:
         by_epochs.setdefault(point["epochs"], []).append(point)
     points = [
         {
@@ -82,7 +82,7 @@ def pictures_data(results: Results) -> Data | None:
 
 def rates_data(results: Results) -> Data | None:
     """PSNR against the learning rate, for batches and momenta; first tries where no study is."""
-    study = results.get("ablations/second")
+    study = results.get("ablations/miniproject_2")
     curves: dict[str, list[list[float]]] = {}
     if study:
         settings = results.need("training/miniproject_2")["settings"]

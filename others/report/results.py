@@ -78,6 +78,12 @@ def study_rows(study: dict[str, Any]) -> dict[str, Row]:
     return rows
 
 
+def curve_points(study: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs in a file of others/results/curve, each with the epochs that it trained for."""
+    rows = study["rows"].values()
+    return [{**row["changes"], **run} for row in rows for run in row["seeds"].values()]
+
+
 def base_of(rows: dict[str, Row]) -> Row | None:
     """The row that the others are compared with: the first that changes nothing."""
     return next((row for row in rows.values() if not row.changes), None)

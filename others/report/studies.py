@@ -23,7 +23,7 @@ from others.report.wording import comparisons, enumeration, seeds_of
 FALLEN = 2.0  # dB between the seeds of a row, beyond which some of them have diverged
 
 
-def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
+def study(name: str, prefix: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
     """The macros of a study of others/results/ablations: its budget, and what its rows say.
 
     Rows that change nothing but the settings `left_out` are not compared: a figure has them.
@@ -35,16 +35,16 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
         base = base_of(rows)
         if not found or len(rows) < 2 or base is None:
             return None
-        prefix = camel(name)
-        channels = found["base"].get("channels", found["base"].get("widths", []))
+        budget = found["setting"]
+        channels = budget["base"].get("channels", budget["base"].get("widths", []))
         compared = [
             row for row in rows.values() if not set(row.changes) or set(row.changes) - left_out
         ]
         groups = comparisons(compared)
         most = max(rows.values(), key=lambda row: row.single)
         return {
-            f"{prefix}Pairs": whole(found["pairs"]),
-            f"{prefix}Epochs": plain(found["epochs"]),
+            f"{prefix}Pairs": whole(budget["pairs"]),
+            f"{prefix}Epochs": plain(budget["epochs"]),
             f"{prefix}Seeds": seeds_of(list(rows.values())),
             f"{prefix}Base": decimals(base.single),
             f"{prefix}Spread": decimals(base.spread),
@@ -62,7 +62,7 @@ def study(name: str, left_out: set[str]) -> Callable[[Results], Macros | None]:
 
 def targets(results: Results) -> Macros | None:
     """What noisy targets cost: the same training with clean ones."""
-    found = results.get("ablations/first")
+    found = results.get("ablations/miniproject_1")
     rows = study_rows(found) if found else {}
     noisy, clean = rows.get("no exchange"), rows.get("no exchange, clean targets")
     if noisy is None or clean is None:
@@ -76,10 +76,10 @@ def targets(results: Results) -> Macros | None:
 
 def tnet(results: Results) -> Macros | None:
     """The budget of the repeated report on TNet."""
-    found = results.get("tnet/tnet")
+    found = results.get("tnet/study")
     if found is None:
         return None
-    pairs, epochs = (found["configuration"][name] for name in ("pairs", "epochs"))
+    pairs, epochs = (found["setting"][name] for name in ("pairs", "epochs"))
     length = "one epoch" if epochs == 1 else f"{plain(epochs)} epochs"
     return {"TnetPairs": whole(pairs), "TnetLength": length}
 
@@ -89,10 +89,10 @@ def best(results: Results) -> Macros | None:
     macros = {}
     for kind, prefix in (("best", "Best"), ("taught", "Taught")):
         for name in ("tnet", "unet"):
-            found = results.get(f"tnet/{name}_{kind}")
-            if found is None:
+            found = results.get("tnet/study")
+            if found is None or f"{name}_{kind}" not in found["rows"]:
                 return None
-            (run,) = found["seeds"].values()
+            (run,) = found["rows"][f"{name}_{kind}"]["seeds"].values()
             start = f"{prefix}{camel(name)}"
             macros[start] = decimals(run["psnr_per_image_db"])
             macros[f"{start}Minutes"] = whole(run["seconds"] / 60)
@@ -101,16 +101,18 @@ def best(results: Results) -> Macros | None:
 
 def frameworks(results: Results) -> Macros | None:
     """The same training with our passes and with torch's: the largest difference."""
-    found = results.get("ablations/framework")
+    found = results.get("ablations/frameworks")
     rows = study_rows(found) if found else {}
     pairs = [(rows[ours], rows[theirs]) for _, ours, theirs in side_by_side(rows)]
     if not found or not pairs:
         return None
     gaps = [abs(ours.single - theirs.single) for ours, theirs in pairs]
     return {
-        "FrameworkPairs": whole(found["pairs"]),
-        "FrameworkEpochs": plain(found["epochs"]),
-        "FrameworkChannels": enumeration([str(c) for c in found["base"].get("channels", [])]),
+        "FrameworkPairs": whole(found["setting"]["pairs"]),
+        "FrameworkEpochs": plain(found["setting"]["epochs"]),
+        "FrameworkChannels": enumeration(
+            [str(c) for c in found["setting"]["base"].get("channels", [])]
+        ),
         "FrameworkSeeds": seeds_of(list(rows.values())),
         "FrameworkGap": decimals(max(gaps), 3 if max(gaps) < 0.01 else 2),
         "FrameworkSpread": decimals(max(max(a.spread, b.spread) for a, b in pairs)),
@@ -126,7 +128,7 @@ def curves(number: int) -> Callable[[Results], Macros | None]:
             return None
         of = "One" if number == 1 else "Two"
         found = results.need(f"curve/miniproject_{number}")
-        written = {f"Curve{of}Pairs": whole(found["pairs"])}
+        written = {f"Curve{of}Pairs": whole(found["setting"]["pairs"])}
         for name, point in (("First", points[0]), ("Last", points[-1])):
             prefix = f"Curve{of}{name}"
             written[f"{prefix}Minutes"] = whole(point["minutes"])

@@ -231,7 +231,7 @@ def steps(results: Results) -> str | None:
 
 def frameworks(results: Results) -> str | None:
     """The same training on both frameworks, side by side: PSNR, and time over torch.nn's."""
-    found = results.get("ablations/framework")
+    found = results.get("ablations/frameworks")
     rows = study_rows(found) if found else {}
     lines = []
     for name, *both in side_by_side(rows):
@@ -239,7 +239,7 @@ def frameworks(results: Results) -> str | None:
             decimals(row.single) + (rf"\,$\pm$\,{decimals(row.spread)}" if row.seeds > 1 else "")
             for row in (rows[one] for one in both)
         ]
-        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
+        seconds = [seconds_of(found["rows"][one]) / found["setting"]["epochs"] for one in both]
         cells += [decimals(seconds[0], 1), decimals(seconds[0] / seconds[1])]
         lines.append([tex(name), *cells])
     if not lines:
@@ -250,7 +250,8 @@ def frameworks(results: Results) -> str | None:
 
 def tnet(results: Results) -> str | None:
     """The report on TNet, repeated: its networks at one budget, beside what it states."""
-    found = {name: results.get(f"tnet/{name}") for name in TABLE_2}
+    study = results.get("tnet/study")
+    found = {name: study["rows"].get(name) for name in TABLE_2} if study else {}
     lines = []
     for name, row in found.items():
         if row is None or not row["seeds"]:
@@ -267,8 +268,8 @@ def tnet(results: Results) -> str | None:
 TABLES: dict[str, Callable[[Results], str | None]] = {
     "TableFirstScores": first_scores,
     "TableSecondScores": second_scores,
-    "TableFirst": lambda results: study_table(results, "first", 2),
-    "TableSecond": lambda results: study_table(results, "second", 3),
+    "TableFirst": lambda results: study_table(results, "miniproject_1", 2),
+    "TableSecond": lambda results: study_table(results, "miniproject_2", 3),
     "TableUnseen": unseen,
     "TableTnet": tnet,
     "TableExact": exactness,

@@ -9,18 +9,19 @@ Figures are means over seeds ± the standard deviation of one run.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.records.json_files import read_json
 from others.records.paths import RESULTS
+from others.records.study import read_study
 from others.studies.tnet.rows import BEST, LONG_NORMS, NORMS, ROWS, TABLE_1, TABLE_2, TRIED
 
 FOLDER = RESULTS / "tnet"
-FILE = "tables.md"
+FILE, STUDY, CLAIMS = "tables.md", "study.json", "claims.json"
 Result = dict[str, Any]
 REPORTED = {  # PSNR in dB, by the report
     "basenet": "6.95 ± 0.32",
@@ -33,13 +34,15 @@ REPORTED_RATES = {"tnet_slow": "25.31 ± 0.01", "tnet": "25.33 ± 0.02", "tnet_f
 
 
 def read(folder: Path) -> dict[str, Result]:
-    """The results of a folder by their rows, in the order of ROWS."""
-    paths = {name: folder / f"{name}.json" for name in (*ROWS, "claims")}
-    return {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in paths.items()
-        if path.is_file()
-    }
+    """The rows of a folder's study by their names, each with all its settings, and the claims."""
+    results: dict[str, Result] = {}
+    if (folder / STUDY).is_file():
+        study = read_study(folder / STUDY)
+        for name, row in study["rows"].items():
+            results[name] = {**row, "configuration": {**study["setting"], **row["changes"]}}
+    if (folder / CLAIMS).is_file():
+        results["claims"] = read_json(folder / CLAIMS)
+    return results
 
 
 def spread(result: Result, name: str, digits: int = 2) -> str:
@@ -77,10 +80,9 @@ def shown(configuration: Result) -> str:
 def budget(results: dict[str, Result]) -> str:
     """The budgets of the rows of both tables, in words; one, unless they were mixed up."""
     rows = chosen(results, (*TABLE_1, *TABLE_2, *TRIED, *NORMS)).values()
-    settings = [(row["configuration"], row["images"]["validation"]) for row in rows]
     found = {
-        f"{shown(c)}, batches of {c['batch_size']}, scored on {images:,} images"
-        for c, images in settings
+        f"{shown(c)}, batches of {c['batch_size']}, scored on {c['images']['validation']:,} images"
+        for c in (row["configuration"] for row in rows)
     }
     return "; ".join(sorted(found))
 

@@ -1,15 +1,10 @@
-"""The study's results as Markdown: others/results/tnet/tables.md, from the JSON files beside it.
+"""The results of the TNet study as Markdown: tables.md, from the JSON files beside it.
 
-    python -m others.studies.tnet.tables           # rewrites the file
-    python -m others.studies.tnet.tables --check   # status 1 if it would
-
-Figures are means over seeds ± the standard deviation of one run.
+A figure with ± is the mean over the seeds and the standard deviation of one run.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -256,23 +251,5 @@ def render(folder: Path) -> str:
 
 
 def write(folder: Path) -> None:
-    """Render the tables anew."""
+    """Write tables.md of a folder of results anew."""
     write_atomically(folder / FILE, lambda file: file.write(render(folder).encode()))
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.tnet.tables", description=__doc__
-    )
-    parser.add_argument("--check", action="store_true", help="change nothing")
-    options = parser.parse_args()
-    path = FOLDER / FILE
-    if options.check:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        sys.exit(f"{FILE} differs from the results" if render(FOLDER) != text else 0)
-    write(FOLDER)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,15 +16,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from Miniproject_2.framework.training import Settings, Trainer
-from others.networks.autograd import Autograd
-from others.networks.prescribed import prescribed, torch_twin
 from others.records.study import Row
-from others.studies.submission.ablation import Ablation, Denoiser
-from others.studies.submission.ablation_miniproject_2 import NETWORK, denoiser
+from others.studies.submission.ablation import Ablation
+from others.studies.submission.ablation_miniproject_2 import train
 
 PUBLISHED: dict[str, Any] = {
     "momentum": 0.0,
@@ -50,22 +44,6 @@ ROWS: dict[str, Row] = {
     for name, changes in SETTINGS.items()
     for framework in ("ours", "torch.nn")
 }
-
-
-def train(
-    changes: dict[str, Any], train_input: Tensor, train_target: Tensor, epochs: int, seed: int
-) -> Denoiser:
-    """Train a row from scratch on uint8 pairs (N, 3, H, W), with our passes or with torch's."""
-    torch.manual_seed(seed)
-    network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})
-    no_settings = (*NETWORK, "framework")
-    settings = {name: value for name, value in changes.items() if name not in no_settings}
-    # The twin takes over the weights of our network, so both start from the same ones.
-    module = network if changes["framework"] == "ours" else Autograd(torch_twin(network))
-    training = Settings(seed=seed, **settings)
-    Trainer(module, train_input, train_target, epochs, settings=training).run()
-    return denoiser(module)
-
 
 BASE = {"channels": [64, 192], "bfloat16": False}
 ABLATION = Ablation(ROWS, BASE, pairs=2_500, epochs=8, train=train)

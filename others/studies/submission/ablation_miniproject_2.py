@@ -19,11 +19,13 @@ from torch import Tensor
 from Miniproject_2 import framework as f
 from Miniproject_2.framework.symmetries import self_ensemble
 from Miniproject_2.framework.training import Settings, Trainer
-from others.networks.prescribed import prescribed
+from others.networks.autograd import Autograd
+from others.networks.prescribed import prescribed, torch_twin
 from others.records.study import Row
 from others.studies.submission.ablation import Ablation, Denoiser
 
 NETWORK = ("channels", "kernel", "nearest")  # changes that are arguments of the network
+NO_SETTINGS = (*NETWORK, "optimizer", "framework")  # all other changes are settings
 
 ROWS: dict[str, Row] = {
     "base": Row(),
@@ -78,22 +80,21 @@ ROWS: dict[str, Row] = {
 def train(
     changes: dict[str, Any], train_input: Tensor, train_target: Tensor, epochs: int, seed: int
 ) -> Denoiser:
-    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32."""
+    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32.
+
+    Where `changes` have "torch.nn" as the framework, its autograd computes the passes.
+    """
     torch.manual_seed(seed)
     network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})
-    no_settings = (*NETWORK, "optimizer")
-    settings = {name: value for name, value in changes.items() if name not in no_settings}
+    if changes.get("framework") == "torch.nn":
+        network = Autograd(torch_twin(network))  # with the weights that our network starts from
+    settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
     training = Settings(seed=seed, **settings)
     trainer = Trainer(network, train_input, train_target, epochs, settings=training)
     if changes.get("optimizer") == "adam":
         adam: Any = f.Adam(network, trainer.peak)  # the Trainer is typed for SGD alone
         trainer.optimizer = adam
     trainer.run()
-    return denoiser(network)
-
-
-def denoiser(network: f.Module) -> Denoiser:
-    """A trained network as a function of images (N, 3, H, W) in [0, 1]."""
 
     def denoise(images: Tensor, ensemble: bool) -> Tensor:
         forward = network.forward

@@ -162,9 +162,9 @@ class Judgement:
         return "all is done"
 
     def limit(self) -> float:
-        """Seconds for the check that is running."""
-        long = [check["name"] for check in self.plan if check["long"]]
-        return self.limits[self.running in long]
+        """Seconds for the check that is running, or for reading all the data before the first."""
+        short = [check["name"] for check in self.plan if not check["long"]]
+        return self.limits[self.running not in short]
 
     def take(self, event: dict[str, Any]) -> None:
         """Keep what an event tells; one that nothing can be done after ends the program."""

@@ -135,6 +135,7 @@ class Watch:
         for name, value in self.functions.items():
             if functions.get(name) is not value:
                 self.blame(f"replaces {name}")
+        self.functions = functions
         self.look_into_modules()
 
     def look_into_modules(self) -> None:

@@ -153,6 +153,9 @@ def require_image(images: Tensor, output: Tensor) -> Tensor:
 
 def settings() -> dict[str, object]:
     """What belongs to the whole process, and so to both miniprojects."""
+    # A filter for a warning that a library defines is that library's own: SymPy adds one, which
+    # torch loads with its first optimizer.
+    filters = [entry for entry in warnings.filters if entry[2].__module__ == "builtins"]
     return {
         "grad mode": torch.is_grad_enabled(),
         "default dtype": torch.get_default_dtype(),
@@ -160,7 +163,7 @@ def settings() -> dict[str, object]:
         "number of threads": torch.get_num_threads(),
         "working folder": Path.cwd(),
         "search path": list(sys.path),
-        "warning filters": list(warnings.filters),
+        "warning filters": filters,
     }
 
 

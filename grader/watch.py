@@ -37,6 +37,16 @@ def functions_of_torch() -> dict[str, Any]:
     return {name: value for name, value in found.items() if callable(value)}
 
 
+def is_same(old: Any, new: Any) -> bool:
+    """Whether a function of torch is what it was, or is wrapped by torch itself.
+
+    Torch does the latter to `manual_seed` when the first optimizer is made.
+    """
+    code = getattr(new, "__code__", None)
+    by_torch = code is not None and Path(torch.__file__).parent in Path(code.co_filename).parents
+    return new is old or (by_torch and getattr(new, "__wrapped__", None) is old)
+
+
 def files_in(folder: Path, inner: bool = True) -> dict[str, tuple[int, int]]:
     """Size and time of all in `folder`, and in its `inner` folders; not what Python compiles."""
     found: dict[str, tuple[int, int]] = {}
@@ -71,8 +81,6 @@ class Watch:
     def __init__(self, project: Path, secret: Path) -> None:
         self.project, self.work, self.secret = project, Path.cwd(), identity(secret)
         self.subject: Subject | None = None
-        # Torch loads parts of itself with its first optimizer, and replaces functions then.
-        torch.optim.SGD([torch.zeros(1)], lr=0.1)
         self.functions, self.files = functions_of_torch(), self.all_files()
         sys.addaudithook(self.hear)
         sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # a finder needs no more
@@ -133,7 +141,7 @@ class Watch:
         self.files = files
         functions = functions_of_torch()
         for name, value in self.functions.items():
-            if functions.get(name) is not value:
+            if not is_same(value, functions.get(name)):
                 self.blame(f"replaces {name}")
         self.functions = functions
         self.look_into_modules()

@@ -6,6 +6,7 @@ TORCH ?= $(shell sed -n 's/^torch==\([^ ]*\).*/\1/p' requirements.txt)
 ARGS ?=
 
 INSTALL ?=
+WITH_OTHERS ?=
 LATEX := texlive-latex-recommended texlive-fonts-recommended lmodern latexmk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -36,8 +37,8 @@ train: $(ENVIRONMENT) $(DATA)  ## train both models anew, into out/; ARGS="--epo
 	.venv/bin/python -m others.train_submission 1 $(ARGS)
 	.venv/bin/python -m others.train_submission 2 $(ARGS)
 
-zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"
-	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist
+zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"; WITH_OTHERS=1 adds others/
+	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist $(if $(WITH_OTHERS),--with-others)
 
 # The archive and the grader each get an empty folder: only what was handed in can be imported.
 # NumPy is left out on purpose, of which torch warns once.

@@ -18,6 +18,7 @@ OF_BOTH = [  # (the course's or ours, the check)
     ("ours", models.predict),
     ("ours", models.unclipped),
     ("ours", models.autograd),
+    ("ours", models.device),
     ("ours", models.bad_input),
     ("ours", models.bad_weights),
 ]

@@ -77,8 +77,16 @@ def as_json(judgement: Judgement, project: Path) -> str:
     results = list(judgement.results.values())
     passed, failed = count(results)
     warnings = [{"origin": o, "text": text} for o, text in all_warnings(judgement, project)]
-    content = {"project": project.name, "passed": passed, "failed": failed, "checks": results}
-    return json.dumps({**content, "scores": scores(judgement), "warnings": warnings}, indent=1)
+    content = {
+        "project": project.name,
+        "environment": judgement.environment,
+        "passed": passed,
+        "failed": failed,
+        "checks": results,
+        "scores": scores(judgement),
+        "warnings": warnings,
+    }
+    return json.dumps(content, indent=1) + "\n"
 
 
 def as_gradescope(judgement: Judgement, project: Path) -> str:

@@ -143,6 +143,19 @@ def autograd(s: Subject) -> None:
         require_untouched("the input of train", images, s.noisy[:256])
 
 
+def device(s: Subject) -> str:
+    """Where there is a GPU, predict uses it unasked, and answers where its input was."""
+    if not torch.cuda.is_available():
+        return "there is no GPU here"
+    torch.cuda.reset_peak_memory_stats()
+    before, model = torch.cuda.max_memory_allocated(), s.pretrained()
+    for images in (s.noisy[:8], s.noisy[:8].cuda()):
+        answer = require_image(images, model.predict(images))
+        require(answer.device == images.device, f"{images.device} in, {answer.device} out")
+    require(torch.cuda.max_memory_allocated() > before, "the GPU is not used")
+    return torch.cuda.get_device_name()
+
+
 def bad_input(s: Subject) -> None:
     """Bad input is refused at once, by a clear error, and leaves the model as it was."""
     model, file = s.pretrained(), s.folder / "bestmodel.pth"

@@ -110,6 +110,7 @@ class Judgement:
         self.state: dict[str, Any] = {}  # scores, warnings and offences of each miniproject
         self.broken: dict[str, str] = {}  # steps that ended a process, which none tries again
         self.noisy: dict[str, float] = {}
+        self.environment: dict[str, str] = {}
         self.running, self.step, self.started = "", "", 0.0
 
     @property
@@ -171,7 +172,8 @@ class Judgement:
         if "error" in event:
             sys.exit(event["error"])
         if "plan" in event:
-            self.plan, self.noisy = self.plan or event["plan"], event["noisy"]
+            self.plan = self.plan or event["plan"]
+            self.noisy, self.environment = event["noisy"], event["environment"]
         if "begin" in event:
             self.running, self.step, self.started = event["begin"], "", time.monotonic()
         if "enter" in event:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import platform
 import sys
 import threading
 import time
@@ -85,13 +86,21 @@ def select(checks: list[Check], request: dict[str, Any]) -> list[Check]:
     return selected
 
 
-def explain(error: BaseException) -> str:
+def explain(error: BaseException, project: Path) -> str:
     """What an error says; one that the grader has not raised itself, with its type and place."""
     if isinstance(error, Refusal):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    return f"{text} ({last.filename}, line {last.lineno})"
+    inside = project in Path(last.filename).parents
+    place = os.path.relpath(last.filename, project) if inside else last.filename
+    return f"{text} ({place}, line {last.lineno})"
+
+
+def environment() -> dict[str, str]:
+    """What the checks run on."""
+    found = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return {"python": platform.python_version(), "torch": torch.__version__, "device": found}
 
 
 def are_streams_open() -> bool:
@@ -114,7 +123,7 @@ def run(check: Check, watch: Watch, failed: set[str]) -> dict[str, Any]:
                 raise Refusal(f"{check.needs} has failed")
             text = check.function(check.subject, *check.arguments) or ""
     except BaseException as error:  # noqa: BLE001 - whatever it is, the next check runs
-        passed, text = False, explain(error)
+        passed, text = False, explain(error, check.subject.folder.parent)
     if not are_streams_open():
         passed, text = False, "closes the standard output or the standard error"
     seconds = round(time.perf_counter() - start, 3)
@@ -141,7 +150,8 @@ def main(folder: Path) -> None:
         journal(error=str(error))
         return
     noisy = dict(zip(("per image", "pooled"), one.psnr(Tensor.float)))
-    journal(plan=[check.described() for check in checks], noisy=noisy)
+    plan = [check.described() for check in checks]
+    journal(plan=plan, noisy=noisy, environment=environment())
     # Python has put the script's folder first, where other miniprojects may lie.
     here = Path(sys.argv[0]).resolve().parent
     others = [entry for entry in sys.path if Path(entry).resolve() != here]

@@ -14,6 +14,7 @@ One process imports both miniprojects, as in the course, and its command line is
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -69,6 +70,9 @@ def main() -> int:
     arguments = parse_arguments()
     check_arguments(arguments)
     signal.signal(signal.SIGTERM, stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a submission may say what no terminal can show
+            stream.reconfigure(errors="backslashreplace")
     project, data = arguments.project.resolve(), arguments.data.resolve()
     options = [f"-W{option}" for option in sys.warnoptions]
     script = str(Path(__file__).resolve())
@@ -97,4 +101,8 @@ if __name__ == "__main__":
     if VARIABLE in os.environ:
         be_judged()
     else:
-        sys.exit(main())
+        try:
+            sys.exit(main())
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(1)

@@ -54,7 +54,10 @@ def files_in(folder: Path, inner: bool = True) -> dict[str, tuple[int, int]]:
         if entry.name == "__pycache__":
             continue
         is_folder = entry.is_dir(follow_symlinks=False)
-        status = entry.stat(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # gone since it was listed
+            continue
         found[entry.path] = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
         if is_folder and inner:
             found.update(files_in(Path(entry.path)))

@@ -99,7 +99,8 @@ def explain(error: BaseException, project: Path) -> str:
 
 def environment() -> dict[str, str]:
     """What the checks run on."""
-    found = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    # The name of the GPU is not asked for: that would begin to use it before the submission does.
+    found = "with a GPU" if torch.cuda.is_available() else "no GPU"
     return {"python": platform.python_version(), "torch": torch.__version__, "device": found}
 
 
@@ -110,7 +111,8 @@ def are_streams_open() -> bool:
         os.fstat(2)
     except OSError:
         return False
-    return all(stream is not None and not stream.closed for stream in (sys.stdout, sys.stderr))
+    streams = (sys.stdout, sys.stderr)  # a submission may have put anything in their place
+    return all(stream is not None and not getattr(stream, "closed", False) for stream in streams)
 
 
 def run(check: Check, watch: Watch, failed: set[str]) -> dict[str, Any]:

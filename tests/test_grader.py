@@ -184,12 +184,13 @@ def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
     change(
         project / "Miniproject_1/model.py", "return output", "print('so', 1)\n        return output"
     )
-    change(project / "Miniproject_1/model.py", "expected (N, 3, H, W)", "\\x00 <&> ü")
+    change(project / "Miniproject_1/model.py", "expected (N, 3, H, W)", "\\x00\\udc80 <&> ü")
     change(project / "Miniproject_1/model.py", "images.dim() != 4", "images.shape[-1] == 512")
     files = {name: tmp_path / f"results.{name}" for name in ("json", "junit", "gradescope")}
     options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
-    status, _ = grade(ROOT / "test.py", project, data, "--only", "dummy", *options)
+    status, output = grade(ROOT / "test.py", project, data, "--only", "dummy", *options)
     assert status == 1
+    assert "\x00\\udc80 <&> ü" in output
     content = json.loads(files["json"].read_text(encoding="utf-8"))
     failed, passed = content["checks"]
     assert (content["passed"], content["failed"]) == (1, 1)
@@ -204,7 +205,7 @@ def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
     case = suites[0][0]
     assert case.get("name") == "dummy of Miniproject_1"
     message = next(iter(case)).get("message") or ""
-    assert "\ufffd <&> ü" in message  # XML has no null character
+    assert "\ufffd\ufffd <&> ü" in message  # XML has neither nulls nor half characters
 
     content = json.loads(files["gradescope"].read_text(encoding="utf-8"))
     assert isinstance(content["execution_time"], int)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, equal  # bound before a submission could replace it
 
 from grader import blocks
+from grader.handout import NO_GPU
 from grader.subject import (
     Subject,
     no_graph,
@@ -146,7 +147,7 @@ def autograd(s: Subject) -> None:
 def device(s: Subject) -> str:
     """Where there is a GPU, predict uses it unasked, and answers where its input was."""
     if not torch.cuda.is_available():
-        return "there is no GPU here"
+        return NO_GPU
     torch.cuda.reset_peak_memory_stats()
     before, model = torch.cuda.max_memory_allocated(), s.pretrained()
     for images in (s.noisy[:8], s.noisy[:8].cuda()):

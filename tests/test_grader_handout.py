@@ -57,8 +57,11 @@ def test_results_are_those_of_the_file() -> None:
 
 def test_result_in_words() -> None:
     """A result counts all runs of all checks of its sentence, and invents none."""
-    checks = [{"function": "grader.models.dummy", "passed": passed} for passed in (True, False)]
-    results = {"checks": [*checks, {"function": "grader.blocks.mse", "passed": True}]}
+    outcomes = [("models.dummy", True, ""), ("models.dummy", False, ""), ("blocks.mse", True, "")]
+    outcomes.append(("models.device", True, handout.NO_GPU))
+    keys = ("function", "passed", "text")
+    results = {"checks": [dict(zip(keys, (f"grader.{o[0]}", *o[1:]))) for o in outcomes]}
+    assert handout.result(["models.device"], results) == "not tried: there is no GPU here"
     assert handout.result(["models.dummy"], results) == "1 of 2 passed"
     assert handout.result(["models.dummy", "blocks.mse"], results) == "2 of 3 passed"
     assert handout.result(["models.predict", "test_x"], results) == "part of `make test`"

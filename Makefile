@@ -6,6 +6,7 @@ TORCH ?= $(shell sed -n 's/^torch==\([^ ]*\).*/\1/p' requirements.txt)
 ARGS ?=
 
 INSTALL ?=
+WITH_OTHERS ?=
 LATEX := texlive-latex-recommended texlive-fonts-recommended lmodern latexmk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -36,16 +37,16 @@ train: $(ENVIRONMENT) $(DATA)  ## train both models anew, into out/; ARGS="--epo
 	.venv/bin/python -m others.studies.submission.train 1 $(ARGS)
 	.venv/bin/python -m others.studies.submission.train 2 $(ARGS)
 
-zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"
-	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist
+zip:  ## make the archive for the course in dist/; SCIPERS="111111 222222 333333"; WITH_OTHERS=1 adds others/
+	$(PYTHON) -m others.archive --scipers $(SCIPERS) --out dist $(if $(WITH_OTHERS),--with-others)
 
 # The archive and the grader each get an empty folder: only what was handed in can be imported.
 # NumPy is left out on purpose, of which torch warns once.
-grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch alone; TORCH=1.13.1 for another version
+grade: zip $(GRADER)/ready $(DATA)  ## run test.py on that archive with torch alone; TORCH=1.13.1 for another version, ARGS="--json FILE"
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/elsewhere" && \
 	$(PYTHON) -m zipfile -e "dist/$(PROJECT).zip" "$$folder/$(PROJECT)" && \
-	cp -r test.py grader "$$folder/elsewhere" && cd "$$folder/elsewhere" && \
-	"$(CURDIR)/$(GRADER)/bin/python" -W "ignore:Failed to initialize NumPy:UserWarning" test.py -p "$$folder/$(PROJECT)" -d "$(CURDIR)/data" $(ARGS)
+	cp -r test.py grader "$$folder/elsewhere" && \
+	$(GRADER)/bin/python -W "ignore:Failed to initialize NumPy:UserWarning" "$$folder/elsewhere/test.py" -p "$$folder/$(PROJECT)" -d data $(ARGS)
 
 # Without the variable, pyright asks a server outside PyPI for its newest version.
 bench: $(ENVIRONMENT)  ## measure the framework against torch.nn, in turns

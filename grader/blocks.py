@@ -7,19 +7,21 @@ check is its claim.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, allclose, equal, nn  # bound before a submission could replace them
 from torch.nn import functional as F
 
 from grader.subject import (
+    Refusal,
     Subject,
     no_graph,
     nothing_changes,
     require,
     require_same,
-    run_python,
+    require_untouched,
     settings_and_rng,
 )
 
@@ -35,10 +37,20 @@ REFERENCE: dict[str, Any] = {
     "Sigmoid": nn.Sigmoid,
     "Sequential": nn.Sequential,
 }
-HANDOUT_NETWORK = (
+REQUIRED = ("Conv2d", "ReLU", "Sigmoid", "MSE", "SGD", "Sequential")
+EITHER = ("TransposeConv2d", "NearestUpsampling")  # "or", says the handout
+HANDOUT_NETWORKS = [  # the prescribed network, with each of the upsamplings that are allowed
     "Sequential(Conv2d(3, 6, 3, 2, 1), ReLU(), Conv2d(6, 8, 3, 2, 1), ReLU(), "
-    "Upsampling(8, 6, 3, padding=1), ReLU(), Upsampling(6, 3, 3, padding=1), Sigmoid())"
-)
+    f"{first}, ReLU(), {second}, Sigmoid())"
+    for first, second in (
+        ("Upsampling(8, 6, 3, padding=1)", "Upsampling(6, 3, 3, padding=1)"),
+        ("TransposeConv2d(8, 6, 4, 2, 1)", "TransposeConv2d(6, 3, 4, 2, 1)"),
+        (
+            "NearestUpsampling(2), Conv2d(8, 6, 3, 1, 1)",
+            "NearestUpsampling(2), Conv2d(6, 3, 3, 1, 1)",
+        ),
+    )
+]
 LAYERS = [  # an expression, and the size of its input
     ("Conv2d(3, 4, 3)", (2, 3, 9, 8)),
     ("Conv2d(3, 4, 1)", (2, 3, 5, 4)),
@@ -63,15 +75,17 @@ LAYERS = [  # an expression, and the size of its input
     ("LeakyReLU(0.2)", (7,)),
     ("Sigmoid()", (2, 3, 4, 5)),
     ("Sequential(Conv2d(3, 4, 3), Sigmoid())", (2, 3, 7, 6)),
-    (HANDOUT_NETWORK, (2, 3, 16, 12)),
+    *((network, (2, 3, 16, 12)) for network in HANDOUT_NETWORKS),
 ]
 OPTIMIZERS = ["SGD(p, 0.1)", "SGD(p, 0.1, 0.9)", "SGD(p, lr=0.1, momentum=0.5)"]
-NAMES = "Module, Sequential, Conv2d, TransposeConv2d, NearestUpsampling, Upsampling, ReLU, Sigmoid"
 
 
-def plain_import(s: Subject) -> None:
-    """The handout's `from model import Conv2d, ...` works with the working folder Miniproject_2."""
-    run_python(f"from model import {NAMES}, MSE, SGD, Model; Model()", s.folder)
+def names(s: Subject) -> None:
+    """model.py has every name that the handout demands; TransposeConv2d or NearestUpsampling do."""
+    missing = [name for name in REQUIRED if not s.has(name)]
+    if not any(s.has(name) for name in EITHER):
+        missing.append(" or ".join(EITHER))
+    require(not missing, f"model.py has no {', no '.join(missing)}")
 
 
 def as_handed_out(s: Subject) -> None:
@@ -80,10 +94,10 @@ def as_handed_out(s: Subject) -> None:
         x, conv, sigmoid = torch.randn(1, 3, 32, 32), s.module.Conv2d(3, 3, 3), s.module.Sigmoid()
         expected = F.conv2d(x, conv.weight, conv.bias)
         # Values near 0 come this close only if the sums start from the bias, as torch's do.
-        require(torch.allclose(conv.forward(x), expected), "Conv2d differs from F.conv2d")
-        require(torch.allclose(sigmoid.forward(x), x.sigmoid()), "Sigmoid differs from torch's")
-        both = s.module.Sequential(conv, sigmoid)(x)
-        require(torch.allclose(both, expected.sigmoid()), "Sequential differs from its blocks")
+        require(allclose(conv.forward(x), expected), "Conv2d differs from F.conv2d")
+        require(allclose(sigmoid.forward(x), x.sigmoid()), "Sigmoid differs from torch's")
+        both = s.module.Sequential(conv, sigmoid).forward(x)
+        require(allclose(both, expected.sigmoid()), "Sequential differs from its blocks")
 
 
 def build(s: Subject, expression: str) -> tuple[Any, nn.Module]:
@@ -104,25 +118,54 @@ def require_same_pairs(pairs: list[tuple[Tensor, Tensor]], reference: nn.Module)
         require_same("an accumulated gradient in param()", gradient, parameter.grad)
 
 
+def is_something_else(s: Subject) -> bool:
+    """Whether Upsampling is no nearest upsampling and convolution: the handout leaves it open.
+
+    One that is a transposed convolution has a weight of (in, out, ...), another takes no such
+    arguments at all.
+    """
+    try:
+        pairs = s.module.Upsampling(3, 4, 3, padding=1).param()
+    except TypeError:
+        return True
+    return bool(pairs) and tuple(pairs[0][0].shape[:2]) == (3, 4)
+
+
+def not_asked_for(s: Subject, expression: str) -> str | None:
+    """Why the handout does not ask for the blocks of `expression`, None where it does."""
+    used = set(re.findall(r"[A-Za-z]\w*(?=\()", expression))
+    absent = sorted(name for name in used - set(REQUIRED) if not s.has(name))
+    if absent:
+        names(s)  # refuses that neither of the two upsamplings is there
+        return f"there is no {' and no '.join(absent)}, which the handout does not demand"
+    if "Upsampling" in used and is_something_else(s):
+        text = "Upsampling is something else than nearest upsampling and a convolution"
+        s.warn("ours", f"{s.name}: {text}")
+        return text
+    return None
+
+
 def layer(s: Subject, expression: str, size: tuple[int, ...]) -> str | None:
     """Output, input gradient and accumulated gradients are autograd's, with autograd off or on."""
-    if "LeakyReLU" in expression and not hasattr(s.module, "LeakyReLU"):
-        return "not there, and not asked for"
+    remark = not_asked_for(s, expression)
+    if remark:
+        return remark
     for enabled in (False, True):
         ours, reference = build(s, expression)
         for _ in range(2):  # the second pass adds to the gradients of the first
             leaf = torch.randn(size).requires_grad_()
             leaf.data.view(-1)[::5] = 0  # where ReLU has its corner
-            expected = reference(leaf) if len(size) != 3 else reference(leaf[None])[0]
-            gradient = torch.randn(expected.shape)
-            expected.backward(gradient)
+            with torch.enable_grad():  # whatever the submission has set
+                expected = reference(leaf) if len(size) != 3 else reference(leaf[None])[0]
+                gradient = torch.randn(expected.shape)
+                expected.backward(gradient)
             given = leaf.detach().clone(), gradient.clone()
             with torch.set_grad_enabled(enabled), no_graph(), nothing_changes(settings_and_rng):
                 output, backward = ours.forward(given[0]), ours.backward(given[1])
             require_same("forward", output, expected.detach())
             require_same("backward", backward, leaf.grad)
-            require(torch.equal(given[0], leaf), "the input is modified")
-            require(torch.equal(given[1], gradient), "the gradient of the output is modified")
+            require_untouched("the input", given[0], leaf)
+            require_untouched("the gradient of the output", given[1], gradient)
         require_same_pairs(ours.param(), reference)
     return None
 
@@ -131,45 +174,73 @@ def mse(s: Subject) -> None:
     """MSE() is the mean over all elements; backward() without arguments gives its gradient."""
     for size in [(2, 3, 4, 5), (7,), (1, 1)]:
         leaf, target = torch.randn(size).requires_grad_(), torch.randn(size)
-        F.mse_loss(leaf, target).backward()
+        with torch.enable_grad():
+            expected = F.mse_loss(leaf, target)
+            expected.backward()
         loss, prediction = s.module.MSE(), leaf.detach()
         value = torch.as_tensor(loss.forward(prediction, target)).reshape(())
-        require_same("forward", value, F.mse_loss(prediction, target))
+        require_same("forward", value, expected.detach())
         require_same("backward", loss.backward(), leaf.grad)
 
 
-def optimizer(s: Subject, expression: str) -> None:
-    """Steps are torch.optim.SGD's, for p = param() or the module; earlier pairs stay valid."""
-    for by_module in (False, True):
-        ours, reference = build(s, "Sequential(Conv2d(3, 4, 3), ReLU(), Conv2d(4, 3, 1))")
-        pairs, loss = ours.param(), s.module.MSE()
-        ours_step = eval(expression, {"SGD": s.module.SGD, "p": ours if by_module else pairs})
-        torch_step = eval(expression, {"SGD": torch.optim.SGD, "p": reference.parameters()})
-        for _ in range(4):
-            x, target = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 4, 3)
-            ours_step.zero_grad()
-            loss.forward(ours.forward(x), target)
-            ours.backward(loss.backward())
-            ours_step.step()
-            torch_step.zero_grad()
+def optimizer(s: Subject, expression: str) -> str | None:
+    """Steps are torch.optim.SGD's, for p = param() or for the module; earlier pairs stay valid.
+
+    An SGD that takes only one of the two is none the worse for it, nor is one without momentum,
+    which the handout does not mention: what is not taken must raise an error of its own.
+    """
+    errors: dict[str, Exception] = {}
+    for taken in ("param()", "the module"):
+        try:
+            optimize(s, expression, by_module=taken == "the module")
+        except Refusal:
+            raise
+        except Exception as error:  # noqa: BLE001 - any error says that this form is not taken
+            errors[taken] = error
+    if len(errors) == 2:
+        text = f"{expression} is not taken: {errors['param()']}"
+        without_momentum = all(isinstance(error, TypeError) for error in errors.values())
+        require(without_momentum and expression != OPTIMIZERS[0], text)
+        s.warn("ours", f"{s.name}: {text}")
+        return "not taken, and the handout does not demand it"
+    for taken in errors:
+        s.warn("ours", f"{s.name}: SGD does not take {taken}")
+        return f"{taken} is not taken"
+    return None
+
+
+def optimize(s: Subject, expression: str, by_module: bool) -> None:
+    """Take four steps with the submission's optimizer and with torch's, and compare them."""
+    ours, reference = build(s, "Sequential(Conv2d(3, 4, 3), ReLU(), Conv2d(4, 3, 1))")
+    pairs, loss = ours.param(), s.module.MSE()
+    ours_step = eval(expression, {"SGD": s.module.SGD, "p": ours if by_module else pairs})
+    torch_step = eval(expression, {"SGD": torch.optim.SGD, "p": reference.parameters()})
+    for _ in range(4):
+        x, target = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 4, 3)
+        ours_step.zero_grad()
+        loss.forward(ours.forward(x), target)
+        ours.backward(loss.backward())
+        ours_step.step()
+        torch_step.zero_grad()
+        with torch.enable_grad():
             F.mse_loss(reference(x), target).backward()
-            torch_step.step()
-            require_same_pairs(pairs, reference)
-            require_same("forward after a step", ours.forward(x), reference(x).detach())
+        torch_step.step()
+        require_same_pairs(pairs, reference)
+        require_same("forward after a step", ours.forward(x), reference(x).detach())
 
 
-def pairs_of(s: Subject, model: object) -> list[Tensor]:
+def pairs_of(model: object) -> list[Tensor]:
     """The tensors in the pairs of all modules that are attributes of the model."""
-    networks = [value for value in vars(model).values() if isinstance(value, s.module.Module)]
+    networks = [value for value in vars(model).values() if callable(getattr(value, "param", None))]
     return [tensor for network in networks for pair in network.param() for tensor in pair]
 
 
 def loading_keeps_pairs(s: Subject) -> str | None:
     """Pairs that a network's param() gave stay its own when the model loads and trains."""
-    model = s.module.Model()
-    before = pairs_of(s, model)
+    model = s.new()
+    before = pairs_of(model)
     model.load_pretrained_model()
     model.train(s.noisy[:64], s.clean[:64], num_epochs=1)
-    same = [torch.equal(old, new) for old, new in zip(before, pairs_of(s, model))]
+    same = [equal(old, new) for old, new in zip(before, pairs_of(model))]
     require(all(same), "the pairs that param() gave before have other values than it gives now")
-    return None if before else "Model has no attribute that is a Module with parameters"
+    return None if before else "Model has no attribute that is a module with parameters"

@@ -1,7 +1,7 @@
 """What the checks of the grader work on and with: a miniproject under test, and ways to refuse it.
 
-It belongs to an independent judge: it takes nothing from the project but the two models, so it has
-a PSNR of its own. It needs torch alone, and runs on Python 3.8 and torch 1.11 as on today's.
+The grader is an independent judge: it takes nothing from the project but the two models, and so it
+has a PSNR of its own. It needs torch alone, and runs on Python 3.8 and torch 1.11 as on today's.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, allclose, equal  # bound before a submission could replace them
+
+PATIENCE = 120  # seconds for a process that a check starts
+
+
+class Refusal(AssertionError):
+    """A claim of the grader does not hold; any other error comes from the submission."""
 
 
 class Subject:
@@ -27,7 +34,9 @@ class Subject:
         project: the folder that holds both miniprojects.
         number: 1 or 2.
         validation: noisy and clean images, uint8 (N, 3, H, W).
-        training: two noisy versions of other images, uint8 (N, 3, H, W).
+        training: two noisy versions of other images, uint8 (N, 3, H, W); () where none are needed.
+        broken: the steps that ended or blocked an earlier process, each with what happened.
+        journal: is told of each step that might end this process, when it begins and when it ends.
     """
 
     def __init__(
@@ -36,24 +45,58 @@ class Subject:
         number: int,
         validation: tuple[Tensor, ...],
         training: tuple[Tensor, ...],
+        broken: dict[str, str],
+        journal: Callable[..., None],
     ) -> None:
         self.name, self.number = f"Miniproject_{number}", number
         self.folder = project / self.name
         self.noisy, self.clean = validation
         self.training = training
+        self.broken, self.journal = broken, journal
         self.scores: dict[str, float] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[list[str]] = []  # who warns, "course" or "ours", and of what
+        self.offences: list[str] = []  # what it did beside its answers, for the check `conduct`
+        self.look: Callable[[], None] = lambda: None  # adds to them what has happened since
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Do what may end or block the process; a later process refuses it without trying again."""
+        require(what not in self.broken, f"{what}: {self.broken.get(what)}")
+        self.journal(enter=what)
+        try:
+            yield
+        finally:
+            self.journal(leave=what)
 
     @property
     def module(self) -> Any:
         """The miniproject's model.py, imported when first asked for."""
-        return importlib.import_module(f"{self.name}.model")
+        name = f"{self.name}.model"
+        if name in sys.modules:
+            return sys.modules[name]
+        with self.step(f"the import of {self.name}"):
+            return importlib.import_module(name)
+
+    def new(self) -> Any:
+        """A new Model."""
+        make = self.module.Model
+        with self.step(f"Model() of {self.name}"):
+            return make()
 
     def pretrained(self) -> Any:
         """A new Model that has loaded bestmodel.pth."""
-        model = self.module.Model()
+        model = self.new()
         model.load_pretrained_model()
         return model
+
+    def has(self, *names: str) -> bool:
+        """Whether model.py has all of `names`."""
+        return all(hasattr(self.module, name) for name in names)
+
+    def warn(self, origin: str, text: str) -> None:
+        """Note a warning, once; `origin` says whose it is, the course's or ours."""
+        if [origin, text] not in self.warnings:
+            self.warnings.append([origin, text])
 
     def psnr(self, predict: Callable[[Tensor], Tensor]) -> tuple[float, float]:
         """PSNR in dB of `predict` on uint8 batches of 100, as in the course.
@@ -69,7 +112,7 @@ class Subject:
 def require(condition: object, message: str) -> None:
     """Fail the check with `message` unless `condition` holds; unlike assert, under -O too."""
     if not condition:
-        raise AssertionError(message)
+        raise Refusal(message)
 
 
 def require_same(
@@ -81,31 +124,46 @@ def require_same(
     sizes = f"{what} has the size {tuple(found.shape)}, expected {tuple(expected.shape)}"
     require(found.shape == expected.shape, sizes)
     error = (found - expected).abs().max().item()
-    require(torch.allclose(found, expected, rtol, atol), f"{what} is off by up to {error:.2g}")
+    require(allclose(found, expected, rtol, atol), f"{what} is off by up to {error:.2g}")
 
 
 require_same_image = partial(require_same, rtol=0, atol=0.01)  # of 255
 
 
-def require_image(images: Tensor, output: Tensor) -> Tensor:
-    """Return `output` if it is a possible answer of predict to `images`."""
+def require_untouched(what: str, now: Tensor, before: Tensor) -> None:
+    """Refuse that a call has written into what it was given."""
+    require(equal(now, before), f"{what} is modified")
+
+
+def require_range(images: Tensor, output: Tensor) -> Tensor:
+    """Return `output` if it has the size of `images` and values in [0, 255], as the course asks."""
     sizes = f"an output of size {tuple(output.shape)} for an input of {tuple(images.shape)}"
     require(output.shape == images.shape, sizes)
-    require(output.is_floating_point(), f"an output of {output.dtype}, expected a float type")
-    require(not output.requires_grad, "the output is part of a graph")
     low, high = output.min().item(), output.max().item()
     require(low >= 0 and high <= 255, f"values from {low} to {high}, expected 0 to 255")
     return output
 
 
+def require_image(images: Tensor, output: Tensor) -> Tensor:
+    """Return `output` if it is in range, of a float type, and no part of a graph."""
+    require(output.is_floating_point(), f"an output of {output.dtype}, expected a float type")
+    require(not output.requires_grad, "the output is part of a graph")
+    return require_range(images, output)
+
+
 def settings() -> dict[str, object]:
     """What belongs to the whole process, and so to both miniprojects."""
+    # A filter for a warning that a library defines is that library's own: SymPy adds one, which
+    # torch loads with its first optimizer.
+    filters = [entry for entry in warnings.filters if entry[2].__module__ == "builtins"]
     return {
         "grad mode": torch.is_grad_enabled(),
         "default dtype": torch.get_default_dtype(),
+        "default device": torch.empty(0).device,
         "number of threads": torch.get_num_threads(),
         "working folder": Path.cwd(),
         "search path": list(sys.path),
+        "warning filters": filters,
     }
 
 
@@ -128,14 +186,23 @@ def no_graph() -> contextlib.AbstractContextManager[object]:
     """Refuse that autograd keeps a tensor for a backward pass of its own."""
 
     def refuse(tensor: Tensor) -> Tensor:
-        raise AssertionError(f"a graph is built: it keeps a tensor of size {tuple(tensor.shape)}")
+        raise Refusal(f"a graph is built: it keeps a tensor of size {tuple(tensor.shape)}")
 
     return torch.autograd.graph.saved_tensors_hooks(refuse, refuse)
 
 
 def run_python(code: str, folder: Path) -> None:
-    """Run `code` in a clean process whose working folder is `folder`; refuse that it fails."""
+    """Run `code` in a clean process in `folder`; refuse that it fails or takes too long.
+
+    The process sees the same arguments as this one, which are those of the course's script.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [sys.executable, "-B", "-c", code]
-    done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
+    command = [sys.executable, "-B", "-c", f"{code}\nprint('the end')", *sys.argv[1:]]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=clean, capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise Refusal(f"a process of its own still runs after {PATIENCE} s") from None
     require(done.returncode == 0, (done.stderr.strip() or "no message").splitlines()[-1])
+    require(done.stdout.endswith("the end\n"), "a process of its own ends before its last line")

@@ -1,8 +1,9 @@
 """The archive that is handed in, Proj_SCIPER_SCIPER_SCIPER.zip: its name, its contents, its bytes.
 
-It uncompresses into Miniproject_1/, Miniproject_2/ and others/. The grader, the tests and the
-Makefile stay out: the course grades with a script of its own. The same files give the same bytes
-on every machine.
+It uncompresses into two folders, Miniproject_1/ and Miniproject_2/, as the course demands. For a
+reader, the experiments in others/ can be added as a third. The grader, the tests and the Makefile
+stay out: the course grades with a script of its own. The same files give the same bytes on every
+machine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import re
+import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -27,16 +30,9 @@ REQUIRED = tuple(
     for name in ("__init__.py", "model.py", "bestmodel.pth")
 )
 REPORTS = ("Miniproject_1/Report_1.pdf", "Miniproject_2/Report_2.pdf")
-OTHERS = (  # a single star stays inside its folder
-    "Miniproject_1/noise2noise/*.py",
-    "Miniproject_2/framework/*.py",
-    "others/**/*.py",
-    "others/studies/biasfree/configs/*.json",
-    "others/README.md",
-    "others/results/**/*.json",
-    "others/pretrained/*.pth",
-    "others/pretrained/*.json",
-)
+# A single star stays inside its folder: beside model.py there is no other code.
+CODE = ("Miniproject_1/*/**/*.py", "Miniproject_2/*/**/*.py")
+OTHERS = tuple(f"others/**/*.{kind}" for kind in ("py", "md", "json", "png", "pth"))
 
 
 def archive_name(scipers: Sequence[str]) -> str:
@@ -49,17 +45,58 @@ def archive_name(scipers: Sequence[str]) -> str:
     return f"Proj_{'_'.join(scipers)}.zip"
 
 
-def archive_files(root: Path) -> list[str]:
+def tracked_files(root: Path) -> set[str] | None:
+    """The files that git tracks, relative to `root`; None if that is no checkout or has no git."""
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "ls-files", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=root, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return set(listed.stdout.decode("utf-8", "surrogateescape").split("\0"))
+
+
+def matching(root: Path, patterns: Sequence[str]) -> set[str]:
+    """The files below `root` that match, as paths relative to it; not what editors hide."""
+    found = [path for pattern in patterns for path in root.glob(pattern) if not path.is_dir()]
+    names = {path.relative_to(root).as_posix() for path in found}
+    return {name for name in names if "/." not in name}
+
+
+def archive_files(root: Path, with_others: bool = False) -> list[str]:
     """The files below `root` that belong into the archive, sorted, as paths relative to it.
 
-    FileNotFoundError where code or weights are missing; a missing report is none.
+    In a git checkout, code and experiments belong if git tracks them, so that what lies around
+    stays out. FileNotFoundError where code or weights are missing; a missing report is none.
+    ValueError where a file is a link to what does not belong.
     """
     missing = [name for name in REQUIRED if not (root / name).is_file()]
     if missing:
         raise FileNotFoundError(f"the archive needs {', '.join(missing)}, not found in {root}")
-    found = [path for pattern in (*REQUIRED, *REPORTS, *OTHERS) for path in root.glob(pattern)]
-    names = sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
-    return [name for name in names if "/." not in name]  # what editors and notebooks hide
+    names = matching(root, CODE + (OTHERS if with_others else ()))
+    tracked = tracked_files(root)
+    names = names if tracked is None else names & tracked
+    names |= matching(root, REQUIRED + REPORTS)
+    refuse_links(root, names)
+    return sorted(names)
+
+
+def refuse_links(root: Path, names: set[str]) -> None:
+    """ValueError if one of `names`, or a folder on the way to it, leads to what is not in them."""
+    belonging = {root.resolve() / name for name in names}
+    for name in sorted(names):
+        target = Path(os.path.realpath(root / name))  # unlike resolve, it takes a link to itself
+        if target not in belonging:
+            raise ValueError(f"{name} is a link to {target}, which does not belong to the archive")
+        if not target.is_file():
+            raise ValueError(f"{name} is no plain file, expected one")
+
+
+def left_out(root: Path, with_others: bool = False) -> list[str]:
+    """What would belong into the archive if git tracked it."""
+    names = matching(root, CODE + (OTHERS if with_others else ()))
+    return sorted(names - set(archive_files(root, with_others)))
 
 
 def archive_bytes(root: Path, names: Sequence[str]) -> bytes:
@@ -85,13 +122,22 @@ def archive_bytes(root: Path, names: Sequence[str]) -> bytes:
     return content
 
 
-def write_archive(root: Path, scipers: Sequence[str], out: Path) -> Path:
+def write_archive(root: Path, scipers: Sequence[str], out: Path, with_others: bool = False) -> Path:
     """Write the archive of `root` into the folder `out`, whole or not at all; return its path."""
     target = out / archive_name(scipers)
-    content = archive_bytes(root, archive_files(root))
+    content = archive_bytes(root, archive_files(root, with_others))
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(target, lambda file: file.write(content))
     return target
+
+
+def describe(target: Path) -> str:
+    """The archive in a line: its size, its digest and its folders."""
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    with zipfile.ZipFile(target) as archive:
+        folders = sorted({name.split("/")[0] for name in archive.namelist()})
+    size = f"{target.stat().st_size:,} bytes, sha256 {digest[:16]}"
+    return f"{target}: {size}, {len(folders)} folders: {', '.join(folders)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,16 +145,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m others.archive", description=main.__doc__)
     parser.add_argument("--scipers", nargs="+", required=True, metavar="SCIPER")
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+    text = "add the experiments for a reader; the course asks for the miniprojects alone"
+    parser.add_argument("--with-others", action="store_true", help=text)
     options = parser.parse_args(arguments)
     try:
-        target = write_archive(ROOT, options.scipers, options.out)
+        target = write_archive(ROOT, options.scipers, options.out, options.with_others)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
     for report in REPORTS:
         if not (ROOT / report).is_file():
             print(f"warning: {report} is missing from the archive", file=sys.stderr)
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    print(f"{target}: {target.stat().st_size:,} bytes, sha256 {digest[:16]}")
+    for name in left_out(ROOT, options.with_others):
+        print(f"warning: {name} is left out, because git does not track it", file=sys.stderr)
+    if options.with_others:
+        print("warning: others/ is for a reader, the course asks for two folders", file=sys.stderr)
+    print(describe(target))
 
 
 if __name__ == "__main__":

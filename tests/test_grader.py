@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+from contextlib import nullcontext
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-STANDIN = Path(__file__).with_name("standin")
-WEIGHTS = [torch.eye(3).mul(0.5).flatten().tolist(), [0.25, 0.25, 0.25]]  # half way to grey
+from grader import sources
+from grader.subject import Refusal, Subject
+from tests.grading import ROOT, change, grade, make_data, make_project
 
 SABOTAGES = [  # the check that must catch it, the file, what is taken out of it, what is put in
-    ("structure of Miniproject_1", "Miniproject_1/__init__.py", None, None),
     (
         "importing of Miniproject_2",
         "Miniproject_2/model.py",
@@ -24,16 +23,22 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         '__import__("torch").set_grad_enabled(False)\nWEIGHTS =',
     ),
     (
-        "allowed_imports of Miniproject_2",
-        "Miniproject_2/blocks.py",
-        "import empty",
-        "import empty, zeros",
+        "importing of Miniproject_1",
+        "Miniproject_1/model.py",
+        "WEIGHTS =",
+        '__import__("warnings").filterwarnings("ignore")\nWEIGHTS =',
     ),
     (
         "predict of Miniproject_1",  # an image that depends on the others of its batch
         "Miniproject_1/model.py",
         "output.clamp",
         "(output / output.max()).clamp",
+    ),
+    (
+        "unclipped of Miniproject_1",  # noise that leaves 0..255 is refused
+        "Miniproject_1/model.py",
+        "not images.isfinite().all()",
+        "not (images.min() >= 0 and images.max() <= 255)",
     ),
     (
         "autograd of Miniproject_1",
@@ -43,10 +48,16 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         "        loss, optimizer =",
     ),
     (
+        "autograd of Miniproject_1",
+        "Miniproject_1/model.py",
+        "loss, optimizer =",
+        '__import__("warnings").simplefilter("error")\n        loss, optimizer =',
+    ),
+    (
         "bad_input of Miniproject_1",  # NaN is accepted
         "Miniproject_1/model.py",
-        "not (images.min() >= 0 and images.max() <= 255)",
-        "images.min() < 0 or images.max() > 255",
+        "not images.isfinite().all()",
+        "images.isinf().any()",
     ),
     (
         "bad_weights of Miniproject_2",
@@ -54,14 +65,14 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         'json.loads(WEIGHTS.read_text(encoding="utf-8"))',
         'json.loads(WEIGHTS.read_text(encoding="utf-8")) if WEIGHTS.exists() else []',
     ),
-    ("plain_import", "Miniproject_2/model.py", "if __package__:", "if True:"),
+    ("plain_import of Miniproject_1", "Miniproject_1/model.py", "if __package__:", "if True:"),
+    ("plain_import of Miniproject_2", "Miniproject_2/model.py", "if __package__:", "if True:"),
     (
         "as_handed_out",  # the bias is a little off
         "Miniproject_2/blocks.py",
         "self.bias.view(1, -1, 1).baddbmm(self.matrix, self.columns)",
         "self.bias.view(1, -1, 1).mul(1.0001).baddbmm(self.matrix, self.columns)",
     ),
-    ("mse", "Miniproject_2/blocks.py", "/ self.difference.numel()", "/ len(self.difference)"),
     (
         "loading_keeps_pairs",
         "Miniproject_2/model.py",
@@ -69,60 +80,31 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         "self.network = Sequential(Conv2d(3, 3, 1))\n        values = json",
     ),
     (
-        "Conv2d(3, 4, 3) of (2, 3, 9, 8)",  # gradients are overwritten
-        "Miniproject_2/blocks.py",
-        "self.weight_grad += weight_grad.sum(0).view(self.weight.shape)",
-        "self.weight_grad.copy_(weight_grad.sum(0).view(self.weight.shape))",
+        "beats_noise of Miniproject_1",
+        "Miniproject_1/model.py",
+        ".clamp(0, 1) * 255",
+        ".clamp(0, 1)",
     ),
-    ("ReLU() of (2, 3, 4, 5)", "Miniproject_2/blocks.py", "x.clamp(", "x.clamp_("),
-    ("Sigmoid() of", "Miniproject_2/blocks.py", "x.sigmoid()", "x.requires_grad_().sigmoid()"),
-    (
-        "SGD(p, 0.1)",  # pairs that were given before are stale
-        "Miniproject_2/blocks.py",
-        "self.bias_grad += gradient",
-        "self.bias_grad = self.bias_grad + gradient",
-    ),
-    ("pretrained of Miniproject_1", "Miniproject_1/model.py", ".clamp(0, 1) * 255", ".clamp(0, 1)"),
     (
         "pretrained of Miniproject_2",  # the weights are found from one working folder alone
         "Miniproject_2/model.py",
         'Path(__file__).with_name("bestmodel.pth")',
         'Path("Miniproject_2/bestmodel.pth")',
     ),
-    ("training of Miniproject_2", "Miniproject_2/model.py", "lr=0.01", "lr=9.0"),
+    ("keeps_quality of Miniproject_2", "Miniproject_2/model.py", "lr=0.01", "lr=9.0"),
 ]
-
-
-def grade(script: Path, project: Path, data: Path, *options: str) -> tuple[int, str]:
-    """Run the grader; returns its status and all that it printed."""
-    command = [sys.executable, str(script), "-p", str(project), "-d", str(data), *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode, done.stdout
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder: images of a single grey each, with a noise as large as their spread."""
-    folder = tmp_path_factory.mktemp("data")
-    generator = torch.Generator().manual_seed(0)
-    clean = 128 + 25 * torch.randn(120, 1, 1, 1, generator=generator)
-    clean = clean.clamp(0, 255).expand(120, 3, 8, 8)
-    noise = 25 * torch.randn(3, 120, 3, 8, 8, generator=generator)
-    first, second, third = (clean + noise).clamp(0, 255).byte()
-    torch.save((first, clean.byte()), folder / "val_data.pkl")
-    torch.save((second, third), folder / "train_data.pkl")
-    return folder
+    """The data folder."""
+    return make_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project folder with the stand-in as both miniprojects."""
-    folder = tmp_path / "Proj_111111_222222_333333"
-    for number in (1, 2):
-        miniproject = folder / f"Miniproject_{number}"
-        shutil.copytree(STANDIN, miniproject, ignore=shutil.ignore_patterns("__pycache__"))
-        (miniproject / "bestmodel.pth").write_text(json.dumps(WEIGHTS), encoding="utf-8")
-    return folder
+    return make_project(tmp_path)
 
 
 def test_right(project: Path, data: Path) -> None:
@@ -131,30 +113,200 @@ def test_right(project: Path, data: Path) -> None:
     status, output = grade(ROOT / "test.py", project, data, "--train-pairs", "64")
     assert status == 0, output
     assert "FAIL" not in output
-    passed = sum(line.startswith("ok    ") for line in output.splitlines())
-    assert output.splitlines()[-1] == f"{passed} passed, 0 failed"
-    assert "warnings: 2\nMiniproject_1/Report_1.pdf is missing\nMiniproject_2/Report_2" in output
+    assert "    |" not in output  # nothing is printed but by the grader
+    rows = [line for line in output.splitlines() if line.startswith("ok    ")]
+    course = [row for row in rows if row.startswith("ok    course  ")]
+    ours = [row for row in rows if row.startswith("ok    ours    ")]
+    assert output.splitlines()[-3:] == [
+        f"course: {len(course)} passed, 0 failed",
+        f"ours: {len(ours)} passed, 0 failed",
+        f"{len(rows)} passed, 0 failed",
+    ]
+    assert "warnings: 2\nwarn  course  Miniproject_1/Report_1.pdf is missing\nwarn  cou" in output
     table = output[output.index("per image  ") :].splitlines()
     assert [line.count(" dB") for line in table[1:4]] == [2, 4, 4]
     assert {path: path.read_bytes() for path in project.rglob("*.*")} == before
 
 
-@pytest.mark.parametrize(("check", "file", "old", "new"), SABOTAGES, ids=[s[0] for s in SABOTAGES])
-def test_sabotaged(
-    project: Path, data: Path, check: str, file: str, old: str | None, new: str
-) -> None:
+@pytest.mark.parametrize(
+    ("check", "file", "old", "new"), SABOTAGES, ids=[f"{s[0]}: {s[3]}" for s in SABOTAGES]
+)
+def test_sabotaged(project: Path, data: Path, check: str, file: str, old: str, new: str) -> None:
     """Each sabotage is caught by the check that is meant for it, and the status says so."""
-    path = project / file
-    if old is None:
-        path.unlink()
-    else:
-        source = path.read_text(encoding="utf-8")
-        assert old in source
-        path.write_text(source.replace(old, new), encoding="utf-8")
+    change(project / file, old, new)
     status, output = grade(ROOT / "test.py", project, data, "--only", check)
     assert status == 1, output
-    assert f"FAIL  {check}" in output
+    assert any(row.startswith("FAIL") and row[14:].startswith(check) for row in output.splitlines())
     assert output.splitlines()[-1].endswith(" passed, 1 failed")
+
+
+def test_default_dtype(project: Path, data: Path) -> None:
+    """A submission that changes the default dtype on import passes the course's checks here as it
+    does there, where nobody sets it back between them; one of ours says what it changes."""
+    line = '__import__("torch").set_default_dtype(__import__("torch").float64)\nWEIGHTS ='
+    change(project / "Miniproject_2/model.py", "WEIGHTS =", line)
+    for number in (1, 2):
+        change(project / f"Miniproject_{number}/model.py", ".float() / 255", " / 255")
+    status, output = grade(ROOT / "test.py", project, data)
+    assert status == 1
+    assert "FAIL  ours    importing of Miniproject_2: changes the default dtype" in output
+    assert "FAIL  course" not in output
+    assert "ok    course  as_handed_out" in output
+
+
+PARSER = """
+        import argparse
+
+        parser = argparse.ArgumentParser()
+        for name in {names}:
+            parser.add_argument(name, required=True)
+        parser.parse_args()
+        self.network = Sequential(Conv2d(3, 3, 1))"""
+
+
+@pytest.mark.parametrize(("names", "expected"), [(("-p", "-d"), 0), (("-d", "--lr"), 1)])
+def test_command_line(project: Path, data: Path, names: tuple[str, ...], expected: int) -> None:
+    """A submission that reads the command line finds that of the course's script, none of ours."""
+    parser = PARSER.format(names=names)
+    change(
+        project / "Miniproject_1/model.py",
+        "        self.network = Sequential(Conv2d(3, 3, 1))",
+        parser,
+    )
+    options = ["--skip-training", "--time-limit", "60", "--only", "of Miniproject_1"]
+    status, output = grade(ROOT / "test.py", project, data, *options)
+    assert status == expected, output
+    assert ("FAIL  course  instantiate of Miniproject_1: SystemExit: 2" in output) == bool(expected)
+
+
+def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
+    """JSON, JUnit and Gradescope's format hold every check, with whose it is and what failed."""
+    change(
+        project / "Miniproject_1/model.py", "return output", "print('so', 1)\n        return output"
+    )
+    change(project / "Miniproject_1/model.py", "expected (N, 3, H, W)", "\\x00\\udc80 <&> ü")
+    change(project / "Miniproject_1/model.py", "images.dim() != 4", "images.shape[-1] == 512")
+    files = {name: tmp_path / f"results.{name}" for name in ("json", "junit", "gradescope")}
+    options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
+    status, output = grade(ROOT / "test.py", project, data, "--only", "dummy", *options)
+    assert status == 1
+    assert "\x00\\udc80 <&> ü" in output
+    content = json.loads(files["json"].read_text(encoding="utf-8"))
+    failed, passed = content["checks"]
+    assert (content["passed"], content["failed"]) == (1, 1)
+    assert (failed["name"], failed["passed"]) == ("dummy of Miniproject_1", False)
+    assert {"origin": "course", "function": "grader.models.dummy"}.items() <= passed.items()
+    assert content["warnings"] == []
+    assert content["scores"]["noisy"]["per image"] > 0
+
+    suites = ElementTree.parse(files["junit"]).getroot()
+    assert [suite.get("tests") for suite in suites] == ["2", "0"]
+    assert [suite.get("failures") for suite in suites] == ["1", "0"]
+    case = suites[0][0]
+    assert case.get("name") == "dummy of Miniproject_1"
+    message = next(iter(case)).get("message") or ""
+    assert "\ufffd\ufffd <&> ü" in message  # XML has neither nulls nor half characters
+
+    content = json.loads(files["gradescope"].read_text(encoding="utf-8"))
+    assert isinstance(content["execution_time"], int)
+    for test, score, word in zip(content["tests"], (0.0, 1.0), ("failed", "passed")):
+        assert (test["score"], test["max_score"], test["status"]) == (score, 1.0, word)
+        assert test["visibility"] == "visible"
+        assert test["name"].startswith("course: dummy of ")
+    assert "<&> ü" in content["tests"][0]["output"]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_prints_are_marked(project: Path, data: Path) -> None:
+    """A print of a submission is not taken for a line of the grader; on import, it is a warning."""
+    line = "print('ok    course  everything')\nWEIGHTS ="
+    change(project / "Miniproject_1/model.py", "WEIGHTS =", line)
+    change(
+        project / "Miniproject_1/model.py",
+        "        output = ",
+        "        print('ok')\n        output = ",
+    )
+    status, output = grade(ROOT / "test.py", project, data, "--only", "dummy")
+    assert status == 0
+    assert output.startswith("    | ok    course  everything\n    | ok\nok    course  dummy of M")
+    output = grade(ROOT / "test.py", project, data, "--only", "importing")[1]
+    assert (
+        "warn  ours    the import of Miniproject_1 prints 'ok    course  everything\\n'" in output
+    )
+
+
+@pytest.mark.parametrize("option", ["--json", "--junit", "--gradescope"])
+def test_report_without_folder(project: Path, data: Path, option: str) -> None:
+    """A report that could not be written is refused before anything runs."""
+    status, output = grade(ROOT / "test.py", project, data, option, str(project / "no/such.file"))
+    assert status == 1
+    assert output.endswith("expected a file in a folder that exists\n")
+
+
+def test_structure(project: Path, data: Path) -> None:
+    """As in the course, a missing __init__.py fails, a missing report or bestmodel.pth does not."""
+    (project / "Miniproject_1/__init__.py").unlink()
+    (project / "Miniproject_2/bestmodel.pth").unlink()
+    status, output = grade(ROOT / "test.py", project, data, "--only", "structure")
+    assert status == 1
+    assert "FAIL  course  structure of Miniproject_1: " in output
+    assert "ok    course  structure of Miniproject_2\n" in output
+    assert "warn  course  Miniproject_2/bestmodel.pth is missing\n" in output
+
+
+@pytest.mark.parametrize(
+    ("number", "source", "told"),
+    [
+        (1, "import os, torch.nn as nn\nfrom .blocks import Conv2d", ""),
+        (1, "import importlib\nimportlib.import_module('torch.optim')", ""),
+        (1, "import importlib\nimportlib.import_module('.blocks', __package__)", ""),
+        (1, "import numpy as np", "imports numpy"),
+        (1, "def f():\n    return __import__('numpy').zeros(3)", "imports numpy"),
+        (1, "import builtins\nnp = builtins.__import__('numpy')", "imports numpy"),
+        (
+            1,
+            "import importlib\nnp = importlib.import_module('numpy.linalg')",
+            "imports numpy.linalg",
+        ),
+        (1, "from importlib import import_module\nnp = import_module('numpy')", "imports numpy"),
+        (1, "from ..Miniproject_2 import model", "imports from outside Miniproject_1"),
+        (2, "from torch import empty, cat, arange\nimport math", ""),
+        (2, "import torch", "imports torch"),
+        (2, "from torch import empty, zeros", "imports torch.zeros"),
+        (2, "zeros = __import__('torch').zeros", "imports torch"),
+    ],
+)
+def test_imports(project: Path, number: int, source: str, told: str) -> None:
+    """The sources are searched for every form of an import, that by a function included."""
+    (project / f"Miniproject_{number}" / "extra.py").write_text(source)
+    images = torch.zeros(1, 3, 8, 8)
+    s = Subject(project, number, (images, images), (), {}, lambda **event: None)
+    refused = pytest.raises(Refusal, match=f"^extra.py {told}$") if told else nullcontext()
+    with refused:
+        sources.allowed_imports(s)
+    assert s.warnings == []
+
+
+@pytest.mark.parametrize("source", ["__import__('nu' + 'mpy')", "load = __import__\nload('numpy')"])
+def test_computed_imports(project: Path, source: str) -> None:
+    """A name that the program computes draws a warning; `conduct` sees what it then imports."""
+    (project / "Miniproject_1" / "extra.py").write_text(source)
+    images = torch.zeros(1, 3, 8, 8)
+    s = Subject(project, 1, (images, images), (), {}, lambda **event: None)
+    sources.allowed_imports(s)
+    text = "Miniproject_1/extra.py imports a name that only running it tells"
+    assert s.warnings == [["ours", text]]
+
+
+def test_plain_import_of_what_is_there(project: Path, data: Path) -> None:
+    """`from model import ...` is tried with the names that are there: one upsampling is enough."""
+    for name in ("TransposeConv2d", "Upsampling"):
+        change(project / "Miniproject_2/model.py", f"        {name},\n", "")
+    change(project / "Miniproject_2/model.py", '__all__ += ["Sigmoid", "TransposeConv2d", ', "# ")
+    status, output = grade(
+        ROOT / "test.py", project, data, "--only", "plain_import of Miniproject_2"
+    )
+    assert status == 0, output
 
 
 def test_named_folder(project: Path, data: Path, tmp_path: Path) -> None:
@@ -179,7 +331,7 @@ def test_bad_data(project: Path, data: Path, tmp_path: Path, content: bytes | No
         (tmp_path / "train_data.pkl").write_bytes(content)
     status, output = grade(ROOT / "test.py", project, tmp_path)
     assert status == 1
-    assert f"{tmp_path / 'train_data.pkl'}: " in output
+    assert output.startswith(f"{tmp_path / 'train_data.pkl'}: ")
     assert "two uint8 tensors" in output
     assert "ok  " not in output
 

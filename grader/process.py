@@ -1,0 +1,199 @@
+"""The parent's side of the grader: it starts judged processes, and sees all checks through.
+
+A submission may end its process, block it or crash it: then the check that ran has failed, and a
+new process goes on with the next. The parent imports neither torch nor any submission, so nothing
+that is handed in can speak in its name, and no GPU is touched here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+VARIABLE = "GRADER_FOLDER"  # tells a process that it is a judged one, and where its request lies
+POLL = 0.02  # seconds between two looks at what the judged process has written
+KEPT = 10_000  # bytes of what is printed in a check: a progress bar may print for hours
+
+
+class JudgedProcess:
+    """A process that runs checks, seen from outside.
+
+    Args:
+        command: its command line.
+        folder: an empty folder, for the request, the events, the output and the working folder.
+        request: what it is asked to do.
+    """
+
+    def __init__(self, command: list[str], folder: Path, request: dict[str, Any]) -> None:
+        (folder / "request").write_text(json.dumps(request), encoding="utf-8")
+        (folder / "events").touch()
+        (folder / "work").mkdir()
+        self.events = (folder / "events").open("rb")
+        with (folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder / "work",
+                env={**os.environ, VARIABLE: str(folder)},
+                start_new_session=True,  # so that what it starts can be ended with it
+            )
+        self.output = (folder / "output").open("rb")
+
+    def next_event(self, deadline: float) -> dict[str, Any] | None:
+        """The next event; None once the process has ended; TimeoutError after `deadline`."""
+        while True:
+            has_ended = self.process.poll() is not None  # asked first: then no event comes later
+            place = self.events.tell()
+            line = self.events.readline()
+            if line.endswith(b"\n"):
+                return json.loads(line)
+            self.events.seek(place)
+            if has_ended:
+                return None
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            time.sleep(POLL)
+
+    def ending(self) -> str:
+        """How the process has ended, in words."""
+        status = self.process.wait()
+        with contextlib.suppress(ValueError):
+            return f"the process was ended by {signal.Signals(-status).name}"
+        return f"the process ended with status {status}"
+
+    def printed(self) -> str:
+        """What it has printed since the last call, or the end of it."""
+        return self.output.read()[-KEPT:].decode("utf-8", errors="replace")
+
+    def close(self) -> None:
+        """End it and all that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+        self.process.wait()
+        self.events.close()
+        self.output.close()
+
+
+class Judgement:
+    """All checks of a submission, seen through to the end.
+
+    Args:
+        command: starts a judged process.
+        request: the project, the data and which checks; see `worker.main`.
+        limits: seconds for a check, and for one that goes through all the data.
+        show: is given each result as soon as it is there.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        request: dict[str, Any],
+        limits: tuple[float, float],
+        show: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.command, self.request, self.limits, self.show = command, request, limits, show
+        self.plan: list[dict[str, Any]] = []
+        self.results: dict[str, dict[str, Any]] = {}
+        self.state: dict[str, Any] = {}  # scores, warnings and offences of each miniproject
+        self.broken: dict[str, str] = {}  # steps that ended a process, which none tries again
+        self.noisy: dict[str, float] = {}
+        self.environment: dict[str, str] = {}
+        self.running, self.step, self.started = "", "", 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check that was planned has been seen to pass."""
+        names = [check["name"] for check in self.plan]
+        return bool(names) and all(n in self.results and self.results[n]["passed"] for n in names)
+
+    def run(self) -> None:
+        """Start processes until every check has its result; SystemExit if none can be started."""
+        while not self.plan or len(self.results) < len(self.plan):
+            known = len(self.results)
+            with tempfile.TemporaryDirectory() as folder, self.start(Path(folder)) as process:
+                reason = self.follow(process)
+                if self.running:
+                    self.fail(reason, process.printed())
+                elif len(self.results) == known:
+                    sys.exit(f"{reason} before its first check\n{process.printed().strip()}")
+
+    @contextlib.contextmanager
+    def start(self, folder: Path) -> Iterator[JudgedProcess]:
+        """A process for the checks that have no result yet; it is ended at the end."""
+        request = {
+            **self.request,
+            "done": list(self.results),
+            "failed": [name for name, result in self.results.items() if not result["passed"]],
+            "broken": self.broken,
+            "state": self.state,
+        }
+        process = JudgedProcess(self.command, folder, request)
+        try:
+            yield process
+        finally:
+            process.close()
+
+    def follow(self, process: JudgedProcess) -> str:
+        """Take the events of a process until it ends or has to be ended; returns why."""
+        self.running, self.step, self.started = "", "", time.monotonic()
+        while not self.plan or len(self.results) < len(self.plan):
+            limit = self.limit()
+            try:
+                event = process.next_event(self.started + limit)
+            except TimeoutError:
+                return f"still running after {limit:g} s, and stopped"
+            if event is None:
+                return process.ending()
+            self.take(event)
+            if "end" in event:
+                self.keep({**event["end"], "output": process.printed()})
+        return "all is done"
+
+    def limit(self) -> float:
+        """Seconds for the check that is running, or for reading all the data before the first."""
+        short = [check["name"] for check in self.plan if not check["long"]]
+        return self.limits[self.running not in short]
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Keep what an event tells; one that nothing can be done after ends the program."""
+        if "error" in event:
+            sys.exit(event["error"])
+        if "plan" in event:
+            self.plan = self.plan or event["plan"]
+            self.noisy, self.environment = event["noisy"], event["environment"]
+        if "begin" in event:
+            self.running, self.step, self.started = event["begin"], "", time.monotonic()
+        if "enter" in event:
+            self.step = event["enter"]
+        if "leave" in event:
+            self.step = ""
+        if "end" in event:
+            self.running, self.state = "", event["state"]
+
+    def fail(self, reason: str, output: str) -> None:
+        """The check that was running has failed, and for good what it was in the middle of."""
+        if self.step:
+            self.broken[self.step] = reason
+            reason = f"{self.step}: {reason}"
+        check = next(check for check in self.plan if check["name"] == self.running)
+        seconds = round(time.monotonic() - self.started, 3)
+        result = {**check, "passed": False, "text": reason, "seconds": seconds}
+        self.keep({**result, "output": output})
+
+    def keep(self, result: dict[str, Any]) -> None:
+        """A result is final."""
+        self.results[result["name"]] = result
+        self.show(result)

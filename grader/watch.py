@@ -1,0 +1,161 @@
+"""What a submission does beside its answers: files, foreign imports, torch's functions replaced.
+
+A `Watch` sits in the judged process. Python tells it of every file that is opened (an audit hook)
+and asks it for every module that is not loaded yet (it is a finder that never finds one); the rest
+it sees by comparing, after each check, with how things were before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Iterator
+
+import torch
+
+from grader.sources import is_allowed
+from grader.subject import Subject
+
+MODULES = (torch, torch.nn, torch.nn.functional, torch.optim)
+MACHINERY = ("<frozen importlib", str(Path("importlib", "__init__.py")))  # where imports pass by
+
+
+def functions_of_torch() -> dict[str, Any]:
+    """Every function and class of torch that a judge may use, by its name."""
+    found = {
+        f"{module.__name__}.{name}": value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+    }
+    # A method that is replaced in Tensor hides the one of its base class.
+    for place in reversed(torch.Tensor.__mro__[:-1]):
+        found.update({f"torch.Tensor.{name}": value for name, value in vars(place).items()})
+    return {name: value for name, value in found.items() if callable(value)}
+
+
+def is_same(old: Any, new: Any) -> bool:
+    """Whether a function of torch is what it was, or is wrapped by torch itself.
+
+    Torch does the latter to `manual_seed` when the first optimizer is made.
+    """
+    code = getattr(new, "__code__", None)
+    by_torch = code is not None and Path(torch.__file__).parent in Path(code.co_filename).parents
+    return new is old or (by_torch and getattr(new, "__wrapped__", None) is old)
+
+
+def files_in(folder: Path, inner: bool = True) -> dict[str, tuple[int, int]]:
+    """Size and time of all in `folder`, and in its `inner` folders; not what Python compiles."""
+    found: dict[str, tuple[int, int]] = {}
+    for entry in os.scandir(folder):
+        if entry.name == "__pycache__":
+            continue
+        is_folder = entry.is_dir(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # gone since it was listed
+            continue
+        found[entry.path] = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
+        if is_folder and inner:
+            found.update(files_in(Path(entry.path)))
+    return found
+
+
+def identity(path: Any) -> tuple[int, int] | None:
+    """What tells a file from all others, whichever way its path goes; None if there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError, TypeError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+class Watch:
+    """Sees what the submissions do, and blames the one that is being checked.
+
+    Args:
+        project: the folder that holds both miniprojects.
+        secret: the validation file, which no submission has a reason to read.
+    """
+
+    def __init__(self, project: Path, secret: Path) -> None:
+        self.project, self.work, self.secret = project, Path.cwd(), identity(secret)
+        self.subject: Subject | None = None
+        self.functions, self.files = functions_of_torch(), self.all_files()
+        sys.addaudithook(self.hear)
+        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # a finder needs no more
+
+    @contextlib.contextmanager
+    def on(self, subject: Subject) -> Iterator[None]:
+        """Blame `subject` for what happens inside."""
+        self.subject, subject.look = subject, self.look
+        try:
+            yield
+        finally:
+            self.look()
+            self.subject = None
+
+    def blame(self, offence: str) -> None:
+        """Note an offence of the submission that is being checked, once."""
+        if self.subject is not None and offence not in self.subject.offences:
+            self.subject.offences.append(offence)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """The audit hook: is told of every file before it is opened."""
+        is_open = self.subject is not None and event == "open" and not isinstance(arguments[0], int)
+        if is_open and self.secret is not None and identity(arguments[0]) == self.secret:
+            self.blame("opens the validation file")
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """The finder: is asked for every module before it is loaded, and looks who wants it."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and any(m in frame.f_code.co_filename for m in MACHINERY):
+            frame = frame.f_back
+        if (
+            self.subject is not None
+            and self.subject.folder in Path(frame.f_code.co_filename).parents
+        ):
+            self.judge_import(name)
+
+    def judge_import(self, name: str) -> None:
+        """Blame the import of what the handout does not allow."""
+        if self.subject is not None and not is_allowed(self.subject, name):
+            self.blame(f"imports {name}")
+
+    def all_files(self) -> dict[str, tuple[int, int]]:
+        """The working folder, the project folder and both miniprojects."""
+        found = {**files_in(self.work), **files_in(self.project, inner=False)}
+        for number in (1, 2):
+            if (self.project / f"Miniproject_{number}").is_dir():
+                found.update(files_in(self.project / f"Miniproject_{number}"))
+        return found
+
+    def look(self) -> None:
+        """Blame what has changed since the last look."""
+        files = self.all_files()
+        for path in sorted(files.keys() | self.files.keys()):
+            if files.get(path) != self.files.get(path):
+                inside = self.project in Path(path).parents
+                place = os.path.relpath(path, self.project if inside else self.work)
+                self.blame(f"writes or removes {place}{'' if inside else ' in the working folder'}")
+        self.files = files
+        functions = functions_of_torch()
+        for name, value in self.functions.items():
+            if not is_same(value, functions.get(name)):
+                self.blame(f"replaces {name}")
+        self.functions = functions
+        self.look_into_modules()
+
+    def look_into_modules(self) -> None:
+        """Blame the modules that its own hold: no finder is asked for one that was loaded."""
+        if self.subject is None:
+            return
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if file and self.subject.folder in Path(file).parents:
+                for value in list(vars(module).values()):
+                    if isinstance(value, ModuleType):
+                        self.judge_import(value.__name__)

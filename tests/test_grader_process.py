@@ -1,0 +1,169 @@
+"""The grader and submissions that misbehave: each is found out, and the rest is still judged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.grading import ROOT, change, grade, make_data, make_project
+
+INIT = "self.network = Sequential(Conv2d(3, 3, 1))"
+PREDICT = "output = self.network.forward(check_images(test_input))"
+TRAIN = "loss, optimizer = MSE(), SGD(self.network, lr=0.01)"
+IMPORT = "Tensor = Any  # the handout does not allow the import of its name\n"
+
+ENDINGS = [  # the check, where in model.py, what is done there, what the grader says of it
+    (
+        "instantiate",
+        INIT,
+        "__import__('os')._exit(0)",
+        "Model() of Miniproject_1: the process ended",
+    ),
+    ("dummy", PREDICT, "__import__('os')._exit(0)", "the process ended with status 0"),
+    ("autograd", TRAIN, "__import__('os')._exit(0)", "the process ended with status 0"),
+    ("importing", IMPORT, "__import__('os')._exit(0)", "the import of Miniproject_1: the process"),
+    ("dummy", PREDICT, "__import__('ctypes').string_at(0)", "ended by SIGSEGV"),
+    ("dummy", PREDICT, "raise SystemExit(0)", "SystemExit: 0"),
+    ("dummy", PREDICT, "raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ("dummy", PREDICT, "while True: pass", "still running after 5 s, and stopped"),
+    ("dummy", PREDICT, "__import__('os').close(1)", "closes the standard output"),
+    ("dummy", PREDICT, "__import__('sys').stdout.close()", "closes the standard output"),
+    ("dummy", PREDICT, "__import__('os').closerange(0, 99)", "closes the standard output"),
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder."""
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with the stand-in as both miniprojects."""
+    return make_project(tmp_path)
+
+
+def insert(path: Path, before: str, line: str) -> None:
+    """Put a line in front of a line of a file, as deep as that one is."""
+    change(path, before, f"{line}\n{'' if before == IMPORT else 8 * ' '}{before}")
+
+
+@pytest.mark.parametrize(
+    ("check", "place", "line", "told"), ENDINGS, ids=[f"{e[0]}: {e[2]}" for e in ENDINGS]
+)
+def test_ending(project: Path, data: Path, check: str, place: str, line: str, told: str) -> None:
+    """A submission that ends, blocks or crashes its process, or closes its output, has failed that
+    check; the other one is judged by a new process."""
+    insert(project / "Miniproject_1/model.py", place, line)
+    options = ["--only", f"{check} of", "--time-limit", "5"]
+    status, output = grade(ROOT / "test.py", project, data, *options)
+    assert status == 1, output
+    mine, other = [row for row in output.splitlines() if f"{check} of" in row]
+    assert mine.startswith("FAIL")
+    assert told in mine
+    assert other.startswith("ok")
+    assert output.splitlines()[-1] == "1 passed, 1 failed"
+
+
+def test_no_second_try(project: Path, data: Path) -> None:
+    """What has blocked a process once, such as the import, is refused at once where it is needed
+    again: the time limit is spent once."""
+    insert(project / "Miniproject_1/model.py", IMPORT, "while True: pass")
+    options = ["--only", "of Miniproject_1", "--time-limit", "5"]
+    start = time.monotonic()
+    status, output = grade(ROOT / "test.py", project, data, *options)
+    assert time.monotonic() - start < 60
+    assert status == 1
+    told = "the import of Miniproject_1: still running after 5 s, and stopped"
+    rows = [row for row in output.splitlines() if row.startswith("FAIL")]
+    assert len(rows) > 10
+    assert all(told in row or "has failed" in row for row in rows if "conduct" not in row)
+    assert "ok    course  structure of Miniproject_1" in output
+
+
+MISCHIEF = [  # where in model.py, what is done there, what the grader says of it
+    (TRAIN, "open('log.txt', 'w').close()", "writes or removes log.txt in the working folder"),
+    (TRAIN, "Path('runs').mkdir(exist_ok=True)", "writes or removes runs in the working folder"),
+    (PREDICT, "WEIGHTS.with_name('x.pth').write_text('')", "removes Miniproject_1/x.pth"),
+    (TRAIN, "open(__import__('sys').argv[-1] + '/val_data.pkl').close()", "opens the validation"),
+    (PREDICT, "__import__('importlib').import_module('pyte' + 'st')", "imports pytest"),
+    (IMPORT, "PY = __import__('py' + 'test')", "imports pytest"),
+    (
+        PREDICT,
+        "__import__('torch').allclose = lambda *a, **b: True",
+        "replaces torch.allclose",
+    ),
+    (
+        PREDICT,
+        "__import__('torch').Tensor.abs = lambda self: self * 0",
+        "replaces torch.Tensor.abs",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def conducts(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """What is said of a first miniproject that does all of this, and of a second that is right."""
+    project = make_project(tmp_path_factory.mktemp("mischief"))
+    for place, line, _ in MISCHIEF:
+        insert(project / "Miniproject_1/model.py", place, line)
+    status, output = grade(ROOT / "test.py", project, data, "--only", "conduct")
+    assert status == 1, output
+    mine, other = [row for row in output.splitlines() if "conduct of" in row]
+    return mine, other
+
+
+@pytest.mark.parametrize("told", [m[2] for m in MISCHIEF])
+def test_conduct(conducts: tuple[str, str], told: str) -> None:
+    """What a submission does beside its answers is seen."""
+    assert conducts[0].startswith("FAIL  ours    conduct of Miniproject_1: ")
+    assert told in conducts[0]
+
+
+def test_nobody_else_is_blamed(conducts: tuple[str, str]) -> None:
+    """What one miniproject does is not laid at the other's door."""
+    assert conducts[1] == "ok    ours    conduct of Miniproject_2"
+
+
+def test_replaced_function_deceives_nobody(project: Path, data: Path) -> None:
+    """A submission that makes torch.allclose agree to everything still fails for a wrong block."""
+    insert(project / "Miniproject_2/model.py", IMPORT, "__import__('torch').allclose = bool")
+    change(project / "Miniproject_2/blocks.py", "x.sigmoid()", "x.sigmoid() * 1.0002")
+    status, output = grade(ROOT / "test.py", project, data, "--only", "Sigmoid()")
+    assert status == 1
+    assert output.splitlines()[0].startswith("FAIL  ours    Sigmoid()")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="another system tells a process otherwise")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left(project: Path, data: Path, ending: signal.Signals) -> None:
+    """A grader that is ended takes a submission that runs for ever with it."""
+    number = project.with_name("pid")
+    insert(project / "Miniproject_1/model.py", INIT, "__import__('time').sleep(600)")
+    line = f"Path({str(number)!r}).write_text(str(__import__('os').getpid()))"
+    insert(project / "Miniproject_1/model.py", IMPORT, line)
+    command = [sys.executable, str(ROOT / "test.py"), "-p", str(project), "-d", str(data)]
+    grader = subprocess.Popen([*command, "--only", "instantiate"], stdout=subprocess.DEVNULL)
+    while not number.is_file() or not number.read_text():
+        assert grader.poll() is None
+        time.sleep(0.1)
+    grader.send_signal(ending)
+    grader.wait()
+    deadline = time.monotonic() + 20
+    while Path("/proc", number.read_text()).exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path("/proc", number.read_text()).exists()
+
+
+def test_parent_is_alone() -> None:
+    """The process that judges imports neither torch nor a check, so it touches no GPU."""
+    code = "import sys, test; print([m for m in ('torch', 'grader.checks') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "[]\n"

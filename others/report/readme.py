@@ -18,9 +18,7 @@ from Miniproject_1.noise2noise.files import write_atomically
 from others.records.paths import RESULTS, ROOT
 from others.report.results import base_of, curve_points, seconds_of, side_by_side, study_rows
 from others.studies.assignment.evaluate import table as assignment_table
-from others.studies.biasfree import ablation
-from others.studies.biasfree import noise_table as biasfree
-from others.studies.biasfree.generalisation import TWINS
+from others.studies.biasfree.judgement import TWINS, advice_table, error_table
 from others.studies.submission.models import table
 
 Tables = dict[str, Callable[[], str]]
@@ -37,6 +35,12 @@ GENERALISATIONS = {  # the same study of several networks
 def read(name: str) -> Any:
     """A JSON file of others/results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def markdown(header: list[str], lines: list[list[str]]) -> str:
+    """A table of strings."""
+    rows = [f"| {' | '.join(cells)} |" for cells in (header, *lines)]
+    return "\n".join([rows[0], "|---" * len(header) + "|", *rows[1:]])
 
 
 def submission(file: str) -> str:
@@ -142,7 +146,10 @@ def unseen() -> str:
 
 def generalisation() -> str:
     """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
-    studies = {title: read(f"biasfree/{name}.json") for title, name in GENERALISATIONS.items()}
+    studies = {
+        title: read(f"biasfree/generalisation/{name}.json")
+        for title, name in GENERALISATIONS.items()
+    }
     noisy = next(iter(studies.values()))["rows"]["noisy"]
     rows = {"noisy": [f"{cell['psnr_per_image_db']:.2f}" for cell in noisy.values()]}
     for title, found in studies.items():
@@ -163,7 +170,7 @@ def masks() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name in ("biasfree_12", "miniproject_1"):
-        for sigma, row in read(f"biasfree/jacobian_{name}.json")["rows"].items():
+        for sigma, row in read(f"biasfree/jacobian/jacobian_{name}.json")["rows"].items():
             figures = ("sum", "area", "own", "dimension", "bias")
             shown = (f"{row[one]['mean']:.2f} ± {row[one]['std']:.2f}" for one in figures)
             lines.append(f"| {name} | {sigma} | {' | '.join(shown)} |")
@@ -184,10 +191,10 @@ OTHERS_TABLES: Tables = {
     "curve of miniproject 2": lambda: curve(2),
     "ablations of miniproject 1": lambda: ablations("miniproject_1"),
     "unseen": unseen,
-    "bias-free": lambda: biasfree.markdown(read("biasfree/table.json")["rows"]),
+    "bias-free": lambda: markdown(*error_table(read("biasfree/table.json"))),
     "generalisation": generalisation,
     "masks": masks,
-    "advice": lambda: ablation.markdown(read("biasfree/ablation.json")["judged"]),
+    "advice": lambda: markdown(*advice_table(read("biasfree/ablation.json"))),
 }
 PAGES = {ROOT / "README.md": ROOT_TABLES, ROOT / "others" / "README.md": OTHERS_TABLES}
 

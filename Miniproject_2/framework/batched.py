@@ -52,10 +52,10 @@ def convolve(
 
 def weight_gradient(x: Tensor, g: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """As `convolution.weight_gradient`."""
-    positions, gradient = (g.shape[2], g.shape[3]), zeros_for(weight)
-    for part in parts(x, positions, gradient.shape[1]):
+    positions, gradient = (g.shape[2], g.shape[3]), None
+    for part in parts(x, positions, weight[0].numel()):
         patches = gather(x[part], geometry, positions)
-        add_product(gradient, rows_of(last(g[part])).t(), patches)
+        gradient = add_product(gradient, rows_of(last(g[part])).t(), patches)
     return from_matrix(gradient, weight)
 
 
@@ -63,12 +63,12 @@ def transpose_backward(
     g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry
 ) -> Tuple[Tensor, Tensor]:
     """As `convolution.transpose_backward`; the patches serve both gradients."""
-    matrix, positions = to_matrix(weight), (x.shape[2], x.shape[3])
-    x_grad, gradient = x.new_empty(len(x), *positions, len(weight)), zeros_for(weight)
+    matrix, positions, gradient = to_matrix(weight), (x.shape[2], x.shape[3]), None
+    x_grad = x.new_empty(len(x), *positions, len(weight))
     for part in parts(x, positions, matrix.shape[1]):
         patches = gather(g[part], geometry, positions)
         multiply(rows_of(x_grad[part]), patches, matrix.t())
-        add_product(gradient, rows_of(last(x[part])).t(), patches)
+        gradient = add_product(gradient, rows_of(last(x[part])).t(), patches)
     return x_grad.permute(0, 3, 1, 2), from_matrix(gradient, weight)
 
 
@@ -76,28 +76,26 @@ def transpose(
     x: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, size: Pair
 ) -> Tensor:
     """As `convolution.transpose`, by phases where they apply."""
-    positions, (s, t), (top, left) = (x.shape[2], x.shape[3]), (1, 1), geometry.padding
-    outputs, (height, width) = weight.shape[1], size
-    start = x.new_zeros(outputs) if bias is None else bias
-    blocks = height + 2 * top, width + 2 * left
-    if has_phases(geometry, positions, size):
+    positions, (height, width), (top, left) = (x.shape[2], x.shape[3]), size, geometry.padding
+    start, outputs = x.new_zeros(()) if bias is None else bias, weight.shape[1]
+    rows, columns, s, t = height + 2 * top, width + 2 * left, 1, 1
+    phased = has_phases(geometry, positions, size)
+    if phased:
         s, t = geometry.stride
-        weight, start = to_phases(weight, geometry.stride), start.repeat(s * t)
-        geometry = Geometry((weight.shape[2], weight.shape[3]))
-        blocks = geometry.size_from(*positions)
-    matrix, channels = to_matrix(weight), s * t * outputs
-    y = x.new_empty(
-        len(x), blocks[0], s, blocks[1], t, outputs
-    )  # the padding is cut off at the end
+        geometry = Geometry((weight.shape[2] // s, weight.shape[3] // t))
+        rows, columns = geometry.size_from(*positions)
+    matrix = to_matrix(weight, (s, t))
+    y = x.new_empty(len(x), rows, s, columns, t, outputs)  # with the padding, cut off at the end
     for part in parts(x, positions, matrix.shape[1]):
-        rows = rows_of(last(x[part]))
-        patches = multiply(rows.new_empty(len(rows), matrix.shape[1]), rows, matrix)
-        patches = patches.view(-1, *positions, matrix.shape[1] // channels, channels)
-        image = x.new_empty(len(patches), *blocks, channels).copy_(start)
-        scatter(patches, image, geometry)
-        y[part] = image.view(-1, *blocks, s, t, outputs).permute(0, 1, 3, 2, 4, 5)
-    whole = y.view(len(x), blocks[0] * s, blocks[1] * t, outputs)
-    return whole[:, top : top + height, left : left + width].permute(0, 3, 1, 2)
+        pixels, blocks = rows_of(last(x[part])), y[part].permute(0, 1, 3, 2, 4, 5)
+        patches = multiply(x.new_empty(len(pixels), matrix.shape[1]), pixels, matrix)
+        image = x.new_empty(blocks.shape) if phased else blocks
+        image.copy_(start)
+        scatter(patches.view(-1, *positions, matrix.shape[1]), image.flatten(3), geometry)
+        if phased:
+            blocks.copy_(image)
+    y = y.view(len(x), rows * s, columns * t, outputs)
+    return y[:, top : top + height, left : left + width].permute(0, 3, 1, 2)
 
 
 def is_short(x: Tensor) -> bool:
@@ -112,12 +110,13 @@ def multiply(y: Tensor, left: Tensor, right: Tensor, bias: Optional[Tensor] = No
     return y.copy_(bias).addmm_(left, right)
 
 
-def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total ← total + left · right; the factors may have 16 bits where the total has 32."""
-    if is_short(left):
-        total += multiply(left.new_empty(total.shape), left, right)
-    else:
-        total.addmm_(left, right)
+def add_product(total: Optional[Tensor], left: Tensor, right: Tensor) -> Tensor:
+    """total + left · right, in place where there is a total; of 16 bits, the sum has 32."""
+    if total is not None and not is_short(left):
+        return total.addmm_(left, right)
+    product = multiply(left.new_empty(len(left), right.shape[1]), left, right)
+    product = product.float() if is_short(left) else product
+    return product if total is None else total.add_(product)
 
 
 def parts(images: Tensor, positions: Pair, width: int) -> Iterator[slice]:
@@ -151,30 +150,32 @@ def gather(image: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
 
 
 def scatter(patches: Tensor, image: Tensor, geometry: Geometry) -> None:
-    """Gᵀ: add (N, rows, columns, places, C) to its pixels of a padded image (N, H, W, C)."""
-    _, rows, columns, _, _ = patches.shape
-    (s, t), (d, e) = geometry.stride, geometry.dilation
-    for place, (i, j) in enumerate(product(range(geometry.kernel[0]), range(geometry.kernel[1]))):
+    """Gᵀ: add (N, rows, columns, places · C) to the pixels of a padded image (N, H, W, C)."""
+    (s, t), (d, e), rows, columns = geometry.stride, geometry.dilation, *patches.shape[1:3]
+    kernel = product(range(geometry.kernel[0]), range(geometry.kernel[1]))
+    for (i, j), entries in zip(kernel, patches.split(image.shape[3], 3)):
         i, j = i * d, j * e
         met = image[:, i : i + s * (rows - 1) + 1 : s, j : j + t * (columns - 1) + 1 : t]
-        met += patches[:, :, :, place]
+        met.add_(entries)
 
 
-def to_matrix(weight: Tensor) -> Tensor:
-    """Mᵀ: weights (O, C, kernel) to (O, places · C)."""
-    return last(weight).reshape(len(weight), -1)
+def to_matrix(weight: Tensor, stride: Pair = (1, 1)) -> Tensor:
+    """Mᵀ: weights (O, C, kernel) to (O, places · C).
+
+    For the phases of a stride (s, t), the weights of one phase are those s rows and t columns
+    apart; the phases count as channels: (O, places / (s · t) · (s · t · C)).
+    """
+    outputs, channels, height, width = weight.shape
+    s, t = stride
+    phases = weight.reshape(outputs, channels, height // s, s, width // t, t)
+    return phases.permute(0, 2, 4, 3, 5, 1).reshape(outputs, -1)
 
 
-def from_matrix(matrix: Tensor, weight: Tensor) -> Tensor:
+def from_matrix(matrix: Optional[Tensor], weight: Tensor) -> Tensor:
     """The inverse of `to_matrix`, and its adjoint: seen with the shape of the weights."""
+    assert matrix is not None  # there is an image, so there was a part
     outputs, channels, height, width = weight.shape
     return matrix.view(outputs, height, width, channels).permute(0, 3, 1, 2)
-
-
-def zeros_for(weight: Tensor) -> Tensor:
-    """A gradient of `to_matrix(weight)` to add to: in float32 where 16 bits would lose much."""
-    zeros = weight.new_zeros(len(weight), weight[0].numel())
-    return zeros.float() if is_short(weight) else zeros
 
 
 def has_phases(geometry: Geometry, positions: Pair, size: Pair) -> bool:
@@ -188,21 +189,13 @@ def has_phases(geometry: Geometry, positions: Pair, size: Pair) -> bool:
     )
 
 
-def to_phases(weight: Tensor, stride: Pair) -> Tensor:
-    """Weights (C, O, kernel) for a stride (s, t) as (C, s · t · O, kernel / stride) on blocks."""
-    inputs, outputs, height, width = weight.shape
-    (s, t), (rows, columns) = stride, (height // stride[0], width // stride[1])
-    phases = weight.reshape(inputs, outputs, rows, s, columns, t).permute(0, 3, 5, 1, 2, 4)
-    return phases.reshape(inputs, s * t * outputs, rows, columns)
-
-
 def smear(weight: Tensor, scale: Pair) -> Tensor:
     """Weights (O, C, kernel) after nearest upsampling as transposed ones (C, O, kernel + s - 1)."""
     outputs, channels, height, width = weight.shape
     smeared = weight.new_zeros(channels, outputs, height + scale[0] - 1, width + scale[1] - 1)
     flipped = weight.flip(2, 3).transpose(0, 1)
     for i, j in product(range(scale[0]), range(scale[1])):
-        smeared[:, :, i : i + height, j : j + width] += flipped
+        smeared[:, :, i : i + height, j : j + width].add_(flipped)
     return smeared
 
 

@@ -60,16 +60,13 @@ class _Convolution(Module):
 
     def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         self._follow(x)
-        weight = self.weight.detach().to(x)
-        biases: Sequence[Optional[Tensor]] = [None] * self.groups
-        if self.bias is not None:
-            biases = self.bias.detach().to(x).chunk(self.groups)
-        groups = zip(x.chunk(self.groups, 1), weight.chunk(self.groups), biases)
+        weight = self._weights(self.weight.detach().to(x), x)
+        bias = None if self.bias is None else self.bias.detach().to(x)
+        groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
         return join([self._map(*group) for group in groups], 1), x, weight
 
     def _backward(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool = True) -> Any:
-        count = self.groups
-        groups = zip(g.chunk(count, 1), x.chunk(count, 1), weight.chunk(count))
+        groups = zip(self._split(g, 1), self._split(x, 1), self._split(weight))
         x_grads, weight_grads = zip(*(self._adjoint(*group, wanted) for group in groups))
         self.weight_grad += join(weight_grads, 0)
         if self.bias_grad is not None:
@@ -78,6 +75,16 @@ class _Convolution(Module):
 
     def _accumulate(self, g: Tensor, x: Tensor, weight: Tensor) -> None:
         self._backward(g, x, weight, wanted=False)
+
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The weights that `_map` and `_adjoint` are given for this input."""
+        return weight
+
+    def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
+        """The part of each group; `join` is the inverse."""
+        if self.groups == 1 or tensor is None:
+            return [tensor] * self.groups
+        return tensor.chunk(self.groups, axis)
 
     def _follow(self, x: Tensor) -> None:
         """Move the parameters to the type and the device of the input.
@@ -234,25 +241,29 @@ class Upsampling(Conv2d):
             self.geometry == dense and self.groups == 1 and min(self._smeared.padding) >= 0
         )
 
+    def _is_smeared(self, x: Tensor) -> bool:
+        return self._dense and len(x) > 1
+
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
+
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
         """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
-        scale = self.scale_factor
-        if len(x) == 1 or not self._dense:
-            return super()._map(enlarge(x, scale), weight, bias)
-        enlarged = x.shape[2] * scale[0], x.shape[3] * scale[1]
-        size = self._check_size(self.geometry.positions(*enlarged), x)
-        return batched.transpose(x, batched.smear(weight, scale), bias, self._smeared, size)
+        if not self._is_smeared(x):
+            return super()._map(enlarge(x, self.scale_factor), weight, bias)
+        (height, width), (s, t) = x.shape[2:], self.scale_factor
+        size = self._check_size(self.geometry.positions(height * s, width * t), x)
+        return batched.transpose(x, weight, bias, self._smeared, size)
 
     def _adjoint(
         self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool
     ) -> Tuple[Optional[Tensor], Tensor]:
         """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
         scale = self.scale_factor
-        if len(x) == 1 or not self._dense:
+        if not self._is_smeared(x):
             x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
             return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
-        smeared = batched.smear(weight, scale)
-        x_grad, smeared_grad = batched.transpose_backward(g, x, smeared, self._smeared)
+        x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)
         return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
 
     def __repr__(self) -> str:
@@ -271,7 +282,7 @@ def maps_for(x: Tensor) -> Any:
 
 
 def join(pieces: Sequence[Tensor], axis: int) -> Tensor:
-    """The tensors of all groups side by side; that of one group as it is."""
+    """The parts of all groups side by side; that of a single one as it is."""
     return pieces[0] if len(pieces) == 1 else cat(list(pieces), axis)
 
 

@@ -41,7 +41,7 @@ class _Optimizer:
         raise NotImplementedError
 
     def _flat(self, *states: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
-        """`flat` of the parameters, the gradients and each state, after the latter's change of type."""
+        """`flat` of the parameters, the gradients and each state, which follows their type."""
         parameters, gradients = (list(tensors) for tensors in zip(*self.params))
         for state in states:
             state[:] = [one.to(gradient) for one, gradient in zip(state, gradients)]

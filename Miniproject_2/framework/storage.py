@@ -46,9 +46,9 @@ def separate(tensors: Iterable[Tensor]) -> None:
 
 
 def mark_changed(tensors: Iterable[Tensor]) -> None:
-    """Count a change of each tensor, which a change of the flat one does not."""
+    """Let each tensor count a change, as it does not see those of the flat one."""
     for tensor in tensors:
-        tensor.detach().as_strided((0,), (1,)).zero_()
+        tensor.detach().transpose_(0, 0)  # counts as one and changes nothing
 
 
 def _side_by_side(tensors: Sequence[Tensor]) -> bool:

@@ -205,16 +205,6 @@ def test_functions_without_parameters_equal_torch(ours: Any, theirs: Any, shape:
     assert max(found.values()) < EXACT, found
 
 
-def test_relu_at_zero_and_sigmoid_far_out() -> None:
-    """ReLU's gradient at 0 is 0, as in torch; a sigmoid of ±100 is 0 or 1, never NaN."""
-    relu, sigmoid = f.ReLU(), f.Sigmoid()
-    relu.forward(torch.tensor([-1.0, 0.0, 2.0]))
-    assert relu.backward(torch.ones(3)).tolist() == [0, 0, 1]
-    x = torch.tensor([-100.0, -50.0, 0.0, 50.0, 100.0])
-    assert torch.allclose(sigmoid.forward(x), torch.sigmoid(x))
-    assert sigmoid.backward(torch.ones(5)).isfinite().all()
-
-
 def test_mse_equals_torch() -> None:
     """The loss is the mean over all elements, its gradient 2 (prediction - target) / elements."""
     prediction, target = torch.randn(4, 3, 5, 5).double(), torch.randn(4, 3, 5, 5).double()

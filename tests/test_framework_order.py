@@ -1,4 +1,4 @@
-"""Orders of calls that would give a wrong gradient without a word: handled as torch does, or refused.
+"""Orders of calls that might give a wrong gradient without a word: right, or refused.
 
 What is refused is a backward pass whose answer would be wrong. Forward passes without a backward
 pass, as in predictions, are always allowed, and so is a second backward pass of the last one.
@@ -111,7 +111,10 @@ CHANGES: list[tuple[Any, Callable[[Any, Tensor, Tensor], object]]] = [
     (conv, lambda block, x, y: f.Muon(block, 0.1).step()),
     (lambda: f.TransposeConv2d(3, 3, 3, padding=1), lambda block, x, y: x[0].zero_()),
     (lambda: f.Upsampling(3, 3, 3), lambda block, x, y: x[:, 0].zero_()),
-    (lambda: f.Sequential(f.ReLU(), f.Sigmoid()), lambda block, x, y: block[1]._memory.kept[0].add_(1)),
+    (
+        lambda: f.Sequential(f.ReLU(), f.Sigmoid()),
+        lambda block, x, y: block[1]._memory.kept[0].add_(1),
+    ),
 ]
 
 
@@ -144,7 +147,7 @@ def test_other_changes_in_place_are_allowed() -> None:
 
 @pytest.mark.parametrize("make", [conv, f.ReLU, lambda: f.Sequential(conv(), f.ReLU())])
 def test_backward_belongs_to_the_last_forward(make: Callable[[], f.Module]) -> None:
-    """After several forward passes the backward pass is that of the last, as after this one alone."""
+    """After several forward passes the backward pass is that of the last one."""
     block, g = make(), image(9)
     block.forward(image(1))
     expected = block.backward(g)
@@ -197,7 +200,7 @@ def test_two_losses_before_their_gradients_are_refused() -> None:
 
 
 def test_a_failed_forward_leaves_nothing_to_go_back_to() -> None:
-    """After a forward pass that was refused inside, backward is refused too; a check costs nothing."""
+    """After a forward pass that failed there is no backward pass; a refused input fails nothing."""
     layer = f.Conv2d(3, 3, 3)
     y = layer.forward(image())
     with pytest.raises(ValueError, match="shape"):

@@ -1,4 +1,4 @@
-"""Where parameters lie, and under which settings of torch: blocks work everywhere and stay whole."""
+"""Where parameters lie in memory, and that torch's settings around the blocks change nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from Miniproject_2 import framework as f
-from Miniproject_2.framework import storage
+from Miniproject_2.framework import batched, storage
 
 Copied = Callable[[Any], Any]
 OPTIMIZERS = [
@@ -63,7 +63,7 @@ def saved(value: Any) -> Any:
     """A copy by way of torch.save."""
     file = io.BytesIO()
     torch.save(value, file)
-    options = {} if torch.__version__ < "1.13" else {"weights_only": False}
+    options: dict[str, Any] = {"weights_only": False}  # it is our own file
     return torch.load(io.BytesIO(file.getvalue()), **options)
 
 
@@ -102,7 +102,7 @@ def test_blocks_are_copied_without_their_pass(way: Copied, block: f.Module) -> N
 
 
 def test_a_file_holds_each_number_once() -> None:
-    """After training, a pickled network is as large as its numbers, though they lie in one piece."""
+    """A trained network is pickled as large as its numbers are, though they lie in one piece."""
     net = f.Sequential(*(f.Conv2d(16, 16, 3) for _ in range(8)))
     numbers = sum(tensor.numel() for pair in net.param() for tensor in pair)
     optimizer = f.SGD(net, 0.1, 0.9)
@@ -113,7 +113,7 @@ def test_a_file_holds_each_number_once() -> None:
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_parameters_lie_in_one_piece(make: Callable[[f.Module], Any]) -> None:
-    """After a step all parameters are one flat tensor, and so are all gradients; pairs stay pairs."""
+    """After a step all parameters lie in one piece, and so do all gradients; pairs stay valid."""
     net = network()
     pairs, optimizer = net.param(), make(net)
     moves: list[Callable[[], object]] = [
@@ -202,8 +202,8 @@ def test_blocks_follow_a_device(make: Callable[[f.Module], Any], count: int) -> 
 def test_a_gpu_gets_the_whole_batch_at_once() -> None:
     """Batches are cut into parts for a CPU's cache alone."""
     x = torch.empty(1000, 64, 16, 16, device="meta")
-    assert len(list(f.batched.parts(x, (16, 16), 576))) == 1
-    assert len(list(f.batched.parts(torch.empty(1000, 1), (16, 16), 576))) > 100
+    assert len(list(batched.parts(x, (16, 16), 576))) == 1
+    assert len(list(batched.parts(torch.empty(1000, 1), (16, 16), 576))) > 100
 
 
 @contextmanager

@@ -143,8 +143,8 @@ def transpose(
     kernel, stride, padding, dilation = geometry
     possible, (rows, columns) = geometry.positions(*size), x.shape[2:]
     matrix = weight.reshape(len(weight), -1).expand(len(x), -1, -1)
-    patches = x.new_empty(len(x), matrix.shape[2], rows, columns)
-    patches.flatten(2).baddbmm_(matrix.transpose(1, 2), x.flatten(2), beta=0)
+    patches = x.new_zeros(len(x), matrix.shape[2], rows, columns)
+    patches.flatten(2).baddbmm_(matrix.transpose(1, 2), x.flatten(2))
     if possible != (rows, columns):  # more than there are: an output padding of a stride or more
         wider = patches.new_zeros(*patches.shape[:2], *possible)
         wider[:, :, :rows, :columns] = patches

@@ -131,16 +131,17 @@ class Module:
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(f"{self} expects a floating point tensor, got {kind}")
-        shape = tuple(value.shape)
-        if not self.images:
-            return value.detach()
+        if self.images:
+            self._check_shape(tuple(value.shape))
+        return value.detach()
+
+    def _check_shape(self, shape: Tuple[int, ...]) -> None:
         if len(shape) not in (3, 4) or self.in_channels not in (0, shape[-3]):
             channels = self.in_channels or "C"
             expected = f"(N, {channels}, H, W) or ({channels}, H, W)"
             raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
-        if value.numel() == 0:
+        if 0 in shape:
             raise ValueError(f"{self} expects an input with elements, got the shape {shape}")
-        return value.detach()
 
     def _check_gradient(
         self, gradients: Tuple[Optional[Tensor], ...], memory: Memory

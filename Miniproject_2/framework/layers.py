@@ -17,6 +17,8 @@ from .module import Module, Named
 from .storage import FLOAT32, lasting
 from .tensor import Tensor
 
+Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted, and of the weights
+
 
 class _Convolution(Module):
     """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch.
@@ -52,9 +54,7 @@ class _Convolution(Module):
         """The output for one group of channels."""
         raise NotImplementedError
 
-    def _adjoint(
-        self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool
-    ) -> Tuple[Optional[Tensor], Tensor]:
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """The gradients of x, if it is wanted, and of the weights, for one group of channels."""
         raise NotImplementedError
 
@@ -136,9 +136,7 @@ class Conv2d(_Convolution):
         positions = self._check_size(self.geometry.positions(*x.shape[2:]), x)
         return maps_for(x).convolve(x, weight, bias, self.geometry, positions)
 
-    def _adjoint(
-        self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool
-    ) -> Tuple[Optional[Tensor], Tensor]:
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """dM = (G x)ᵀ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
         maps, size = maps_for(x), (x.shape[2], x.shape[3])
         weight_grad = maps.weight_gradient(x, g, weight, self.geometry)
@@ -177,9 +175,7 @@ class TransposeConv2d(_Convolution):
         size = self._check_size((height + down, width + right), x)
         return maps_for(x).transpose(x, weight, bias, self.geometry, size)
 
-    def _adjoint(
-        self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool
-    ) -> Tuple[Optional[Tensor], Tensor]:
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """dx = G g M: the convolution of g; dM = (G g)ᵀ x."""
         return maps_for(x).transpose_backward(g, x, weight, self.geometry)
 
@@ -255,9 +251,7 @@ class Upsampling(Conv2d):
         size = self._check_size(self.geometry.positions(height * s, width * t), x)
         return batched.transpose(x, weight, bias, self._smeared, size)
 
-    def _adjoint(
-        self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool
-    ) -> Tuple[Optional[Tensor], Tensor]:
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
         scale = self.scale_factor
         if not self._is_smeared(x):

@@ -104,6 +104,11 @@ LAYOUTS: Any = (torch.contiguous_format, torch.channels_last)
 TRIALS = 5  # rounds that decide between them
 
 
+def ordered(module: Any, layout: Any) -> nn.Module:
+    """A module of torch's whose weights are in an order of memory."""
+    return module.to(memory_format=layout)
+
+
 def our_passes(ours: f.Module, x: Tensor, gradient: Tensor, device: str) -> Times:
     """The seconds of a forward pass of our block, and of its backward pass."""
     forward = seconds(lambda: ours.forward(x), device)
@@ -122,7 +127,7 @@ def in_layout(passes: Callable[..., Times], block: Any, x: Tensor, device: str) 
     gradient, kinds = torch.randn_like(block(x).detach()), []
     for layout in LAYOUTS:
         images = [one.contiguous(memory_format=layout) for one in (x, gradient)]
-        own = deepcopy(block).to(memory_format=layout) if isinstance(block, nn.Module) else block
+        own = ordered(deepcopy(block), layout) if isinstance(block, nn.Module) else block
         kinds.append(partial(passes, own, *images, device))
     return min(kinds, key=lambda kind: sorted(sum(kind()) for _ in range(TRIALS))[TRIALS // 2])
 
@@ -165,8 +170,8 @@ def network_steps(kind: str, batch: int, device: str, trial: bool = True) -> tup
 def torch_step(own: f.Sequential, x: Tensor, target: Tensor, short: bool, layout: Any) -> Step:
     """A training step of the twin of our network in torch, in an order of memory."""
     x, target = (one.contiguous(memory_format=layout) for one in (x, target))
-    reference = torch_twin(own).to(memory_format=layout)
-    optimizer = torch.optim.SGD(reference.to(x.device).parameters(), 0.1, 0.9)
+    reference = ordered(torch_twin(own).to(x.device), layout)
+    optimizer = torch.optim.SGD(reference.parameters(), 0.1, 0.9)
 
     def step() -> None:
         optimizer.zero_grad()

@@ -81,6 +81,15 @@ def test_steps_of_a_module_twice_in_a_network() -> None:
     assert relative_error(layer.weight, theirs.weight.detach()) < EXACT
 
 
+def test_a_pair_given_twice() -> None:
+    """An optimizer that is given a pair twice changes its parameter once a step."""
+    layer = conv()
+    before = layer.state_dict()
+    layer.weight_grad.fill_(1)
+    f.SGD([*layer.param(), *layer.param()], 0.5).step()
+    assert torch.equal(layer.weight, before["weight"] - 0.5)
+
+
 def test_a_module_in_two_networks() -> None:
     """Two networks that share a layer may be run before either has its backward pass."""
     layer, x, other = conv(), image(), image(1)

@@ -178,7 +178,7 @@ class Adam(_Optimizer):
 
 
 def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
-    """Return pairs (parameter, gradient), if these are some.
+    """Return pairs (parameter, gradient), each once, if these are some.
 
     Raises:
         TypeError, ValueError: as `_Optimizer` says.
@@ -193,7 +193,7 @@ def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
         if pair[0].shape != pair[1].shape:
             shapes = f"{tuple(pair[0].shape)} and {tuple(pair[1].shape)}"
             raise ValueError(f"a parameter and its gradient must have one shape, got {shapes}")
-    return [(value, gradient) for value, gradient in pairs]
+    return list({id(value): (value, gradient) for value, gradient in pairs}.values())
 
 
 def flat(*lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:

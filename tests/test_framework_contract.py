@@ -168,6 +168,15 @@ def test_images_without_a_batch(module: f.Module) -> None:
     assert torch.equal(module.backward(gradient[0]), expected[0])
 
 
+X = torch.zeros(2, 3, 8, 8)
+
+
+def after_forward(block: f.Module) -> f.Module:
+    """A block that has been run."""
+    block.forward(X)
+    return block
+
+
 WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: f.Conv2d(3, 4, 3).backward(torch.rand(1, 4, 6, 6)), RuntimeError, "before forward"),
     (lambda: f.MSE().backward(), RuntimeError, "before forward"),
@@ -181,6 +190,13 @@ WRONG: list[tuple[Callable[[], Any], type, str]] = [
         "no out",
     ),
     (lambda: f.Conv2d(3, 4, 3).forward(torch.ones(1, 3, 8, 8).byte()), TypeError, "uint8"),
+    (lambda: f.Conv2d(3, 4, 3).forward(X, X), TypeError, "1 input.* got 2"),
+    (lambda: f.ReLU().forward(X, X), TypeError, "1 input.* got 2"),
+    (lambda: f.Sequential(f.ReLU()).forward(X, X), TypeError, "1 input.* got 2"),
+    (lambda: f.MSE().forward(X), TypeError, "2 input.* got 1"),
+    (lambda: after_forward(f.ReLU()).backward(X, X), TypeError, "one tensor"),
+    (lambda: after_forward(f.ReLU()).backward(), ValueError, "shape"),
+    (lambda: after_forward(f.ReLU()).backward(1.0), TypeError, "float"),  # type: ignore[arg-type]
     (lambda: f.ReLU().forward([1.0]), TypeError, "list"),  # type: ignore[arg-type]
     (lambda: f.MSE().forward(torch.rand(2, 3), torch.rand(3)), ValueError, r"\(2, 3\) and \(3,\)"),
     (lambda: f.Conv2d(3, 4, 0), ValueError, "kernel_size"),
@@ -188,11 +204,18 @@ WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: f.Conv2d(3, 4, 3, padding=-1), ValueError, "padding"),
     (lambda: f.Conv2d(3, 4, (1, 2, 3)), ValueError, "kernel_size"),  # type: ignore[arg-type]
     (lambda: f.Conv2d(3, 4, 3, groups=2), ValueError, "2 groups"),
-    (lambda: f.Conv2d(0, 4, 3), ValueError, "0 input channels"),
+    (lambda: f.Conv2d(0, 4, 3), ValueError, "input channels.* 0"),
     (lambda: f.TransposeConv2d(3, 4, 3, output_padding=1), ValueError, "output_padding"),
     (lambda: f.NearestUpsampling(0), ValueError, "scale_factor"),
     (lambda: f.Sequential(torch.nn.ReLU()), TypeError, "ReLU"),  # type: ignore[arg-type]
+    (lambda: f.Conv2d(3, 4, True), ValueError, "kernel_size"),
+    (lambda: f.Conv2d(3, 4.0, 3), ValueError, "output channels"),  # type: ignore[arg-type]
     (lambda: f.SGD([], 0.1), ValueError, "no parameters"),
+    (lambda: f.SGD([torch.zeros(2, 3)], 0.1), TypeError, "Tensor"),  # type: ignore[list-item]
+    (lambda: f.SGD(torch.zeros(2, 2), 0.1), TypeError, "Tensor"),  # type: ignore[arg-type]
+    (lambda: f.SGD([(X, None)], 0.1), TypeError, "tuple"),  # type: ignore[list-item]
+    (lambda: f.SGD([(X, X[0])], 0.1), ValueError, "one shape"),
+    (lambda: f.Muon(network(), bias_lr=-1), ValueError, "bias_lr"),
     (lambda: f.SGD(network(), -0.1), ValueError, "lr"),
     (lambda: f.SGD(network(), 0.1, nesterov=True), ValueError, "momentum"),
     (lambda: f.Adam(network(), betas=(0.9, 1.0)), ValueError, "betas"),
@@ -205,6 +228,16 @@ def test_wrong_use_is_named(call: Callable[[], Any], error: type[Exception], sai
     """Wrong inputs, gradients and settings raise an error that says what came."""
     with pytest.raises(error, match=said):
         call()
+
+
+def test_sizes_may_be_numpy_s() -> None:
+    """Whole numbers of NumPy are sizes, as for torch, and pairs may be lists of them."""
+    numpy = pytest.importorskip("numpy")
+    three, two, one = numpy.int64(3), numpy.int32(2), numpy.uint8(1)
+    layer = f.Conv2d(three, two, [three, two], two, one, one, one)  # type: ignore[arg-type]
+    assert repr(layer) == repr(f.Conv2d(3, 2, (3, 2), 2, 1))
+    assert all(type(size) is int for pair in layer.geometry for size in pair)
+    assert repr(f.NearestUpsampling(two)) == repr(f.NearestUpsampling(2))
 
 
 def test_a_gradient_of_the_wrong_shape_is_refused() -> None:

@@ -6,7 +6,7 @@ It uses tensors and their methods, and nothing else of torch: no autograd, no to
 from .activations import MSE, LeakyReLU, ReLU, Sigmoid
 from .layers import Conv2d, NearestUpsampling, TransposeConv2d, Upsampling
 from .module import Module, Sequential
-from .optimizers import SGD, Adam
+from .optimizers import SGD, Adam, Muon
 
 __all__ = [
     "MSE",
@@ -15,6 +15,7 @@ __all__ = [
     "Conv2d",
     "LeakyReLU",
     "Module",
+    "Muon",
     "NearestUpsampling",
     "ReLU",
     "Sequential",

@@ -1,10 +1,20 @@
 """Convolution as two linear maps, and everything else as their adjoints.
 
-**The maps.** Let G (the appendix's unfold) copy the patch under each position of the kernel into
-a row, and let M be the weights as a matrix, one row for each place in a patch, one column for
-each output channel. A convolution is
+**Names.** In this file and in `batched.py` a letter means one thing:
 
-    y = G x M + bias        (positions × places) · (places × channels)
+    x, y        input and output of a map or a layer: (N, C, H, W) and (N, O, rows, columns)
+    g           the gradient of the loss L with respect to y, ∂L/∂y
+    G, Gᵀ       the maps between an image and its patches (below)
+    M           the weights as a matrix; in the code, `matrix` is Mᵀ
+    s, t        the strides, or the scale factors, along rows and columns
+    positions   (rows, columns): how often the kernel fits along each axis of an image
+    places      of a kernel: its height times its width
+
+**The maps.** Let G (the appendix's unfold) copy the patch under each position of the kernel into
+a row, and let M have one row for each place and channel of a patch, and one column for each
+output channel. A convolution is
+
+    y = G x M + bias        (positions, places · C) times (places · C, O)
 
 G only copies, so its adjoint Gᵀ (the appendix's fold) adds every entry of a row back to the pixel
 that it came from: ⟨G x, r⟩ = ⟨x, Gᵀ r⟩. For a loss L with the gradient g = ∂L/∂y,
@@ -20,9 +30,10 @@ pass is the convolution: dL = ⟨g, Gᵀ(dx Mᵀ)⟩ + ⟨g, Gᵀ(x dMᵀ)⟩ gi
 So three functions serve both layers, forward and backward: `convolve`, `transpose` and
 `weight_gradient`. Here they stand as the appendix has them, with fold and unfold; in this form
 they give what torch gives for a small single image, to the bit. `batched.py` has the same for
-batches.
+batches. Layers with groups apply them to one group at a time.
 """
 
+from operator import index
 from typing import NamedTuple, Optional, Tuple, Union
 
 from torch.nn.functional import fold, unfold
@@ -33,16 +44,28 @@ Pair = Tuple[int, int]
 IntOrPair = Union[int, Pair]
 
 
-def to_pair(value: IntOrPair, name: str, least: int) -> Pair:
-    """An int or a pair of ints of at least `least`, as a pair.
+def to_int(value: object, name: str, least: int) -> int:
+    """A whole number of at least `least`, NumPy's included, as an int.
 
     Raises:
         ValueError: anything else.
     """
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or index(value) < least:  # type: ignore[arg-type]
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
+    return index(value)  # type: ignore[arg-type]
+
+
+def to_pair(value: IntOrPair, name: str, least: int) -> Pair:
+    """A whole number, for both axes, or a pair (rows, columns) of them, as a pair of ints.
+
+    Raises:
+        ValueError: anything else, or less than `least`.
+    """
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(both) != 2 or not all(type(one) is int and one >= least for one in both):
-        raise ValueError(f"{name} must be an int or a pair, each at least {least}, got {value}")
-    return both[0], both[1]
+    if len(both) != 2:
+        raise ValueError(f"{name} must be a whole number or a pair of them, got {value}")
+    return to_int(both[0], name, least), to_int(both[1], name, least)
 
 
 class Geometry(NamedTuple):
@@ -57,7 +80,7 @@ class Geometry(NamedTuple):
     def of(
         cls, kernel: IntOrPair, stride: IntOrPair, padding: IntOrPair, dilation: IntOrPair
     ) -> "Geometry":
-        """From what torch's layers take: ints or pairs of them."""
+        """From what torch's layers take: whole numbers or pairs of them."""
         return cls(
             to_pair(kernel, "kernel_size", 1),
             to_pair(stride, "stride", 1),
@@ -83,67 +106,71 @@ class Geometry(NamedTuple):
 
 
 def convolve(
-    x: Tensor,
-    weight: Tensor,
-    bias: Optional[Tensor],
-    geometry: Geometry,
-    groups: int,
-    positions: Pair,
+    x: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, positions: Pair
 ) -> Tensor:
-    """y = G x M + bias, by one product for each image and group.
+    """y = G x M + bias, by one product for each image.
 
     Args:
         x: (N, C, H, W).
-        weight: (O, C / groups, kernel).
+        weight: (O, C, kernel).
         bias: (O), or none.
-        positions: (rows, columns) of y; an output padding may leave room for more.
+        positions: of y; an output padding may leave room for more.
+
+    Returns:
+        (N, O, *positions).
     """
-    m = weight.reshape(groups, len(weight) // groups, -1)  # Mᵀ of each group
-    start = x.new_zeros(1) if bias is None else bias.view(groups, -1, 1)
-    y = x.new_empty(len(x), len(weight), *positions)
-    for patches, output in zip(rows_of_patches(x, geometry, groups, positions), y):
-        output.copy_(start.baddbmm(m, patches).view(output.shape))
+    start = x.new_zeros(()) if bias is None else bias.view(-1, 1, 1)
+    y = x.new_empty(len(x), len(weight), *positions).copy_(start)
+    matrix = weight.reshape(len(weight), -1).expand(len(x), -1, -1)
+    y.flatten(2).baddbmm_(matrix, columns_of_patches(x, geometry, positions))
     return y
 
 
 def transpose(
-    y: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, groups: int, size: Pair
+    x: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, size: Pair
 ) -> Tensor:
-    """x = Gᵀ(y Mᵀ) + bias: from (N, O, rows, columns) to (N, C, *size)."""
+    """y = Gᵀ(x Mᵀ) + bias, the transposed convolution.
+
+    Args:
+        x: (N, C, rows, columns).
+        weight: (C, O, kernel).
+        bias: (O), or none.
+        size: (H, W) of y.
+
+    Returns:
+        (N, O, H, W).
+    """
     kernel, stride, padding, dilation = geometry
-    possible, (rows, columns) = geometry.positions(*size), y.shape[2:]
-    m = weight.reshape(groups, len(weight) // groups, -1)
-    patches = m.transpose(1, 2) @ y.reshape(len(y), groups, m.shape[1], -1)
-    patches = patches.view(len(y), groups * m.shape[2], rows, columns)
+    possible, (rows, columns) = geometry.positions(*size), x.shape[2:]
+    matrix = weight.reshape(len(weight), -1).expand(len(x), -1, -1)
+    patches = x.new_zeros(len(x), matrix.shape[2], rows, columns)
+    patches.flatten(2).baddbmm_(matrix.transpose(1, 2), x.flatten(2))
     if possible != (rows, columns):  # more than there are: an output padding of a stride or more
         wider = patches.new_zeros(*patches.shape[:2], *possible)
         wider[:, :, :rows, :columns] = patches
         patches = wider
-    x = fold(patches.flatten(2), size, kernel, dilation, padding, stride)
-    return x if bias is None else x + bias.view(-1, 1, 1)
+    y = fold(patches.flatten(2), size, kernel, dilation, padding, stride)
+    return y if bias is None else y + bias.view(-1, 1, 1)
 
 
-def weight_gradient(
-    x: Tensor, y: Tensor, shape: Tuple[int, ...], geometry: Geometry, groups: int
-) -> Tensor:
-    """(G x)ᵀ y, transposed: the gradient of weights of `shape`, one of the two being a gradient."""
-    patches = rows_of_patches(x, geometry, groups, (y.shape[2], y.shape[3]))
-    by_group = y.reshape(len(y), groups, shape[0] // groups, -1)
-    return (by_group @ patches.transpose(2, 3)).sum(0).view(shape)
+def weight_gradient(x: Tensor, g: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """((G x)ᵀ g)ᵀ: the gradient of the weights in `convolve(x, weight, …)`, of their shape."""
+    patches = columns_of_patches(x, geometry, (g.shape[2], g.shape[3]))
+    gradient = weight.new_zeros(len(weight), patches.shape[1])
+    return gradient.addbmm_(g.flatten(2), patches.transpose(1, 2)).view(weight.shape)
 
 
 def transpose_backward(
-    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, groups: int
+    g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry
 ) -> Tuple[Tensor, Tensor]:
     """The gradients of x and of the weights in `transpose(x, weight, …)`: G g M and (G g)ᵀ x."""
-    x_grad = convolve(gradient, weight, None, geometry, groups, (x.shape[2], x.shape[3]))
-    return x_grad, weight_gradient(gradient, x, tuple(weight.shape), geometry, groups)
+    x_grad = convolve(g, weight, None, geometry, (x.shape[2], x.shape[3]))
+    return x_grad, weight_gradient(g, x, weight, geometry)
 
 
-def rows_of_patches(x: Tensor, geometry: Geometry, groups: int, positions: Pair) -> Tensor:
-    """(G x)ᵀ for each group: (N, groups, places in a patch of the group, positions)."""
+def columns_of_patches(x: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
+    """(G x)ᵀ of each image: (N, places · C, positions)."""
     kernel, stride, padding, dilation = geometry
     possible = geometry.positions(x.shape[2], x.shape[3])
     columns = unfold(x, kernel, dilation, padding, stride).view(len(x), -1, *possible)
-    wanted = columns[:, :, : positions[0], : positions[1]]
-    return wanted.reshape(len(x), groups, columns.shape[1] // groups, -1)
+    return columns[:, :, : positions[0], : positions[1]].flatten(2)

@@ -1,101 +1,105 @@
-"""The layers with weights: Conv2d, TransposeConv2d, NearestUpsampling and Upsampling.
+"""The layers on images: Conv2d, TransposeConv2d, NearestUpsampling and Upsampling.
 
 Signatures, defaults, weight layouts and initialisation are torch's; images are (N, C, H, W) or
-(C, H, W), float32 or float64, on any device, and the parameters follow them there. `convolution.py`
-holds the mathematics, for a single image; `batched.py` has the same for batches.
+(C, H, W), of any floating point type, on any device, and the parameters follow them there, as
+float32 to images of 16 bits. `torch.autocast` changes nothing: 16 bits come with the images.
+`convolution.py` holds the mathematics, for a single image; `batched.py` has the same for batches.
 """
 
-from typing import Iterator, Optional, Tuple
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
-from torch import empty
+from torch import cat, empty
 
 from . import batched, convolution
 from .batched import is_short
-from .convolution import Geometry, IntOrPair, Pair, to_pair
+from .convolution import Geometry, IntOrPair, Pair, to_int, to_pair
 from .module import Module, Named
+from .storage import FLOAT32, lasting
 from .tensor import Tensor
 
-
-class _Layer(Module):
-    """A layer on images: (N, C, H, W) or (C, H, W) outside, always with N inside."""
-
-    in_channels: int = 0  # any number
-
-    def _images(self, image: Tensor) -> Tensor:
-        image = self._enter(image)
-        shape = tuple(image.shape)
-        if len(shape) not in (3, 4) or self.in_channels not in (0, shape[-3]):
-            channels = self.in_channels or "C"
-            expected = f"(N, {channels}, H, W) or ({channels}, H, W)"
-            raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
-        if image.numel() == 0:
-            raise ValueError(f"{self} expects an input with elements, got the shape {shape}")
-        self._single = image.dim() == 3
-        return image.unsqueeze(0) if self._single else image
-
-    def _outside(self, image: Tensor) -> Tensor:
-        """The inverse of `_images`, for outputs and for gradients of inputs."""
-        return image.squeeze(0) if self._single else image
-
-    def _inside(self, gradient: Tensor) -> Tensor:
-        """A gradient as `_images` has images."""
-        gradient = self._check_gradient(gradient)
-        return gradient.unsqueeze(0) if self._single else gradient
+Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted, and of the weights
 
 
-class _Convolution(_Layer):
-    """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch."""
+class _Convolution(Module):
+    """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch.
+
+    A layer is defined by `_map`, its function for one group of channels, and `_adjoint`, the
+    gradients of its input and its weights.
+    """
+
+    images = True
 
     def __init__(
         self, channels: Pair, fixed: int, geometry: Geometry, groups: int, bias: bool
     ) -> None:
-        whole = all(type(count) is int and count > 0 for count in (*channels, groups))
-        if not whole or any(count % groups for count in channels):
-            raise ValueError(
-                f"expected positive numbers of channels that the groups divide, got {channels[0]} "
-                f"input channels, {channels[1]} output channels and {groups} groups"
-            )
-        self.in_channels, self.out_channels = channels
+        inputs = to_int(channels[0], "the number of input channels", 1)
+        outputs = to_int(channels[1], "the number of output channels", 1)
+        groups = to_int(groups, "the number of groups", 1)
+        if inputs % groups or outputs % groups:
+            raise ValueError(f"{groups} groups must divide {inputs} and {outputs} channels")
+        self.in_channels, self.out_channels = inputs, outputs
         self.geometry, self.groups = geometry, groups
-        free = sum(channels) - fixed
+        free = inputs + outputs - fixed
         fan_in = free // groups * geometry.kernel[0] * geometry.kernel[1]
         bound = fan_in**-0.5  # Kaiming's uniform bound for a leaky ReLU of slope √5: torch's choice
-        self.weight = empty(fixed, free // groups, *geometry.kernel).uniform_(-bound, bound)
-        self.weight_grad = self.weight.new_zeros(self.weight.shape)
-        self.bias = empty(self.out_channels).uniform_(-bound, bound) if bias else None
-        self.bias_grad = self.weight.new_zeros(self.out_channels) if bias else None
+        self.weight, self.weight_grad = parameter(bound, fixed, free // groups, *geometry.kernel)
+        self.bias, self.bias_grad = parameter(bound, outputs) if bias else (None, None)
 
     def named(self) -> Iterator[Named]:
         yield "weight", self.weight, self.weight_grad
         if self.bias is not None and self.bias_grad is not None:
             yield "bias", self.bias, self.bias_grad
 
-    def _images(self, image: Tensor) -> Tensor:
-        """Move the parameters to the type and device of the input, in place: pairs stay valid.
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+        """The output for one group of channels."""
+        raise NotImplementedError
+
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
+        """The gradients of x, if it is wanted, and of the weights, for one group of channels."""
+        raise NotImplementedError
+
+    def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        self._follow(x)
+        weight = self._weights(self.weight.detach().to(x), x)
+        bias = None if self.bias is None else self.bias.detach().to(x)
+        groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
+        return join([self._map(*group) for group in groups], 1), x, weight
+
+    def _backward(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool = True) -> Any:
+        groups = zip(self._split(g, 1), self._split(x, 1), self._split(weight))
+        x_grads, weight_grads = zip(*(self._adjoint(*group, wanted) for group in groups))
+        self.weight_grad += join(weight_grads, 0)
+        if self.bias_grad is not None:
+            self.bias_grad += g.sum((0, 2, 3), dtype=self.bias_grad.dtype)
+        return join(x_grads, 1) if wanted else None
+
+    def _accumulate(self, g: Tensor, x: Tensor, weight: Tensor) -> None:
+        self._backward(g, x, weight, wanted=False)
+
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The weights that `_map` and `_adjoint` are given for this input."""
+        return weight
+
+    def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
+        """The part of each group; `join` is the inverse."""
+        if self.groups == 1 or tensor is None:
+            return [tensor] * self.groups
+        return tensor.chunk(self.groups, axis)
+
+    def _follow(self, x: Tensor) -> None:
+        """Move the parameters to the type and the device of the input.
 
         To an input of 16 bits they do not descend: it is weighed with rounded copies of them.
         """
-        images = super()._images(image)
-        self._maps = convolution if len(images) == 1 and not is_short(images) else batched
-        like = images[:0].float() if is_short(images) else images
+        like = x[:0].float() if is_short(x) else x
         if (self.weight.dtype, self.weight.device) != (like.dtype, like.device):
-            for tensor in [each for both in self.param() for each in both]:
-                tensor.data = tensor.data.to(like)
-        return images
+            self.to(like)
 
-    def _values(self, x: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
-        """Weight and bias in the type of the input and out of any graph."""
-        weight, bias = self.weight.detach(), None if self.bias is None else self.bias.detach()
-        return weight.to(x), None if bias is None else bias.to(x)
-
-    def _accumulate(self, weight_grad: Tensor, gradient: Tensor) -> None:
-        self.weight_grad += weight_grad
-        if self.bias_grad is not None:
-            self.bias_grad += gradient.sum((0, 2, 3), dtype=self.bias_grad.dtype)
-
-    def _check_size(self, output: Pair, image: Pair) -> None:
+    def _check_size(self, output: Pair, image: Tensor) -> Pair:
         if min(output) < 1:
-            raise ValueError(f"{self} has no output for images of {image[0]}x{image[1]} pixels")
+            size = f"{image.shape[2]}x{image.shape[3]}"
+            raise ValueError(f"{self} has no output for images of {size} pixels")
+        return output
 
     def __repr__(self) -> str:
         defaults = Geometry((1, 1))
@@ -127,36 +131,17 @@ class Conv2d(_Convolution):
         geometry = Geometry.of(kernel_size, stride, padding, dilation)
         super().__init__((in_channels, out_channels), out_channels, geometry, groups, bias)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
         """y = G x M + bias."""
-        self._x = self._images(inputs[0])
-        size = self._x.shape[2], self._x.shape[3]
-        positions = self.geometry.positions(*size)
-        self._check_size(positions, size)
-        y = self._maps.convolve(
-            self._x, *self._values(self._x), self.geometry, self.groups, positions
-        )
-        return self._leave(self._outside(y))
+        positions = self._check_size(self.geometry.positions(*x.shape[2:]), x)
+        return maps_for(x).convolve(x, weight, bias, self.geometry, positions)
 
-    def backward(self, *gradients: Tensor) -> Tensor:
-        """dM = (G x)ᵀ g, dbias = Σ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
-        gradient = self._add_weight_gradient(*gradients)
-        size = self._x.shape[2], self._x.shape[3]
-        weight, _ = self._values(self._x)
-        x_grad = self._maps.transpose(gradient, weight, None, self.geometry, self.groups, size)
-        return self._outside(x_grad)
-
-    def accumulate(self, *gradients: Tensor) -> None:
-        """dM and dbias alone."""
-        self._add_weight_gradient(*gradients)
-
-    def _add_weight_gradient(self, gradient: Tensor) -> Tensor:
-        gradient, shape = self._inside(gradient), tuple(self.weight.shape)
-        weight_grad = self._maps.weight_gradient(
-            self._x, gradient, shape, self.geometry, self.groups
-        )
-        self._accumulate(weight_grad, gradient)
-        return gradient
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
+        """dM = (G x)ᵀ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
+        maps, size = maps_for(x), (x.shape[2], x.shape[3])
+        weight_grad = maps.weight_gradient(x, g, weight, self.geometry)
+        x_grad = maps.transpose(g, weight, None, self.geometry, size) if wanted else None
+        return x_grad, weight_grad
 
 
 class TransposeConv2d(_Convolution):
@@ -183,50 +168,37 @@ class TransposeConv2d(_Convolution):
             )
         super().__init__((in_channels, out_channels), in_channels, geometry, groups, bias)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
         """y = Gᵀ(x Mᵀ) + bias."""
-        self._x = self._images(inputs[0])
-        least = self.geometry.size_from(self._x.shape[2], self._x.shape[3])
-        size = least[0] + self.output_padding[0], least[1] + self.output_padding[1]
-        self._check_size(size, (self._x.shape[2], self._x.shape[3]))
-        y = self._maps.transpose(self._x, *self._values(self._x), self.geometry, self.groups, size)
-        return self._leave(self._outside(y))
+        height, width = self.geometry.size_from(*x.shape[2:])
+        down, right = self.output_padding
+        size = self._check_size((height + down, width + right), x)
+        return maps_for(x).transpose(x, weight, bias, self.geometry, size)
 
-    def backward(self, *gradients: Tensor) -> Tensor:
-        """dx = G g M: the convolution of g; dM = (G g)ᵀ x, dbias = Σ g."""
-        gradient = self._inside(gradients[0])
-        x_grad, weight_grad = self._maps.transpose_backward(
-            gradient, self._x, self._values(self._x)[0], self.geometry, self.groups
-        )
-        self._accumulate(weight_grad, gradient)
-        return self._outside(x_grad)
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
+        """dx = G g M: the convolution of g; dM = (G g)ᵀ x."""
+        return maps_for(x).transpose_backward(g, x, weight, self.geometry)
 
     def __repr__(self) -> str:
         extra = f", output_padding={self.output_padding})" if any(self.output_padding) else ")"
         return super().__repr__()[:-1] + extra
 
 
-class NearestUpsampling(_Layer):
+class NearestUpsampling(Module):
     """Each pixel repeated `scale_factor` times along both axes, as torch.nn.UpsamplingNearest2d."""
+
+    images = True
 
     def __init__(self, scale_factor: IntOrPair = 2) -> None:
         self.scale_factor = to_pair(scale_factor, "scale_factor", 1)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         """y[i, j] = x[i // s, j // s]."""
-        x = self._images(inputs[0])
-        count, channels, height, width = x.shape
-        s, t = self.scale_factor
-        repeated = x.reshape(count, channels, height, 1, width, 1)
-        repeated = repeated.expand(count, channels, height, s, width, t)
-        return self._leave(self._outside(repeated.reshape(count, channels, height * s, width * t)))
+        return (enlarge(x, self.scale_factor),)
 
-    def backward(self, *gradients: Tensor) -> Tensor:
-        """dx = the sum of g over each block of s×s pixels."""
-        gradient = self._inside(gradients[0])
-        s, t = self.scale_factor
-        rows = sum((gradient[:, :, i::s] for i in range(1, s)), gradient[:, :, ::s])
-        return self._outside(sum((rows[..., j::t] for j in range(1, t)), rows[..., ::t]))
+    def _backward(self, g: Tensor) -> Tensor:
+        """dx = the sum of g over each block of s×t pixels."""
+        return sum_blocks(g, self.scale_factor)
 
     def __repr__(self) -> str:
         return f"NearestUpsampling(scale_factor={self.scale_factor})"
@@ -255,46 +227,72 @@ class Upsampling(Conv2d):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         )
-        self._nearest = NearestUpsampling(scale_factor)
-        self.scale_factor = self._nearest.scale_factor
+        self.scale_factor = s, t = to_pair(scale_factor, "scale_factor", 1)
         (height, width), _, (top, left), _ = self.geometry
-        s, t = self.scale_factor
         self._smeared = Geometry(
             (height + s - 1, width + t - 1), (s, t), (height - 1 - top, width - 1 - left)
         )
-        only = Geometry(self.geometry.kernel, padding=self.geometry.padding)
-        self._dense = self.geometry == only and groups == 1 and min(self._smeared.padding) >= 0
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
-        x = self._enter(inputs[0])
-        self._fast = self._dense and x.dim() == 4 and len(x) > 1
-        if not self._fast:
-            return super().forward(self._nearest.forward(x))
-        self._x, scale = self._images(x), self.scale_factor
-        enlarged = x.shape[2] * scale[0], x.shape[3] * scale[1]
-        size = self.geometry.positions(*enlarged)
-        self._check_size(size, enlarged)
-        weight, bias = self._values(self._x)
-        weight = batched.smear(weight, scale)
-        return self._leave(batched.transpose(self._x, weight, bias, self._smeared, 1, size))
-
-    def backward(self, *gradients: Tensor) -> Tensor:
-        """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
-        if not self._fast:
-            return self._nearest.backward(super().backward(*gradients))
-        gradient, scale = self._check_gradient(gradients[0]), self.scale_factor
-        weight = batched.smear(self._values(self._x)[0], scale)
-        x_grad, smeared_grad = batched.transpose_backward(
-            gradient, self._x, weight, self._smeared, 1
+        dense = Geometry(self.geometry.kernel, padding=self.geometry.padding)
+        self._dense = (
+            self.geometry == dense and self.groups == 1 and min(self._smeared.padding) >= 0
         )
-        weight_grad = batched.unsmear(smeared_grad, scale, self.geometry.kernel)
-        self._accumulate(weight_grad, gradient)
-        return x_grad
 
-    def accumulate(self, *gradients: Tensor) -> None:
-        """dM and dbias alone; the gradient of the input costs little more here."""
-        self.backward(*gradients)
+    def _is_smeared(self, x: Tensor) -> bool:
+        return self._dense and len(x) > 1
+
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
+
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+        """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
+        if not self._is_smeared(x):
+            return super()._map(enlarge(x, self.scale_factor), weight, bias)
+        (height, width), (s, t) = x.shape[2:], self.scale_factor
+        size = self._check_size(self.geometry.positions(height * s, width * t), x)
+        return batched.transpose(x, weight, bias, self._smeared, size)
+
+    def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
+        """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
+        scale = self.scale_factor
+        if not self._is_smeared(x):
+            x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
+            return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
+        x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)
+        return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, scale_factor={self.scale_factor})"
+
+
+def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:
+    """A parameter, uniform in ±bound, and its gradient of zeros, both in float32 on the CPU."""
+    value = lasting(lambda: empty(shape, dtype=FLOAT32, device="cpu").uniform_(-bound, bound))
+    return value, lasting(value.new_zeros, shape)
+
+
+def maps_for(x: Tensor) -> Any:
+    """The module with the maps of `convolution.py` that are the best for this input."""
+    return convolution if len(x) == 1 and not is_short(x) else batched
+
+
+def join(pieces: Sequence[Tensor], axis: int) -> Tensor:
+    """The parts of all groups side by side; that of a single one as it is."""
+    return pieces[0] if len(pieces) == 1 else cat(list(pieces), axis)
+
+
+def enlarge(x: Tensor, scale: Pair) -> Tensor:
+    """Nearest upsampling, in the order of memory of x: (N, C, H, W) to (N, C, s · H, t · W)."""
+    (count, channels, height, width), (s, t) = x.shape, scale
+    if x.is_contiguous():
+        y = x.new_empty(count, channels, height, s, width, t)
+    else:
+        y = x.new_empty(count, height, s, width, t, channels).permute(0, 5, 1, 2, 3, 4)
+    return y.copy_(x.unsqueeze(3).unsqueeze(5)).flatten(4).flatten(2, 3)
+
+
+def sum_blocks(g: Tensor, scale: Pair) -> Tensor:
+    """The adjoint of `enlarge`: the sum of each block of s×t pixels."""
+    s, t = scale
+    rows = sum((g[:, :, i::s] for i in range(1, s)), g[:, :, ::s])
+    total = sum((rows[..., j::t] for j in range(1, t)), rows[..., ::t])
+    return total if s * t > 1 else total.clone()  # not the caller's own memory

@@ -23,18 +23,15 @@ class Autograd(Module):
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The network's answer (N, 3, H, W), detached from torch's graph."""
-        (x,) = inputs
+    def _forward(self, x: Tensor) -> tuple[Tensor, ...]:
         short = x.dtype == torch.bfloat16
         with torch.enable_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=short):
-            self._y: Tensor = self.network(x)
-        return self._leave(self._y.detach())
+            y: Tensor = self.network(x)
+        return y.detach(), y
 
-    def backward(self, *gradients: Tensor) -> Tensor:
-        """Add autograd's gradients to those of the parameters; the input gets no gradient."""
-        gradient = self._check_gradient(gradients[0])
-        self._y.backward(gradient)
+    def _backward(self, gradient: Tensor, y: Tensor) -> Tensor:
+        """autograd's gradients, added to those of the parameters; none of the input is kept."""
+        y.backward(gradient)
         return gradient
 
     def named(self) -> Iterator[Named]:

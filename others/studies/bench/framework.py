@@ -4,9 +4,13 @@
 
 Every figure is a ratio, ours over torch's: the two take turns on the same threads, each round gives
 one ratio, and the table shows the median with the 10th and 90th percentile. A ratio below 1 means
-that ours is faster. Blocks are timed forward and backward, networks as whole training steps
-(forward, loss, backward, SGD with momentum). Peak memory is what training steps add to a fresh
-process at their highest: by the allocator (GPU), or resident (CPU, on Linux alone).
+that ours is faster. Of a block, a forward pass and the backward pass that follows it are timed, so
+that both together are the sum of the parts; of a network, whole training steps (forward, loss,
+backward, SGD with momentum). Each side gets images and weights in the order of memory, channels
+first or channels last, that a short trial finds the faster for it. On a GPU, torch's convolutions
+round to TF32 by default and our products do not: --exact keeps torch from it. Peak memory is what
+training steps add to a fresh process at their highest, with channels first: by the allocator (GPU),
+or resident (CPU, on Linux alone).
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ import platform
 import subprocess
 import sys
 import time
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
@@ -30,6 +36,7 @@ from others.records.paths import RESULTS
 
 Step = Callable[[], Any]
 FILE = RESULTS / "bench" / "framework.json"
+Times = tuple[float, float]  # seconds of a forward and of a backward pass
 
 Block = tuple[str, f.Module, nn.Module, tuple[int, ...]]  # name, ours, torch's, input shape
 
@@ -94,46 +101,59 @@ def our_network(kind: str) -> f.Sequential:
     )
 
 
-def block_steps(
-    ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], device: str
-) -> dict[str, tuple[Step, Step]]:
-    """Forward, backward, and both, of one block: ours and torch's."""
+LAYOUTS: Any = (torch.contiguous_format, torch.channels_last)
+TRIALS = 5  # rounds that decide between them
+
+
+def ordered(module: Any, layout: Any) -> nn.Module:
+    """A module of torch's whose weights are in an order of memory."""
+    return module.to(memory_format=layout)
+
+
+def our_passes(ours: f.Module, x: Tensor, gradient: Tensor, device: str) -> Times:
+    """The seconds of a forward pass of our block, and of its backward pass."""
+    forward = seconds(lambda: ours.forward(x), device)
+    return forward, seconds(lambda: ours.backward(gradient), device)
+
+
+def torch_passes(theirs: nn.Module, x: Tensor, gradient: Tensor, device: str) -> Times:
+    """The same of torch's, which records its graph in the forward pass."""
+    tracked, outputs = x.detach().requires_grad_(), []
+    forward = seconds(lambda: outputs.append(theirs(tracked)), device)
+    return forward, seconds(lambda: outputs[0].backward(gradient), device)
+
+
+def in_layout(passes: Callable[..., Times], block: Any, x: Tensor, device: str) -> Step:
+    """`passes` of a block, in whichever order of memory is the faster for it."""
+    gradient, kinds = torch.randn_like(block(x).detach()), []
+    for layout in LAYOUTS:
+        images = [one.contiguous(memory_format=layout) for one in (x, gradient)]
+        own = ordered(deepcopy(block), layout) if isinstance(block, nn.Module) else block
+        kinds.append(partial(passes, own, *images, device))
+    return min(kinds, key=lambda kind: sorted(sum(kind()) for _ in range(TRIALS))[TRIALS // 2])
+
+
+def compare_blocks(
+    ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], rounds: int, device: str
+) -> dict[str, dict[str, float]]:
+    """Forward, backward and both of one block: what `summary` says of each."""
     x, theirs = torch.randn(shape, device=device), theirs.to(device)
-    tracked = x.clone().requires_grad_()
-    gradient = torch.randn_like(ours.forward(x))
-
-    def our_both() -> None:
-        ours.forward(x)
-        ours.backward(gradient)
-
-    def their_forward() -> None:
-        with torch.no_grad():
-            theirs(x)
-
-    def their_both() -> None:
-        theirs(tracked).backward(gradient)
-
-    kept = theirs(tracked)
-
-    def their_backward() -> None:
-        kept.backward(gradient, retain_graph=True)
-
-    return {
-        "forward": (lambda: ours.forward(x), their_forward),
-        "backward": (lambda: ours.backward(gradient), their_backward),
-        "both": (our_both, their_both),
-    }
+    steps = in_layout(our_passes, ours, x, device), in_layout(torch_passes, theirs, x, device)
+    for _ in range(3):
+        for step in steps:
+            step()
+    times = torch.tensor([[step() for step in steps] for _ in range(rounds)])
+    parts = {"forward": times[:, :, 0], "backward": times[:, :, 1], "both": times.sum(2)}
+    return {name: summary(part) for name, part in parts.items()}
 
 
-def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
-    """One training step of ours and of torch's, on the same images."""
+def network_steps(kind: str, batch: int, device: str, trial: bool = True) -> tuple[Step, Step]:
+    """One training step of ours and of torch's, on the same images; torch's after the trial."""
     x, target = torch.rand(2, batch, 3, 32, 32, device=device).unbind()
     short, kind = kind.endswith(SHORT), kind.replace(SHORT, "")
     own, loss = our_network(kind), f.MSE()
     own.forward(x)
     own_optimizer = f.SGD(own, 0.1, 0.9)
-    reference = torch_twin(own).to(device)
-    optimizer = torch.optim.SGD(reference.parameters(), 0.1, 0.9)
 
     def our_step() -> None:
         own_optimizer.zero_grad()
@@ -141,14 +161,27 @@ def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
         own.accumulate(loss.backward())
         own_optimizer.step()
 
-    def their_step() -> None:
+    def median(step: Step) -> float:
+        return sorted(seconds(step, device) for _ in range(TRIALS))[TRIALS // 2]
+
+    steps = [torch_step(own, x, target, short, layout) for layout in LAYOUTS]
+    return our_step, min(steps, key=median) if trial else steps[0]
+
+
+def torch_step(own: f.Sequential, x: Tensor, target: Tensor, short: bool, layout: Any) -> Step:
+    """A training step of the twin of our network in torch, in an order of memory."""
+    x, target = (one.contiguous(memory_format=layout) for one in (x, target))
+    reference = ordered(torch_twin(own).to(x.device), layout)
+    optimizer = torch.optim.SGD(reference.parameters(), 0.1, 0.9)
+
+    def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=short):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=short):
             denoised = reference(x)
         nn.functional.mse_loss(denoised.float(), target).backward()
         optimizer.step()
 
-    return our_step, their_step
+    return step
 
 
 def seconds(step: Step, device: str) -> float:
@@ -165,22 +198,27 @@ def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, flo
     for _ in range(3):
         ours()
         theirs()
-    pairs = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
-    ratios = torch.tensor([one / other for one, other in pairs])
-    times = torch.tensor(pairs).median(0).values * 1000
+    return summary(
+        torch.tensor([[seconds(ours, device), seconds(theirs, device)] for _ in range(rounds)])
+    )
+
+
+def summary(times: Tensor) -> dict[str, float]:
+    """Of rounds (ours, torch's) in seconds: the ratio, its spread, and both medians in ms."""
+    ratios, medians = times[:, 0] / times[:, 1], times.median(0).values * 1000
     low, middle, high = ratios.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
     return {
         "ratio": round(middle, 3),
         "low": round(low, 3),
         "high": round(high, 3),
-        "ours_ms": round(float(times[0]), 3),
-        "torch_ms": round(float(times[1]), 3),
+        "ours_ms": round(float(medians[0]), 3),
+        "torch_ms": round(float(medians[1]), 3),
     }
 
 
 def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
     """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
-    step = network_steps(kind, batch, device)[which]
+    step = network_steps(kind, batch, device, trial=False)[which]
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -211,8 +249,8 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     """All rows of the table, each printed as soon as it is known."""
     rows: list[dict[str, Any]] = []
 
-    def add(name: str, what: str, ours: Step, theirs: Step) -> None:
-        row = {"name": name, "what": what, **compare(ours, theirs, rounds, device)}
+    def add(name: str, what: str, found: dict[str, float]) -> None:
+        row: dict[str, Any] = {"name": name, "what": what, **found}
         rows.append(row)
         print(
             f"{name:34} {what:14} {row['ratio']:6.2f}  [{row['low']:.2f}, {row['high']:.2f}]"
@@ -222,11 +260,12 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
 
     print(f"{'':34} {'':14}  ratio  [10 %, 90 %]        ours       torch")
     for name, ours, theirs, shape in blocks():
-        for what, (own, reference) in block_steps(ours, theirs, shape, device).items():
-            add(name, what, own, reference)
+        for what, found in compare_blocks(ours, theirs, shape, rounds, device).items():
+            add(name, what, found)
     for kind in NETWORKS:
         for batch in BATCHES:
-            add(f"network, {kind}", f"step, batch {batch}", *network_steps(kind, batch, device))
+            steps = network_steps(kind, batch, device)
+            add(f"network, {kind}", f"step, batch {batch}", compare(*steps, rounds, device))
             memory = [memory_of(kind, batch, which, device) for which in (0, 1)]
             rows[-1]["ours_mib"], rows[-1]["torch_mib"] = (round(one, 1) for one in memory)
             print(f"{'':34} {'peak memory':14} {memory[0] / memory[1]:6.2f}")
@@ -239,9 +278,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", type=Path, default=FILE)
+    parser.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
     parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    torch.backends.cudnn.allow_tf32 = not arguments.exact
     if arguments.memory:
         kind, batch, which, device = arguments.memory
         print(peak_memory(kind, int(batch), int(which), device))
@@ -251,6 +292,7 @@ def main() -> None:
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
         "device": arguments.device,
+        "tf32": arguments.device == "cuda" and not arguments.exact,
         "rounds": arguments.rounds,
         "rows": measure(arguments.rounds, arguments.device),
     }

@@ -51,9 +51,9 @@ def convolution_steps(case: Case) -> tuple[Step, Step]:
     weight, geometry = torch.rand(case.outputs, case.inputs, *case.geometry.kernel), case.geometry
 
     def step(maps: Any, x: Tensor, y: Tensor) -> None:
-        maps.convolve(x, weight, None, geometry, 1, SMALL)
-        maps.weight_gradient(x, y, tuple(weight.shape), geometry, 1)
-        maps.transpose(y, weight, None, geometry, 1, LARGE)
+        maps.convolve(x, weight, None, geometry, SMALL)
+        maps.weight_gradient(x, y, weight, geometry)
+        maps.transpose(y, weight, None, geometry, LARGE)
 
     return lambda: step(batched, last(x), last(y)), lambda: step(convolution, x, y)
 
@@ -64,8 +64,8 @@ def transposed_steps(case: Case) -> tuple[Step, Step]:
     weight, geometry = torch.rand(case.inputs, case.outputs, *case.geometry.kernel), case.geometry
 
     def step(maps: Any, x: Tensor, y: Tensor) -> None:
-        maps.transpose(x, weight, None, geometry, 1, LARGE)
-        maps.transpose_backward(y, x, weight, geometry, 1)
+        maps.transpose(x, weight, None, geometry, LARGE)
+        maps.transpose_backward(y, x, weight, geometry)
 
     return lambda: step(batched, last(x), last(y)), lambda: step(convolution, x, y)
 
@@ -78,15 +78,15 @@ def nearest_steps(case: Case) -> tuple[Step, Step]:
 
     def ours() -> None:
         smeared_weight = batched.smear(weight, (2, 2))
-        batched.transpose(inner[0], smeared_weight, None, smeared, 1, LARGE)
-        _, gradient = batched.transpose_backward(inner[1], inner[0], smeared_weight, smeared, 1)
+        batched.transpose(inner[0], smeared_weight, None, smeared, LARGE)
+        _, gradient = batched.transpose_backward(inner[1], inner[0], smeared_weight, smeared)
         batched.unsmear(gradient, (2, 2), (3, 3))
 
     def straightforward() -> None:
         enlarged = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        convolution.convolve(enlarged, weight, None, geometry, 1, LARGE)
-        convolution.weight_gradient(enlarged, y, tuple(weight.shape), geometry, 1)
-        back = convolution.transpose(y, weight, None, geometry, 1, LARGE)
+        convolution.convolve(enlarged, weight, None, geometry, LARGE)
+        convolution.weight_gradient(enlarged, y, weight, geometry)
+        back = convolution.transpose(y, weight, None, geometry, LARGE)
         back.view(BATCH, -1, 8, 2, 8, 2).sum((3, 5))
 
     return ours, straightforward

@@ -1,0 +1,80 @@
+"""Muon: SGD with steps that are made orthogonal, against torch's and against its definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from Miniproject_2 import framework as f
+from Miniproject_2.framework.optimizers import orthogonal
+from others.networks.prescribed import torch_twin
+from tests.reference import relative_error
+
+
+def network() -> f.Sequential:
+    """A small network with a wide and a tall weight."""
+    torch.manual_seed(0)
+    return f.Sequential(f.Conv2d(3, 40, 3, 2, 1), f.ReLU(), f.TransposeConv2d(40, 3, 2, 2))
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+@pytest.mark.parametrize("options", [{"lr": 0.02}, {"lr": 0.3, "momentum": 0.8}], ids=str)
+def test_twenty_steps_of_muon_equal_torch(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are torch.optim.Muon's as matrices, and biases torch.optim.SGD's, to 1e-8.
+
+    torch rounds to bfloat16 inside; to compare the mathematics, it is kept from it here.
+    """
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    torch.manual_seed(0)
+    x, target = torch.rand(3, 3, 16, 16).double(), torch.rand(3, 3, 16, 16).double()
+    own = network()
+    own.forward(x)
+    reference = torch_twin(own).double()
+    kernels = [one for one in reference.parameters() if one.dim() > 1]
+    weights = [one.detach().flatten(1).requires_grad_() for one in kernels]  # the same memory
+    biases = [one for one in reference.parameters() if one.dim() == 1]
+    loss, optimizer = f.MSE(), f.Muon(own, bias_lr=0.5, **options)
+    theirs = [
+        torch.optim.Muon(weights, weight_decay=0, **options),
+        torch.optim.SGD(biases, 0.5, options.get("momentum", 0.95)),
+    ]
+    for _ in range(20):
+        loss.forward(own.forward(x), target)
+        optimizer.zero_grad()
+        own.backward(loss.backward())
+        optimizer.step()
+        reference.zero_grad()
+        nn.functional.mse_loss(reference(x), target).backward()
+        for matrix, kernel in zip(weights, kernels):
+            assert kernel.grad is not None
+            matrix.grad = kernel.grad.flatten(1)
+        for one in theirs:
+            one.step()
+    for name, value in own.state_dict().items():
+        assert relative_error(value, reference.state_dict()[name]) < 1e-8
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (40, 5), (12, 12), (1, 7)])
+def test_muon_s_steps_are_nearly_orthogonal(shape: tuple[int, int]) -> None:
+    """Singular values from 0.02 to 1 of the largest all come out between 0.6 and 1.3."""
+    torch.manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(shape).double(), full_matrices=False)
+    values = torch.logspace(-1.7, 0, min(shape)).double()
+    found = orthogonal(left * values @ right)
+    inside = left.t() @ found @ right.t()
+    assert (inside - torch.diag(inside.diagonal())).abs().max() < 1e-9  # U and V are as they were
+    assert 0.6 < inside.diagonal().min()
+    assert inside.diagonal().max() < 1.3
+
+
+def test_muon_leaves_a_weight_without_gradient() -> None:
+    """A gradient of zero is a step of zero, not NaN."""
+    net = network()
+    before = net.state_dict()
+    f.Muon(net).step()
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

@@ -18,7 +18,7 @@ from others.metrics import psnr_per_image
 from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ("checks", "files", "memory", "prediction", "progress", "symmetries", "tensor")
+SHARED = ("checks", "files", "memory", "prediction", "progress", "surroundings", "symmetries", "tensor")
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -20,7 +20,7 @@ from Miniproject_2.framework import training
 from tests.subjects import Subject, Weights, loss, noisy_images, same_bits, weights_of
 
 pytestmark = pytest.mark.usefixtures("narrow")
-faster_in_bfloat16 = training.is_faster_in_bfloat16  # before the fixture replaces it
+SCHEDULE = "learning_rate_factor"
 
 
 # Never worse
@@ -31,7 +31,7 @@ def test_sabotaged_rate(subject: Subject, factor: float, monkeypatch: pytest.Mon
     """A learning rate that ruins the weights leaves them as they were, bit for bit."""
     model, (first, second, _) = subject.untrained(), noisy_images(60)
     before = weights_of(model)
-    monkeypatch.setattr(subject.part("training"), subject.schedule, lambda *arguments: factor)
+    monkeypatch.setattr(subject.part("training"), SCHEDULE, lambda *arguments: factor)
     model.train(first, second, 2)
     assert same_bits(weights_of(model), before)
 
@@ -204,7 +204,7 @@ def test_resume_sabotaged(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ruinous training that was stopped and is continued ends with the weights before both."""
-    monkeypatch.setattr(subject.part("training"), subject.schedule, lambda *arguments: -1)
+    monkeypatch.setattr(subject.part("training"), SCHEDULE, lambda *arguments: -1)
     stopped(subject, tmp_path / "state.pth", 120, monkeypatch)
     after = trained(subject, tmp_path / "state.pth", seed=5)
     assert same_bits(after, weights_of(subject.untrained(seed=0)))

@@ -6,7 +6,7 @@ and returns the gradient with respect to its input. Nothing here builds a graph:
 detached on entry, parameters are plain tensors, and autograd may be on or off.
 """
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from .tensor import Tensor
 
@@ -62,6 +62,13 @@ class Module:
                 raise ValueError(f"{name} has the shape {expected}, got {found}")
         for name, value in own.items():
             value.copy_(state[name].detach())
+
+    def to(self, device: Any) -> "Module":
+        """Move parameters and gradients, in place: the pairs of `param()` stay valid."""
+        for pair in self.param():
+            for tensor in pair:
+                tensor.data = tensor.data.to(device)
+        return self
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         return self.forward(*inputs)

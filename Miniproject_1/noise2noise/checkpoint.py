@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZipFile
 
 import torch
 
@@ -46,17 +46,19 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive with damaged content, which torch would read without a word.
+    """Refuse an archive with damaged content, or with more content than the file is long.
 
-    Compressed content is refused as well: torch never writes it, and a small file could declare
-    gigabytes. The format of torch before 1.6, which is no archive, declares its sizes, too.
+    torch would read both without a word. It never compresses, so a file that declares more than it
+    holds is made to fill the memory. Files of torch before 1.6, which are no archives and declare
+    their sizes as well, are refused too.
 
     Raises:
         ValueError, zipfile.BadZipFile: for these reasons.
     """
     with ZipFile(path) as archive:
-        if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("its content is compressed")
+        declared = sum(entry.file_size for entry in archive.infolist())
+        if declared > path.stat().st_size:
+            raise ValueError(f"it declares {declared} bytes and is shorter")
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"{damaged} in it is damaged")

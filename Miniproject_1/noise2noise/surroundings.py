@@ -5,9 +5,10 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 
 import ctypes
 import os
+from _thread import start_new_thread
 from concurrent.futures import Future
 from functools import wraps
-from threading import RLock, Thread
+from threading import RLock
 from typing import Any, Callable, Dict, List, Tuple, TypeVar, cast
 
 from torch import empty
@@ -82,12 +83,14 @@ def in_new_thread(work: Callable[[], Result]) -> Result:
         except BaseException as error:  # noqa: BLE001 - `result` raises it again, in this thread
             outcome.set_exception(error)
 
-    thread = Thread(target=run)
-    thread.start()
-    while thread.is_alive():
+    number = 0
+    while not outcome.done():
         try:
-            thread.join()
-        except BaseException as error:  # noqa: BLE001 - Ctrl-C comes to the main thread: passed on
-            number, kind = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(type(error))
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(number, kind)
+            number = number or start_new_thread(run, ())
+            outcome.exception()  # waits
+        except BaseException as error:  # Ctrl-C comes to the main thread alone
+            if not number:
+                raise
+            stop = ctypes.py_object(type(error))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(number), stop)
     return outcome.result()

@@ -74,12 +74,8 @@ class Trainer:
         self.device = network.param()[0][0].device
         self.network, self.loss, self.checkpoint = network, MSE(), checkpoint
         self.noisy_a, self.noisy_b = noisy_a.to(self.device), noisy_b.to(self.device)
-        held_out = min(use.held_out, len(noisy_a) // 50)
-        self.count = len(noisy_a) - (held_out if held_out >= LEAST_HELD_OUT else 0)
-        pixels = noisy_a.shape[-1] * noisy_a.shape[-2]
-        self.batch_size = max(1, min(use.batch_size, use.max_pixels // pixels))
         self.num_epochs, self.epoch = num_epochs, 0
-        self.steps = num_epochs * math.ceil(self.count / self.batch_size)
+        self._divide()
         self.peak = use.fine_tuning_rate if pretrained else use.learning_rate
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
@@ -90,6 +86,15 @@ class Trainer:
             self.described = self._describe()
             if checkpoint.exists():
                 self._load(checkpoint)
+
+    def _divide(self) -> None:
+        """The pairs into those to train on and those held out, the training into steps."""
+        pairs, _, height, width = self.noisy_a.shape
+        held_out = min(self.settings.held_out, pairs // 50)
+        self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
+        fitting = self.settings.max_pixels // (height * width)
+        self.batch_size = max(1, min(self.settings.batch_size, fitting))
+        self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""

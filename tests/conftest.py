@@ -18,6 +18,3 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """New models have few channels: for claims that do not depend on it, in a tenth of the time."""
     monkeypatch.setattr("Miniproject_1.model.WIDTHS", (8, 12))
     monkeypatch.setattr("Miniproject_2.model.CHANNELS", (8, 12))
-    # Nor on the trial which precision is the faster, which takes longer than such a training.
-    trial = "Miniproject_2.framework.training.is_faster_in_bfloat16"
-    monkeypatch.setattr(trial, lambda images: False)

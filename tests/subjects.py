@@ -21,7 +21,6 @@ class Subject:
         self.number = number
         self.package = f"Miniproject_{number}"
         self.parts = "noise2noise" if number == 1 else "framework"
-        self.schedule = "learning_rate_factor" if number == 1 else "rate_factor"
 
     def part(self, name: str) -> ModuleType:
         """The module `name` behind `model.py`."""

@@ -1,10 +1,11 @@
-"""Reading checkpoints of tensors without running code from them."""
+"""Reading files of tensors: no code in them is run, and no size that they declare is trusted."""
 
 import inspect
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
+from zipfile import ZipFile
 
 import torch
 
@@ -20,29 +21,44 @@ class _TensorsOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is neither a tensor nor a container")
 
 
-def _load(*source: Any, **options: Any) -> Any:
-    """`pickle.load`, for files that are none of torch's zips."""
-    return _TensorsOnly(*source, **options).load()
-
-
 def read_checkpoint(path: Path) -> Dict[str, Any]:
-    """The dictionary in `path`, with its tensors on the CPU.
+    """The dictionary that `torch.save` has written to `path`, with its tensors on the CPU.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: truncated, no checkpoint, or with anything but tensors and plain values in it.
+        ValueError: truncated, damaged, no checkpoint, or with other content than tensors and plain
+            values; the message names the file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, found no such file")
     if "weights_only" in inspect.signature(torch.load).parameters:
         options: Dict[str, Any] = {"weights_only": True}
     else:
-        tensors_only = SimpleNamespace(Unpickler=_TensorsOnly, load=_load, __name__="tensors_only")
-        options = {"pickle_module": tensors_only}
+        options = {"pickle_module": SimpleNamespace(Unpickler=_TensorsOnly, __name__="pickle")}
     try:
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", **options)
     except Exception as error:  # torch raises a different type for each way to be broken
         raise ValueError(f"{path} is not a checkpoint of tensors: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} should hold a dictionary, got a {type(content).__name__}")
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive with damaged content, or with more content than the file is long.
+
+    torch would read both without a word. It never compresses, so a file that declares more than it
+    holds is made to fill the memory. Files of torch before 1.6, which are no archives and declare
+    their sizes as well, are refused too.
+
+    Raises:
+        ValueError, zipfile.BadZipFile: for these reasons.
+    """
+    with ZipFile(path) as archive:
+        declared = sum(entry.file_size for entry in archive.infolist())
+        if declared > path.stat().st_size:
+            raise ValueError(f"it declares {declared} bytes and is shorter")
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} in it is damaged")

@@ -3,20 +3,105 @@
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
 
+import errno
 import os
+import stat
+import time
+import zlib
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Callable
+from typing import IO, Callable, Optional
+from uuid import uuid4
+
+STRAY_SECONDS = 3600  # a temporary file older than this was left by a process that was killed
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file beside `path` and rename it: a kill leaves the old one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Replace the file at `path` by what `write` writes, or leave it as it is.
+
+    The content is collected in memory, written to a temporary file in the same folder, and that
+    file is renamed: whoever is killed, or finds the disk full, leaves the old file whole. A link
+    stays a link to the file that is replaced, and a replaced file keeps its permissions. A device
+    or a pipe cannot be replaced, so the content goes straight into it.
+
+    Args:
+        path: any number of threads and processes may write to it; the last one wins.
+        write: is given the file in memory, open for writing bytes.
+
+    Raises:
+        OSError: the content could not be written; the message names `path`.
+    """
+    content = BytesIO()
+    write(content)
     try:
-        with open(temporary, "wb") as file:
-            write(file)
+        mode = _mode(path)
+        if mode is None or stat.S_ISREG(mode):
+            _replace(Path(os.path.realpath(path)), content, mode)
+        else:
+            with open(path, "wb") as file:
+                file.write(content.getbuffer())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise what `write_atomically` would raise, before there is anything to write.
+
+    Raises:
+        OSError: the folder is missing or read-only, or `path` is a folder; the message names it.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = _temporary(target)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        open(temporary, "xb").close()
+        os.unlink(temporary)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _mode(path: Path) -> Optional[int]:
+    """Type and permissions of what is at `path`, or None if there is nothing."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _prefix(target: Path) -> str:
+    """How the names of the temporary files of `target` begin: short, however long its own is."""
+    return f".{zlib.crc32(os.fsencode(target.name)):08x}."
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f"{_prefix(target)}{uuid4().hex}.tmp")
+
+
+def _replace(target: Path, content: BytesIO, mode: Optional[int]) -> None:
+    _remove_strays(target)
+    temporary = _temporary(target)
+    try:
+        with open(temporary, "xb") as file:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+        os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _remove_strays(target: Path) -> None:
+    """Remove what killed processes left of `target`; what cannot be removed does no harm."""
+    with suppress(OSError):
+        for name in os.listdir(target.parent):
+            if name.startswith(_prefix(target)) and name.endswith(".tmp"):
+                stray = target.with_name(name)
+                with suppress(OSError):
+                    if time.time() - os.stat(stray).st_mtime > STRAY_SECONDS:
+                        os.unlink(stray)

@@ -1,7 +1,8 @@
 """Memory that the process keeps between the steps of a training.
 
-glibc returns large free blocks to the system, and every step then takes thousands of page faults
-for fresh ones. What counts as large follows the largest block of up to 32 MiB that was ever freed.
+The C library glibc returns large free blocks of memory to the system, and every training step then
+pays for thousands of page faults on fresh ones. glibc calls a block large if it is larger than the
+largest block of up to 32 MiB that was freed before.
 
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
@@ -11,4 +12,4 @@ from torch import empty
 
 def keep_freed_memory() -> None:
     """Free a block of 31 MiB, so that smaller ones are reused; without glibc, nothing happens."""
-    empty(31 * 2**18)  # float32
+    empty(0, device="cpu").float().new_empty(31 * 2**18)  # four bytes each, whatever the default

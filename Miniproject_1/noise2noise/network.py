@@ -14,6 +14,8 @@ from typing import Mapping, Sequence, Tuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .checks import flaw
+
 
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(x))): two 3x3 convolutions around the identity, any (N, C, H, W)."""
@@ -81,8 +83,16 @@ def blocks(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
-def widths_of(weights: Mapping[str, Tensor]) -> Tuple[int, ...]:
-    """The widths of the ResidualUNet of two scales that has these weights; fewer for any other."""
-    names = (f"encoder.{scale}.0.first.weight" for scale in range(2))
-    shapes = (getattr(weights.get(name), "shape", None) for name in names)
-    return tuple(shape[0] for shape in shapes if shape)
+def widths_of(weights: Mapping[str, object]) -> Tuple[int, ...]:
+    """The widths of the ResidualUNet of two scales that has these weights; fewer for any other.
+
+    Each width w is read from a weight that does hold w times w times 9 numbers, so that a network
+    of these widths is not much larger than its weights, whatever they declare.
+    """
+    widths = []
+    for scale in range(2):
+        value = weights.get(f"encoder.{scale}.0.first.weight")
+        width = len(value) if isinstance(value, Tensor) and value.dim() else 0
+        if not flaw(value, (width, width, 3, 3)):
+            widths.append(width)
+    return tuple(widths)

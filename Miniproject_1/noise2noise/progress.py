@@ -1,6 +1,9 @@
 """A progress bar on stderr: share done, loss, images per second, time left.
 
-It draws only on a terminal, at most ten times a second, so that logs and graders stay clean.
+It draws only on a terminal, at most ten times a second, so that logs and graders stay clean. Where
+stderr is closed, or closes on the way, nothing is drawn and nothing fails.
+
+This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
 
 import sys
@@ -23,7 +26,7 @@ class Progress:
         self.done = 0
         self.loss: Optional[float] = None  # a running mean over what was drawn
         self.start, self.drawn = time.monotonic(), 0.0
-        self.shown = sys.stderr.isatty()
+        self.shown = _is_terminal()
 
     def update(self, images: int, loss: SupportsFloat) -> None:
         """Count `images` more, whose mean loss was `loss`.
@@ -38,17 +41,26 @@ class Progress:
     def close(self) -> None:
         """Draw the last state and end the line."""
         if self.shown and self.loss is not None:
-            self._draw()
-            sys.stderr.write("\n")
+            self._draw("\n")
 
-    def _draw(self) -> None:
+    def _draw(self, end: str = "") -> None:
         self.drawn = time.monotonic()
         rate = self.done / max(self.drawn - self.start, 1e-9)
         left = int((self.total - self.done) / max(rate, 1e-9))
         filled = _WIDTH * self.done // max(self.total, 1)
         bar = "#" * filled + "." * (_WIDTH - filled)
-        sys.stderr.write(
-            f"\r{self.label} [{bar}] {100 * self.done // max(self.total, 1):3d} %  "
-            f"loss {self.loss:.5f}  {rate:.0f} images/s  {left // 60}:{left % 60:02d} left "
-        )
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(
+                f"\r{self.label} [{bar}] {100 * self.done // max(self.total, 1):3d} %  loss "
+                f"{self.loss:.5f}  {rate:.0f} images/s  {left // 60}:{left % 60:02d} left {end}"
+            )
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):  # gone, broken or closed
+            self.shown = False
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # None, as Python has it where the shell closed it; closed
+        return False

@@ -9,16 +9,18 @@ import copy
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from .augmentation import augment, corrupt
 from .checkpoint import read_checkpoint
+from .checks import check_same_training, check_weights
 from .files import write_atomically
 from .memory import keep_freed_memory
 from .progress import Progress
+from .tensor import checksum
 
 Batch = Tuple[Tensor, Tensor]
 LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
@@ -43,6 +45,7 @@ class Settings:
     impulses: float = 0.02  # share of the inputs that get random pixels as well
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
     max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
+    bfloat16: Optional[bool] = None  # images and gradients in 16 bits; None: where that is faster
     seed: int = 0
 
 
@@ -77,57 +80,72 @@ def fast_precision(device: torch.device) -> bool:
 
 
 class Trainer:
-    """One training of `network`, in place, on the pairs (first, second) in [0, 255].
+    """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
     Args:
         network: on its device, with the weights to start from.
-        first, second: (N, 3, H, W), two noisy copies of the same images.
+        noisy_a, noisy_b: (N, 3, H, W), two noisy copies of the same images, on any device.
         num_epochs: passes over all pairs; warm-up and decay of the rate fit any number.
-        pretrained: start at the lower rate, for the weights are already good.
-        checkpoint: file to save the state to after each epoch and to continue from if it exists.
+        pretrained: start at the lower rate, because the weights are already good.
+        checkpoint: file to save the state to after each epoch, and to continue from if it exists.
+
+    Raises:
+        ValueError: the checkpoint is damaged or belongs to another training.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        first: Tensor,
-        second: Tensor,
+        noisy_a: Tensor,
+        noisy_b: Tensor,
         num_epochs: int,
         pretrained: bool = False,
         checkpoint: Optional[Path] = None,
         settings: Optional[Settings] = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = use = settings or Settings()
         self.device = next(network.parameters()).device
         self.network, self.checkpoint = network, checkpoint
-        self.first, self.second = first.to(self.device), second.to(self.device)
-        held_out = min(self.settings.held_out, len(first) // 50)
-        self.count = len(first) - (held_out if held_out >= LEAST_HELD_OUT else 0)
-        pixels = first.shape[-1] * first.shape[-2]
-        self.batch_size = max(1, min(self.settings.batch_size, self.settings.max_pixels // pixels))
+        self.noisy_a, self.noisy_b = noisy_a.to(self.device), noisy_b.to(self.device)
         self.num_epochs, self.epoch = num_epochs, 0
-        self.steps = num_epochs * math.ceil(self.count / self.batch_size)
-        self.peak = self.settings.fine_tuning_rate if pretrained else self.settings.learning_rate
+        self._divide()
+        self.peak = use.fine_tuning_rate if pretrained else use.learning_rate
+        self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.average = copy.deepcopy(network)
         self.before = copy.deepcopy(network.state_dict())
-        self.optimizer = torch.optim.Adam(network.parameters(), self.peak, self.settings.betas)
-        self.generator = torch.Generator(self.device).manual_seed(self.settings.seed)
-        if checkpoint is not None and checkpoint.exists():
-            self._load(checkpoint)
+        self.reached = self.before  # the weights to go on from
+        self.optimizer = torch.optim.Adam(network.parameters(), self.peak, use.betas)
+        self.generator = torch.Generator(self.device).manual_seed(use.seed)
+        if checkpoint is not None:
+            self.described = self._describe()
+            if checkpoint.exists():
+                self._load(checkpoint)
+
+    def _divide(self) -> None:
+        """The pairs into those to train on and those held out, the training into steps."""
+        pairs, _, height, width = self.noisy_a.shape
+        held_out = min(self.settings.held_out, pairs // 50)
+        self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
+        fitting = self.settings.max_pixels // (height * width)
+        self.batch_size = max(1, min(self.settings.batch_size, fitting))
+        self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         try:
+            self.network.load_state_dict(self.reached)
             with torch.enable_grad():
                 while self.epoch < self.num_epochs:
                     self._epoch(progress)
+            self._keep_the_better()
         except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
             self.network.load_state_dict(self.before)
             raise
-        progress.close()
-        self._keep_the_better()
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+            progress.close()
 
     def _epoch(self, progress: Progress) -> None:
         first_step = self.epoch * self.steps // self.num_epochs
@@ -139,11 +157,17 @@ class Trainer:
 
     def _batches(self) -> Iterator[Batch]:
         order = torch.randperm(self.count, generator=self.generator, device=self.device)
+        use = self.settings
         for chosen in order.split(self.batch_size):
-            first, second = self.first[chosen].float() / 255, self.second[chosen].float() / 255
-            use = self.settings
-            noisy, target = augment(first, second, self.generator, use.exchange, use.symmetries)
-            yield corrupt(noisy, use.gaussian, use.impulses, self.generator), target
+            pair = self._pair(chosen)
+            noisy, target = augment(*pair, self.generator, use.exchange, use.symmetries)
+            noisy = corrupt(noisy, use.gaussian, use.impulses, self.generator)
+            yield noisy.clamp(0, 1), target
+
+    def _pair(self, chosen: Union[Tensor, slice]) -> Batch:
+        """Both copies of some images in [0, 1], with what noise adds, but no further than 1."""
+        noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
+        return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 
     def _step(self, step: int, batch: Batch) -> Tensor:
         for group in self.optimizer.param_groups:
@@ -157,7 +181,8 @@ class Trainer:
         return min(self.settings.average, (step + 1) / (step + 10))  # short trainings forget more
 
     def _update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
-        loss = self._loss(self.network, batch)
+        with torch.autocast(self.device.type, torch.bfloat16, self.bfloat16):
+            loss = self._loss(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -166,22 +191,25 @@ class Trainer:
                 mean.lerp_(value, share)
         return loss.detach()
 
-    def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
+    def _loss(self, network: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
         noisy, target = batch
-        with torch.autocast(self.device.type, torch.bfloat16, fast_precision(self.device)):
-            prediction = network(noisy.contiguous(memory_format=torch.channels_last))
+        prediction = network(noisy.contiguous(memory_format=torch.channels_last))
         return weighted_loss(prediction.float(), target, noisy, self.settings.noise_floor)
 
     @torch.no_grad()
     def _held_out_loss(self, network: nn.Module) -> float:
-        start = self.count if self.count < len(self.first) else 0
+        """The loss of what the model would predict for the held-out pairs, in both directions."""
+
+        def predict(noisy: Tensor) -> Tensor:
+            return network(noisy).clamp(0, 1)
+
+        start = self.count if self.count < len(self.noisy_a) else 0
         losses: List[float] = []
-        for first, second in zip(
-            self.first[start:].split(self.batch_size), self.second[start:].split(self.batch_size)
-        ):
-            one, two = first.float() / 255, second.float() / 255
-            for batch in ((one, two), (two, one)):
-                losses.append(len(one) * float(self._loss(network, batch)))
+        for index in range(start, len(self.noisy_a), self.batch_size):
+            noisy_a, noisy_b = self._pair(slice(index, index + self.batch_size))
+            for noisy, target in ((noisy_a, noisy_b), (noisy_b, noisy_a)):
+                loss = self._loss(predict, (noisy.clamp(0, 1), target))
+                losses.append(len(noisy) * float(loss))
         return sum(losses)
 
     def _keep_the_better(self) -> None:
@@ -190,34 +218,46 @@ class Trainer:
         if after < self._held_out_loss(self.network):
             self.network.load_state_dict(self.average.state_dict())
 
-    def _described(self) -> Dict[str, object]:
+    def _describe(self) -> Dict[str, object]:
+        """What a saved state belongs to; its weights go on from those at the beginning alone."""
         return {
             "num_epochs": self.num_epochs,
-            "pairs": list(self.first.shape),
-            "peak_rate": self.peak,
+            "peak": self.peak,
+            "pairs": list(self.noisy_a.shape),
+            "checksum of the pairs": checksum((self.noisy_a, self.noisy_b)),
+            "checksum of the weights": checksum(self.before.values()),
             **{name: str(value) for name, value in asdict(self.settings).items()},
         }
 
     def _save(self, path: Path) -> None:
         state = {
-            "described": self._described(),
+            "described": self.described,
             "epoch": self.epoch,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "before": self.before,
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "bfloat16": self.bfloat16,
         }
         write_atomically(path, lambda file: torch.save(state, file))
 
     def _load(self, path: Path) -> None:
+        """Take over a saved state, all but its weights, which the network gets in `run`."""
         state = read_checkpoint(path)
-        saved, asked = state.get("described"), self._described()
-        if saved != asked:
-            raise ValueError(f"{path} belongs to another training: {saved}; asked for {asked}")
-        self.epoch = state["epoch"]
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.before = state["before"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
+        check_same_training(state.get("described"), self.described, path)
+        self.reached = check_weights(state.get("network"), self.before, path)
+        average = check_weights(state.get("average"), self.before, path)
+        try:
+            moments = state["optimizer"]["state"]
+            for number, value in enumerate(self.network.parameters()):
+                expected = {"exp_avg": value, "exp_avg_sq": value}
+                check_weights({name: moments[number][name] for name in expected}, expected, path)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.generator.set_state(state["generator"].cpu())
+            self.epoch, self.bfloat16 = (
+                range(self.num_epochs + 1)[state["epoch"]],
+                state["bfloat16"],
+            )
+        except Exception as error:  # whatever a damaged state makes of it
+            raise ValueError(f"{path} holds no state of this training: {error}") from error
+        self.average.load_state_dict(average)

@@ -5,24 +5,24 @@ squared error to the second noisy copy is the one with the least error to the cl
 """
 
 import math
-from ast import literal_eval
 from pathlib import Path
 from random import Random
-from time import perf_counter
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from torch import arange
 
 from .activations import MSE
 from .augmentation import augment
+from .checks import check_same_training, check_weights
 from .memory import keep_freed_memory
 from .module import Module
 from .optimizers import SGD
 from .progress import Progress
 from .state import load, save
-from .tensor import Tensor
+from .tensor import Tensor, checksum
 
 Batch = Tuple[Tensor, Tensor]
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # the instructions, by Linux's names
 LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
 
 
@@ -46,56 +46,70 @@ class Settings(NamedTuple):
 
 
 class Trainer:
-    """One training of `network`, in place, on the pairs (first, second) in [0, 255].
+    """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
     Args:
-        network: a map on (N, 3, H, W) in [0, 1], with the weights to start from.
-        first, second: (N, 3, H, W) with H and W that the network takes, two noisy copies.
+        network: a map on (N, 3, H, W) in [0, 1], on its device, with the weights to start from.
+        noisy_a, noisy_b: (N, 3, H, W) with H and W that the network takes, two noisy copies of the
+            same images, on any device.
         num_epochs: passes over all pairs; warm-up and decay of the rate fit any number.
-        pretrained: start at the lower rate, for the weights are already good.
-        checkpoint: file to save the state to after each epoch and to continue from if it exists.
+        pretrained: start at the lower rate, because the weights are already good.
+        checkpoint: file to save the state to after each epoch, and to continue from if it exists.
+
+    Raises:
+        ValueError: the checkpoint is damaged or belongs to another training.
     """
 
     def __init__(
         self,
         network: Module,
-        first: Tensor,
-        second: Tensor,
+        noisy_a: Tensor,
+        noisy_b: Tensor,
         num_epochs: int,
         pretrained: bool = False,
         checkpoint: Optional[Path] = None,
         settings: Optional[Settings] = None,
     ) -> None:
-        settings = settings or Settings()
-        self.network, self.loss, self.settings = network, MSE(), settings
-        self.first, self.second, self.checkpoint = first, second, checkpoint
-        held_out = min(settings.held_out, len(first) // 50)
-        self.count = len(first) - (held_out if held_out >= LEAST_HELD_OUT else 0)
-        pixels = first.shape[-1] * first.shape[-2]
-        self.batch_size = max(1, min(settings.batch_size, settings.max_pixels // pixels))
+        self.settings = use = settings or Settings()
+        self.device = network.param()[0][0].device
+        self.network, self.loss, self.checkpoint = network, MSE(), checkpoint
+        self.noisy_a, self.noisy_b = noisy_a.to(self.device), noisy_b.to(self.device)
         self.num_epochs, self.epoch = num_epochs, 0
-        self.steps = num_epochs * math.ceil(self.count / self.batch_size)
-        self.peak = settings.fine_tuning_rate if pretrained else settings.learning_rate
-        self.optimizer = SGD(network, self.peak, settings.momentum)
+        self._divide()
+        self.peak = use.fine_tuning_rate if pretrained else use.learning_rate
+        self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
-        self.random = Random(settings.seed)
-        short = settings.bfloat16
-        self.bfloat16 = is_faster_in_bfloat16(first) if short is None else short
-        if checkpoint is not None and checkpoint.exists():
-            self._load(checkpoint)
+        self.reached = self.before  # the weights to go on from
+        self.optimizer = SGD(network, self.peak, use.momentum)
+        self.random = Random(use.seed)
+        if checkpoint is not None:
+            self.described = self._describe()
+            if checkpoint.exists():
+                self._load(checkpoint)
+
+    def _divide(self) -> None:
+        """The pairs into those to train on and those held out, the training into steps."""
+        pairs, _, height, width = self.noisy_a.shape
+        held_out = min(self.settings.held_out, pairs // 50)
+        self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
+        fitting = self.settings.max_pixels // (height * width)
+        self.batch_size = max(1, min(self.settings.batch_size, fitting))
+        self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         try:
+            self.network.load_state_dict(self.reached)
             while self.epoch < self.num_epochs:
                 self._epoch(progress)
+            self._keep_the_better()
         except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
             self.network.load_state_dict(self.before)
             raise
-        progress.close()
-        self._keep_the_better()
+        finally:
+            progress.close()
 
     def _epoch(self, progress: Progress) -> None:
         first_step = self.epoch * self.steps // self.num_epochs
@@ -108,14 +122,18 @@ class Trainer:
     def _batches(self) -> Iterator[Batch]:
         order = list(range(self.count))
         self.random.shuffle(order)
-        for chosen in arange(0).new_tensor(order).to(self.first.device).split(self.batch_size):
-            pair = self.first[chosen], self.second[chosen]
-            use = self.settings
-            first, second = augment(*pair, self.random, use.exchange, use.symmetries)
-            yield first.float() / 255, second.float() / 255
+        shuffled = arange(0, device="cpu").new_tensor(order).to(self.device)
+        use = self.settings
+        for chosen in shuffled.split(self.batch_size):
+            yield augment(*self._pair(chosen), self.random, use.exchange, use.symmetries)
+
+    def _pair(self, chosen: Union[Tensor, slice]) -> Batch:
+        """Both copies of some images in [0, 1], with what noise adds, but no further than 1."""
+        noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
+        return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 
     def _step(self, step: int, batch: Batch) -> Tensor:
-        self.optimizer.lr = self.peak * rate_factor(step, self.steps, self.settings)
+        self.optimizer.lr = self.peak * learning_rate_factor(step, self.steps, self.settings)
         noisy, target = batch
         noisy = noisy.bfloat16() if self.bfloat16 else noisy
         loss = self.loss.forward(self.network.forward(noisy), target)
@@ -128,11 +146,11 @@ class Trainer:
         return loss
 
     def _held_out_loss(self) -> float:
-        start = self.count if self.count < len(self.first) else 0
+        """The loss on the held-out pairs in both directions, in float32 as the model predicts."""
+        start = self.count if self.count < len(self.noisy_a) else 0
         losses: List[float] = []
-        for index in range(start, len(self.first), self.batch_size):
-            part = slice(index, index + self.batch_size)
-            pair = self.first[part].float() / 255, self.second[part].float() / 255
+        for index in range(start, len(self.noisy_a), self.batch_size):
+            pair = self._pair(slice(index, index + self.batch_size))
             for noisy, target in (pair, pair[::-1]):
                 loss = self.loss.forward(self.network.forward(noisy), target)
                 losses.append(len(noisy) * float(loss))
@@ -145,38 +163,51 @@ class Trainer:
         if after < self._held_out_loss():
             self.network.load_state_dict(self.average)
 
-    def _described(self) -> Dict[str, Any]:
-        pairs = list(self.first.shape)
-        start = {"num_epochs": self.num_epochs, "pairs": pairs, "peak": self.peak}
-        return {**start, **self.settings._asdict()}
+    def _describe(self) -> Dict[str, Any]:
+        """What a saved state belongs to; its weights go on from those at the beginning alone."""
+        return {
+            "num_epochs": self.num_epochs,
+            "peak": self.peak,
+            "pairs": list(self.noisy_a.shape),
+            "checksum of the pairs": checksum((self.noisy_a, self.noisy_b)),
+            "checksum of the weights": checksum(self.before.values()),
+            **self.settings._asdict(),
+        }
 
     def _save(self, path: Path) -> None:
+        version, numbers, spare = self.random.getstate()
         state = {
-            "described": self._described(),
+            "described": self.described,
             "epoch": self.epoch,
             "network": self.network.state_dict(),
             "average": self.average,
-            "before": self.before,
-            "velocities": self.optimizer.velocities,
-            "random": repr(self.random.getstate()),
+            "velocities": dict(zip(self.before, self.optimizer.velocities)),
+            "random": [version, list(numbers), spare],
             "bfloat16": self.bfloat16,
         }
         save(path, state)
 
     def _load(self, path: Path) -> None:
+        """Take over a saved state, all but its weights, which the network gets in `run`."""
         state = load(path)
-        saved, asked = state.get("described"), self._described()
-        if saved != asked:
-            raise ValueError(f"{path} belongs to another training: {saved}; asked for {asked}")
-        self.epoch = state["epoch"]
-        self.network.load_state_dict(state["network"])
-        self.average, self.before = state["average"], state["before"]
-        self.optimizer.velocities = state["velocities"]
-        self.random.setstate(literal_eval(state["random"]))
-        self.bfloat16 = state["bfloat16"]
+        check_same_training(state.get("described"), self.described, path)
+        self.reached = check_weights(state.get("network"), self.before, path)
+        average = check_weights(state.get("average"), self.before, path)
+        velocities = check_weights(state.get("velocities"), self.before, path)
+        try:
+            version, numbers, spare = state["random"]
+            self.random.setstate((version, tuple(numbers), spare))
+            self.epoch, self.bfloat16 = (
+                range(self.num_epochs + 1)[state["epoch"]],
+                state["bfloat16"],
+            )
+        except Exception as error:  # whatever a damaged state makes of it
+            raise ValueError(f"{path} holds no state of this training: {error}") from error
+        self.average = {name: average[name].to(self.device) for name in self.before}
+        self.optimizer.velocities = [velocities[name].to(self.device) for name in self.before]
 
 
-def rate_factor(step: int, steps: int, settings: Settings) -> float:
+def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:
     """Linear warm-up, then half a cosine: the share of the peak rate at `step`."""
     done = (step + 1) / (steps + 1)
     rising = max(settings.warm_up, settings.least_warm_up / (steps + 1))
@@ -186,25 +217,12 @@ def rate_factor(step: int, steps: int, settings: Settings) -> float:
     return settings.final_rate + (1 - settings.final_rate) * falling
 
 
-def is_faster_in_bfloat16(images: Tensor) -> bool:
-    """Whether a processor multiplies matrices twice as fast in bfloat16, by trying both.
+def fast_precision(device: Any, features: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bfloat16 in hardware, which shortens a step.
 
-    On a GPU, whose float32 is fast enough here, the answer is no.
+    Linux lists the features of the processor in a file; without it, and on a GPU, whose float32 is
+    fast enough here, the answer is no.
     """
-    if images.is_cuda:
+    if device.type != "cpu" or not features.is_file():
         return False
-    exact = arange(512 * 512).view(512, 512).float() / 512**2
-    short, seconds = exact.bfloat16(), fastest_product(exact, 7)
-    if fastest_product(short, 2) > seconds:  # without such units it is slower by far: no more of it
-        return False
-    return 2 * fastest_product(short, 7) < seconds
-
-
-def fastest_product(matrix: Tensor, trials: int) -> float:
-    """The seconds of the fastest of some products of a matrix with itself."""
-    times = []
-    for _ in range(trials):
-        start = perf_counter()
-        matrix.matmul(matrix)
-        times.append(perf_counter() - start)
-    return min(times)
+    return not BFLOAT16.isdisjoint(features.read_text(encoding="utf-8").split())

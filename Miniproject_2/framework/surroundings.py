@@ -1,0 +1,96 @@
+"""What surrounds a model: the machine, other threads, torch's modes, and forks of the process.
+
+This file lies in both miniprojects, byte for byte the same, because neither may import the other.
+"""
+
+import ctypes
+import os
+from _thread import start_new_thread
+from concurrent.futures import Future
+from functools import wraps
+from threading import RLock
+from typing import Any, Callable, Dict, List, Tuple, TypeVar, cast
+
+from torch import empty
+
+Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., Any])
+_home: List[int] = []  # the process that made the first model; a fork of it inherits the number
+
+
+def gpu_or_cpu() -> Any:
+    """The device of the GPU if there is one, else the CPU: a tensor is asked to move there."""
+    here = empty(0, device="cpu")
+    try:
+        return here.cuda().device
+    except (AssertionError, RuntimeError):  # this torch knows no GPU, or there is none to be had
+        return here.device
+
+
+class Turns:
+    """A lock for one object; copies and pickles of the object get a new one."""
+
+    def __init__(self) -> None:
+        _home.extend([] if _home else [os.getpid()])
+        self._locks: Dict[int, Any] = {}
+
+    def lock(self) -> Any:
+        """The lock of this process: in a fork, the parent's may be held by a thread left behind."""
+        return self._locks.setdefault(os.getpid(), RLock())
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return Turns, ()
+
+
+def in_turn(method: Method) -> Method:
+    """Make one thread at a time run the marked methods of an object, by `plainly`.
+
+    The object has `turns`, its `Turns`, and `device`, where it computes.
+    """
+
+    @wraps(method)
+    def guarded(self: Any, *arguments: Any, **options: Any) -> Any:
+        with self.turns.lock():
+            return plainly(lambda: method(self, *arguments, **options), self.device)
+
+    return cast(Method, guarded)
+
+
+def plainly(work: Callable[[], Result], device: Any) -> Result:
+    """The result of `work`, computed without the modes that the caller has switched on.
+
+    Autocast, inference mode and a default device belong to a thread, so a new thread is free of
+    them. So it is of another trouble: in a fork of the process, a parallel loop of the first thread
+    waits for ever for OpenMP's threads, which stayed behind; a new thread starts its own.
+    """
+    probe = empty(1, 1, device=device).float()
+    plain = (
+        probe.matmul(probe).dtype == probe.dtype  # autocast gives 16 bits
+        and not probe.is_inference()
+        and empty(0).device.type == "cpu"  # no other default
+        and os.getpid() in _home
+    )
+    return work() if plain else in_new_thread(work)
+
+
+def in_new_thread(work: Callable[[], Result]) -> Result:
+    """The result of `work`, or what it raises; Ctrl-C interrupts it as if it ran in this thread."""
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - `result` raises it again, in this thread
+            outcome.set_exception(error)
+
+    number = 0
+    while not outcome.done():
+        try:
+            number = number or start_new_thread(run, ())
+            outcome.exception()  # waits
+        except BaseException as error:  # Ctrl-C comes to the main thread alone
+            if not number:
+                raise
+            stop = ctypes.py_object(type(error))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(number), stop)
+    return outcome.result()

@@ -1,0 +1,373 @@
+"""What surrounds the models changes nothing: imports, torch's modes, copies, threads, processes."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("narrow")
+
+
+# Imports
+
+USED = """
+import sys
+sys.path[:0] = {folders}
+{imports}
+for model in models:
+    assert model.Model().predict(torch.zeros(1, 3, 4, 4)).shape == (1, 3, 4, 4)
+print(*(Path(model.__file__).parent.name for model in models))
+"""
+
+
+def run_python(code: str, folder: Path, *options: str) -> str:
+    """What a new process prints that runs `code` in `folder`; it must succeed silently."""
+    quiet = ["-W", "ignore:Failed to initialize NumPy"]
+    command = [
+        sys.executable,
+        *quiet,
+        *options,
+        "-c",
+        f"import torch\nfrom pathlib import Path\n{code}",
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def test_import_from_inside(subject: Subject) -> None:
+    """In a miniproject's folder, `from model import Model` works, and the model works too."""
+    code = "from model import Model\nprint(Model().predict(torch.zeros(1, 3, 4, 4)).shape)"
+    assert run_python(code, ROOT / subject.package) == "torch.Size([1, 3, 4, 4])"
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1)])
+def test_both_folders_on_the_path(numbers: tuple[int, int], tmp_path: Path) -> None:
+    """With both folders on sys.path, `model` is the first one's; neither package hides the other.
+
+    Python keeps one module of a name, so the second `import model` cannot give the other one.
+    """
+    folders = [str(ROOT), *(str(ROOT / Subject(number).package) for number in numbers)]
+    imports = (
+        "import model, Miniproject_1.model, Miniproject_2.model\n"
+        "models = [model, Miniproject_1.model, Miniproject_2.model]"
+    )
+    printed = run_python(USED.format(folders=folders, imports=imports), tmp_path)
+    assert printed.split() == [Subject(numbers[0]).package, "Miniproject_1", "Miniproject_2"]
+
+
+# Modes of torch
+
+
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    """A default of floating point that another submission may have set on its import."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "default type float64": lambda: default_type(torch.float64),
+    "default type bfloat16": lambda: default_type(torch.bfloat16),
+    "inference mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+}
+if hasattr(torch, "set_default_device"):  # from torch 2.0 on
+    MODES["default device"] = lambda: torch.device("meta")
+
+
+def used(
+    subject: Subject,
+    weights: Path,
+    making: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    using: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> list[Tensor]:
+    """The answers before and after a training of a model made in one mode and used in another."""
+    noisy_a, noisy_b, _ = noisy_images(40, 7, 10)
+    with making():
+        model = subject.untrained()
+        model.load_pretrained_model(weights)
+    with using():
+        before = model.predict(noisy_a)
+        model.train(noisy_a, noisy_b, 1)
+        return [before, model.predict(noisy_a), *weights_of(model).values()]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_torch(subject: Subject, mode: str, tmp_path: Path) -> None:
+    """Made or used in any mode of torch, a model answers and learns as without it, to the bit."""
+    weights = tmp_path / "weights.pth"
+    subject.rough().save_model(weights)
+    expected = used(subject, weights)
+    assert not torch.equal(expected[0], expected[1])
+    for modes in ({"making": MODES[mode]}, {"using": MODES[mode]}):
+        found = used(subject, weights, **modes)
+        assert all(torch.equal(ours, other) for ours, other in zip(found, expected))
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_graph(subject: Subject, enabled: bool) -> None:
+    """Whether autograd is on or off, a training leaves no graph and no gradients of torch's."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
+    with torch.set_grad_enabled(enabled):
+        model.train(noisy_a, noisy_b, 1)
+    values = model.network.state_dict().values()
+    assert all(value.grad_fn is None and value.grad is None for value in values)
+
+
+# Copies
+
+
+def by_pickle(model: Any) -> Any:
+    """A copy by way of a pickle."""
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_torch(model: Any) -> Any:
+    """A copy by way of torch.save, as someone makes it who trusts the file."""
+    stream = io.BytesIO()
+    torch.save(model, stream)
+    stream.seek(0)
+    old = torch.__version__.startswith("1.")
+    return torch.load(stream) if old else torch.load(stream, weights_only=False)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, by_pickle, by_torch])
+def test_copies(subject: Subject, duplicate: Callable[[Any], Any]) -> None:
+    """A model is copied and pickled before its first use and after: the copy answers the same."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
+    unused = duplicate(model)
+    answer = model.predict(noisy_a)
+    assert torch.equal(unused.predict(noisy_a), answer)
+    model.train(noisy_a, noisy_b, 1)
+    copied = duplicate(model)
+    assert copied.pretrained
+    assert torch.equal(copied.predict(noisy_a), model.predict(noisy_a))
+
+
+def test_a_copy_is_independent(subject: Subject) -> None:
+    """A deep copy that is trained leaves the original as it was."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
+    before = weights_of(model)
+    copied = copy.deepcopy(model)
+    copied.train(noisy_a, noisy_b, 1)
+    assert same_bits(weights_of(model), before)
+    assert not same_bits(weights_of(copied), before)
+
+
+# Threads
+
+
+def test_threads(subject: Subject) -> None:
+    """Images of several threads that share a model are answered as they are one after the other."""
+    model = subject.rough()
+    images = [noisy_images(3, 8 + 4 * n, 12, seed=n)[0] for n in range(8)]
+    expected = [model.predict(noisy) for noisy in images]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(model.predict, images * 4))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected * 4))
+
+
+def test_answers_during_a_training(subject: Subject) -> None:
+    """Who asks while another thread trains gets an answer of the weights before or after it."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(60)
+    before = model.predict(noisy_a)
+    with ThreadPoolExecutor(2) as pool:
+        training = pool.submit(model.train, noisy_a, noisy_b, 3)
+        answers = [model.predict(noisy_a) for _ in range(3)]
+        training.result()
+    after = model.predict(noisy_a)
+    assert not torch.equal(before, after)
+    assert all(torch.equal(answer, before) or torch.equal(answer, after) for answer in answers)
+
+
+def test_an_error_in_another_thread(subject: Subject) -> None:
+    """What is raised in the thread that a mode of torch makes necessary reaches the caller."""
+    with torch.inference_mode(), pytest.raises(ValueError, match="got the shape"):
+        subject.rough().predict(torch.zeros(0, 3, 4, 4))
+
+
+def test_interrupted_thread(subject: Subject) -> None:
+    """Ctrl-C ends work in another thread at once, and is raised where the caller waits for it."""
+    surroundings, ended = subject.part("surroundings"), threading.Event()
+
+    def endless() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            while True:
+                pass
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        surroundings.in_new_thread(endless)
+    assert ended.is_set()
+
+
+# Processes
+
+FORKED = """
+import os, sys
+torch.set_num_threads(2)
+from {package}.model import Model
+from tests.subjects import noisy_images
+noisy_a, noisy_b, _ = noisy_images(20, 32, 32)
+model = Model()
+before = model.predict(noisy_a)[:2].tolist()  # starts threads for parallel loops
+child = os.fork()
+if child == 0:
+    same = model.predict(noisy_a)[:2].tolist() == before
+    model.train(noisy_a, noisy_b, 1)
+    same = same and Model().predict(noisy_a)[0].tolist() != before
+    os._exit(0 if same else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")
+def test_forked(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process forked after a prediction by two threads predicts and trains, and does not hang."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    options = ["-W", "ignore::DeprecationWarning"]  # newer Pythons warn of any fork with threads
+    assert run_python(FORKED.format(package=subject.package), ROOT, *options) == "0"
+
+
+SPAWNED = """
+import pickle
+model, noisy, answer = pickle.loads(Path("{path}").read_bytes())
+print(torch.equal(model.predict(noisy), answer))
+"""
+
+
+def test_spawned(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is sent to a process of its own answers there as it does here."""
+    monkeypatch.undo()  # a new process makes networks of the usual width
+    model, noisy, path = subject.rough(), noisy_images(2)[0], tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps((model, noisy, model.predict(noisy))))
+    assert run_python(SPAWNED.format(path=path), ROOT) == "True"
+
+
+CLOSED = """
+import os, sys
+from {package}.model import Model
+{how}
+model = Model()
+pairs = torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8)
+model.train(*pairs, 1)
+model.predict(pairs[0])
+model.save_model(Path(sys.argv[1]))
+print("done")
+"""
+
+
+@pytest.mark.parametrize("how", ["", "sys.stderr = None", "sys.stderr.close()"])
+def test_closed_stderr(subject: Subject, how: str, tmp_path: Path) -> None:
+    """Where the shell or the program has closed stderr, a model trains and saves all the same."""
+    code = "import torch\nfrom pathlib import Path\n" + CLOSED.format(
+        package=subject.package, how=how
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "weights.pth")]
+    closed: dict[str, Any] = {} if how else {"preexec_fn": lambda: os.close(2)}
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **closed)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+# A GPU
+
+
+def no_gpu(tensor: Tensor) -> Tensor:
+    """What torch answers where it knows no GPU."""
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def no_driver(tensor: Tensor) -> Tensor:
+    """What torch answers where it knows GPUs and the machine has none, or none that is free."""
+    raise RuntimeError("Found no NVIDIA driver on your system")
+
+
+@pytest.mark.parametrize("answer", [no_gpu, no_driver])
+def test_without_a_gpu(
+    subject: Subject, answer: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tensor that refuses to move to a GPU means that the model computes on the CPU."""
+    monkeypatch.setattr(Tensor, "cuda", answer)
+    model = subject.untrained()
+    assert model.device.type == "cpu"
+    assert model.predict(noisy_images(1)[0]).device.type == "cpu"
+
+
+def test_the_gpu_is_used(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a tensor can be moved to a GPU, the model's network is asked to move there too.
+
+    torch's device "meta", whose tensors have no values, stands in for the GPU.
+    """
+    asked: list[str] = []
+    module = torch.nn.Module if subject.number == 1 else subject.part("module").Module
+
+    def to(network: Any, device: torch.device, *dtype: torch.dtype) -> Any:
+        asked.append(device.type)
+        return network
+
+    monkeypatch.setattr(Tensor, "cuda", lambda tensor: tensor.to("meta"))
+    monkeypatch.setattr(module, "to", to)
+    assert subject.untrained().device.type == "meta"
+    assert asked == ["meta"]
+
+
+@pytest.mark.skipif(not hasattr(torch, "set_default_device"), reason="torch before 2.0")
+def test_a_step_on_another_device() -> None:
+    """Miniproject 2 takes training steps where its network is, on pairs that come from the CPU.
+
+    Tensors of two devices in one operation are an error, on torch's "meta" as on a GPU.
+    """
+    model = Subject(2).untrained()
+    model.device = torch.device("meta")
+    with model.device:
+        network = model._new_network()
+    trainer = Subject(2).part("training").Trainer(network, *noisy_images(20, 8, 8)[:2], 1)
+    for step, batch in enumerate(trainer._batches()):
+        assert trainer._step(step, batch).device.type == "meta"
+    kept: list[Weights] = [trainer.average, trainer.before]
+    assert {value.device.type for weights in kept for value in weights.values()} == {"meta"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_on_a_gpu(subject: Subject, tmp_path: Path) -> None:
+    """On a GPU, answers come back where the images were, pairs of either device train, and a state
+    and weights that were saved are read on any machine."""
+    noisy_a, noisy_b, _ = noisy_images(60)
+    model = subject.rough()
+    assert model.device.type == "cuda"
+    assert model.predict(noisy_a).device.type == "cpu"
+    assert model.predict(noisy_a.cuda()).device.type == "cuda"
+    before = weights_of(model)
+    for count, pair in enumerate(((noisy_a, noisy_b), (noisy_a.cuda(), noisy_b.cuda()))):
+        model.train(*pair, 2, checkpoint=tmp_path / f"{count}.pth")
+    assert not same_bits(weights_of(model), before)
+    model.save_model(tmp_path / "weights.pth")
+    again = subject.untrained()
+    again.load_pretrained_model(tmp_path / "weights.pth")
+    assert torch.equal(again.predict(noisy_a), model.predict(noisy_a))

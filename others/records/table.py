@@ -104,7 +104,7 @@ def _beside(rows: list[Any], blocks: int, empty: list[str]) -> list[list[str]]:
     """Rows 1 2 3 4 5 in two blocks: 1 4, 2 5, 3 and nothing."""
     height = -(-len(rows) // blocks)
     padded = rows + [empty] * (blocks * height - len(rows))
-    return [sum((padded[block * height + i] for block in range(blocks)), []) for i in range(height)]
+    return [[cell for row in padded[i::height] for cell in row] for i in range(height)]
 
 
 def _booktabs(layout: str) -> TableFormat:

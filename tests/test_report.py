@@ -163,13 +163,19 @@ def test_a_curve_adds_a_panel(copy: Path) -> None:
     data = figures.comparison_data(Results(copy))
     assert len(drawing.draw_comparison(data).axes) == 2
     keys = "psnr_per_image_db", "self_ensemble_psnr_per_image_db"
-    points = [
-        {"epochs": epochs, "cpu_seconds": 60.0 * epochs, **dict.fromkeys(keys, score)}
-        for epochs, score in zip((1, 2, 2), (25.0, 25.5, 26.0))
-    ]
+    rows = {
+        f"{epochs} epochs": {
+            "changes": {"epochs": epochs},
+            "seeds": {
+                str(seed): {"cpu_seconds": 60.0 * epochs, **dict.fromkeys(keys, score)}
+                for seed, score in enumerate(scores)
+            },
+        }
+        for epochs, scores in {1: (25.0,), 2: (25.5, 26.0)}.items()
+    }
     (copy / "curve").mkdir()
     (copy / "curve" / "miniproject_1.json").write_text(
-        json.dumps({"pairs": 50000, "points": points})
+        json.dumps({"setting": {"pairs": 50000}, "rows": rows})
     )
     data = figures.comparison_data(Results(copy))
     assert [point["single"] for point in data["curve"]] == [25.0, 25.75]

@@ -31,7 +31,9 @@ def shown(results: Results) -> dict[str, Any]:
 
 def definitions(results: Results) -> str:
     """Every number and every table as a LaTeX macro."""
-    lines = [f"\\newcommand{{\\{name}}}{{{tex(text)}}}" for name, text in all_macros(results).items()]
+    lines = [
+        f"\\newcommand{{\\{name}}}{{{tex(text)}}}" for name, text in all_macros(results).items()
+    ]
     for name, table in REPORT_TABLES.items():
         lines.append(f"\\newcommand{{\\{name}}}{{%\n{table(results)}}}")
     return "\n".join(lines) + "\n"

@@ -62,7 +62,7 @@ def rates_data(results: Results) -> Data:
     """PSNR of Miniproject 2 against the learning rate: a line for each batch and momentum."""
     settings = results.read("training/miniproject_2")["settings"]
     curves: dict[str, list[list[float]]] = {}
-    for row in read_ablations(results, "second").rows:
+    for row in read_ablations(results, "miniproject_2").rows:
         if set(row.changes) - {"learning_rate", "batch_size", "momentum"}:
             continue
         one = {**settings, **row.changes}

@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.paths import RESULTS, ROOT
-from others.report.results import base_of, seconds_of, side_by_side, study_rows
+from others.report.results import base_of, curve_points, seconds_of, side_by_side, study_rows
 from others.studies.assignment.evaluate import table as assignment_table
 from others.studies.biasfree import ablation
 from others.studies.biasfree import noise_table as biasfree
@@ -103,7 +103,7 @@ def ablations(name: str) -> str:
 
 def frameworks() -> str:
     """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch."""
-    found = read("ablations/framework.json")
+    found = read("ablations/frameworks.json")
     rows = study_rows(found)
     lines = [
         "| settings | ours | torch.nn | ours, s/epoch | torch.nn, s/epoch | ratio |",
@@ -111,7 +111,7 @@ def frameworks() -> str:
     ]
     for name, *both in side_by_side(rows):
         scores = [f"{rows[one].single:.2f} ± {rows[one].spread:.2f} dB" for one in both]
-        seconds = [seconds_of(found["rows"][one]) / found["epochs"] for one in both]
+        seconds = [seconds_of(found["rows"][one]) / found["setting"]["epochs"] for one in both]
         times = [f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.2f}"]
         lines.append(f"| {' | '.join([name, *scores, *times])} |")
     return "\n".join(lines)
@@ -124,7 +124,7 @@ def curve(number: int) -> str:
         "| epochs | seconds of processor time | PSNR per image | no self-ensemble |",
         "|---|---|---|---|",
     ]
-    for point in found["points"]:
+    for point in curve_points(found):
         scores = [f"{point[by + 'psnr_per_image_db']:.2f} dB" for by in ("self_ensemble_", "")]
         lines.append(f"| {point['epochs']} | {point['cpu_seconds']:.0f} | {' | '.join(scores)} |")
     return "\n".join(lines)
@@ -178,11 +178,11 @@ ROOT_TABLES: Tables = {
 }
 OTHERS_TABLES: Tables = {
     "assignment": assignment,
-    "ablations of miniproject 2": lambda: ablations("second"),
+    "ablations of miniproject 2": lambda: ablations("miniproject_2"),
     "both frameworks": frameworks,
     "curve of miniproject 1": lambda: curve(1),
     "curve of miniproject 2": lambda: curve(2),
-    "ablations of miniproject 1": lambda: ablations("first"),
+    "ablations of miniproject 1": lambda: ablations("miniproject_1"),
     "unseen": unseen,
     "bias-free": lambda: biasfree.markdown(read("biasfree/table.json")["rows"]),
     "generalisation": generalisation,

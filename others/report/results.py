@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any, NamedTuple
 
 from others.records.formats import Spread, spread_of
 from others.records.json_files import read_json
 from others.records.paths import RESULTS
-from others.records.study import values
+from others.records.study import read_study, values
 
 
 class Results:
@@ -21,6 +22,10 @@ class Results:
     def read(self, name: str) -> dict[str, Any]:
         """The content of `name`.json; the error for a missing or damaged file names it."""
         return read_json(self.folder / f"{name}.json")
+
+    def study(self, name: str) -> dict[str, Any]:
+        """As `read`, of a file that `records.study` wrote."""
+        return read_study(self.folder / f"{name}.json")
 
 
 class AblationRow(NamedTuple):
@@ -57,15 +62,16 @@ class Ablations(NamedTuple):
 
 def read_ablations(results: Results, name: str) -> Ablations:
     """The rows that have been run of ablations/`name`.json."""
-    found = results.read(f"ablations/{name}")
+    found = results.study(f"ablations/{name}")
+    setting = found["setting"]
     run = {title: row for title, row in found["rows"].items() if row["seeds"]}
     rows = []
     for title, row in run.items():
         single = spread_of(values(row, "psnr_per_image_db"))
-        ensemble = spread_of(values(row, "self_ensemble_psnr_per_image_db")).mean
+        ensemble = mean(values(row, "self_ensemble_psnr_per_image_db"))
         rows.append(AblationRow(title, row["changes"], single, ensemble, len(row["seeds"])))
-    seconds = {title: spread_of(values(row, "seconds")).mean for title, row in run.items()}
-    return Ablations(found["pairs"], found["epochs"], found["base"], rows, seconds)
+    seconds = {title: mean(values(row, "seconds")) for title, row in run.items()}
+    return Ablations(setting["pairs"], setting["epochs"], setting["base"], rows, seconds)
 
 
 class FrameworkPair(NamedTuple):
@@ -101,22 +107,18 @@ class CurvePoint(NamedTuple):
 
 def curve_points(results: Results, number: int) -> list[CurvePoint]:
     """PSNR against the length of a training of a miniproject, from the shortest on."""
-    by_epochs: dict[float, list[dict[str, Any]]] = {}
-    for point in results.read(f"curve/miniproject_{number}")["points"]:
-        by_epochs.setdefault(point["epochs"], []).append(point)
-
-    def mean_of(points: list[dict[str, Any]], key: str) -> float:
-        return spread_of([point[key] for point in points]).mean
-
-    return [
+    rows = results.study(f"curve/miniproject_{number}")["rows"].values()
+    points = [
         CurvePoint(
-            epochs,
-            mean_of(points, "cpu_seconds") / 60,
-            mean_of(points, "psnr_per_image_db"),
-            mean_of(points, "self_ensemble_psnr_per_image_db"),
+            row["changes"]["epochs"],
+            mean(values(row, "cpu_seconds")) / 60,
+            mean(values(row, "psnr_per_image_db")),
+            mean(values(row, "self_ensemble_psnr_per_image_db")),
         )
-        for epochs, points in sorted(by_epochs.items())
+        for row in rows
+        if row["seeds"]
     ]
+    return sorted(points)
 
 
 def network_steps(results: Results) -> dict[str, dict[int, dict[str, Any]]]:

@@ -11,14 +11,13 @@ from typing import Any
 
 from Miniproject_2.model import CHANNELS
 from others.records.formats import (
+    THIN,
     Spread,
     decimals,
-    enumeration,
     plain,
     power,
     signed,
     spread,
-    spread_of,
     thousands,
     whole,
     with_digits,
@@ -36,6 +35,8 @@ from others.report.results import (
     read_ablations,
 )
 from others.report.wording import gap
+from others.studies.tnet.tables import read as tnet_rows
+from others.studies.tnet.tables import repeated
 
 SHORT = {  # names in the report's table of other noises, which has many columns
     "shipped": "ours",
@@ -171,7 +172,7 @@ def ablations(results: Results, name: str) -> Table:
 
 def frameworks(results: Results) -> Table:
     """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch."""
-    study = read_ablations(results, "framework")
+    study = read_ablations(results, "frameworks")
     rows = []
     for name, ours, theirs in framework_pairs(study):
         seconds = [study.seconds[row.name] / study.epochs for row in (ours, theirs)]
@@ -257,7 +258,7 @@ def blocks(results: Results) -> Table:
         ratios = [parts[what]["ratio"] for what in ("forward", "backward", "both")]
         rows.append([name, *ratios, quantiles(parts["both"])])
     ratios = [Column(header, decimals) for header in ("forw.", "backw.", "both")]
-    return Table([Column("block"), *ratios, Column("10–90 %", plain)], rows)
+    return Table([Column("block"), *ratios, Column(f"10–90{THIN}%", plain)], rows)
 
 
 def speed(results: Results) -> Table:
@@ -297,9 +298,14 @@ def masks(results: Results) -> Table:
 REPORT_TABLES: dict[str, Callable[[Results], str]] = {
     "TableScoresOne": lambda results: latex(submissions_one(results)),
     "TableScoresTwo": lambda results: latex(submissions_two(results)),
-    "TableAblationsOne": lambda results: latex(ablations(results, "first"), blocks=2, tight=True),
-    "TableAblationsTwo": lambda results: latex(ablations(results, "second"), blocks=3, tight=True),
+    "TableAblationsOne": lambda results: latex(
+        ablations(results, "miniproject_1"), blocks=2, tight=True
+    ),
+    "TableAblationsTwo": lambda results: latex(
+        ablations(results, "miniproject_2"), blocks=3, tight=True
+    ),
     "TableUnseen": lambda results: latex(gains_on_other_noises(results)),
+    "TableTnet": lambda results: latex(repeated(tnet_rows(results.folder / "tnet"))),
     "TableExact": lambda results: latex(exactness(results)),
     "TableBlocks": lambda results: latex(blocks(results), tight=True),
     "TableFramework": lambda results: latex(

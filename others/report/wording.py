@@ -40,7 +40,7 @@ def certain_gap(row: AblationRow, base: AblationRow) -> float:
 
 
 def comparisons(base: AblationRow, rows: Sequence[AblationRow]) -> Comparisons:
-    """The rows that gain on `base`, that cost, and that do neither, the largest difference first."""
+    """The rows that gain on `base`, cost, or do neither; of each the largest difference first."""
     others = sorted((row for row in rows if row != base), key=lambda row: -abs(gap(row, base)))
     gains = [row for row in others if gap(row, base) > certain_gap(row, base)]
     costs = [row for row in others if gap(row, base) < -certain_gap(row, base)]

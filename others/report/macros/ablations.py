@@ -15,7 +15,7 @@ RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figur
 
 def study_one(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 1: their budget, and what gains and costs."""
-    study = read_ablations(results, "first")
+    study = read_ablations(results, "miniproject_1")
     found = comparisons(study.unchanged(), study.rows)
     return {
         "AblationsOnePairs": whole(study.pairs),
@@ -29,7 +29,7 @@ def study_one(results: Results) -> dict[str, str]:
 
 def study_two(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 2. Rows of other rates alone are left to the figure of rates."""
-    study = read_ablations(results, "second")
+    study = read_ablations(results, "miniproject_2")
     base = study.unchanged()
     compared = [row for row in study.rows if set(row.changes) - RATES]
     found = comparisons(base, compared)
@@ -56,7 +56,7 @@ def enumerated(numbers: Sequence[int]) -> str:
 
 def clean_targets(results: Results) -> dict[str, str]:
     """What noisy targets cost: the same training with clean ones."""
-    study = read_ablations(results, "first")
+    study = read_ablations(results, "miniproject_1")
     # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
     noisy = study.row("no exchange").single.mean
     clean = study.row("no exchange, clean targets").single.mean
@@ -69,7 +69,7 @@ def clean_targets(results: Results) -> dict[str, str]:
 
 def frameworks(results: Results) -> dict[str, str]:
     """The same trainings with our passes and with torch's: the largest difference."""
-    study = read_ablations(results, "framework")
+    study = read_ablations(results, "frameworks")
     pairs = framework_pairs(study)
     gap = max(abs(pair.ours.single.mean - pair.torch.single.mean) for pair in pairs)
     rows: list[AblationRow] = [row for pair in pairs for row in (pair.ours, pair.torch)]
@@ -128,10 +128,11 @@ def first_tries_two(results: Results) -> dict[str, str]:
 
 def tnet(results: Results) -> dict[str, str]:
     """The report on TNet, repeated: its budget, and what longer trainings reach, one seed each."""
-    budget = results.read("tnet/tnet")["configuration"]
+    study = results.study("tnet/study")
+    budget, rows = study["setting"], study["rows"]
     length = "one epoch" if budget["epochs"] == 1 else f"{plain(budget['epochs'])} epochs"
     (best_tnet, best_unet, taught_tnet, taught_unet) = (
-        results.read(f"tnet/{name}")["seeds"]["0"]
+        rows[name]["seeds"]["0"]
         for name in ("tnet_best", "unet_best", "tnet_taught", "unet_taught")
     )
     return {

@@ -1,4 +1,4 @@
-"""The two shipped models: their networks, how they were trained, what they reach, how long they take.
+"""The two shipped models: their networks, their training, what they reach, how long they take.
 
 The macros of Miniproject 1 begin with One, those of Miniproject 2 with Two.
 """
@@ -190,7 +190,7 @@ def curves(results: Results) -> dict[str, str]:
     """The shortest and the longest training from scratch of each miniproject."""
     (one, *_, longest_one), (two, *_, longest_two) = (curve_points(results, n) for n in (1, 2))
     return {
-        "CurveOnePairs": whole(results.read("curve/miniproject_1")["pairs"]),
+        "CurveOnePairs": whole(results.study("curve/miniproject_1")["setting"]["pairs"]),
         "CurveOneFirstMinutes": whole(one.minutes),
         "CurveOneFirstEpochs": plain(one.epochs),
         "CurveOneFirstDb": decimals(one.ensemble),

@@ -18,7 +18,7 @@ from others.records.paths import CONFIGS
 from others.report.readme import GENERALISATIONS
 from others.studies.biasfree import ablation, generalisation
 from others.studies.biasfree import noise_table as table
-from others.studies.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
+from others.studies.biasfree.ablation import PLAIN, ROWS, judged, merged
 from others.studies.biasfree.generalisation import TWINS
 from others.studies.biasfree.pipeline import load_pipeline, parse
 from tests.test_images import write_images
@@ -232,14 +232,7 @@ def test_ablation_is_continued(
 
 
 def test_verdicts_by_hand() -> None:
-    """1, 2 and 3 dB are 2 ± 4.30 / sqrt(3): undecided; 1.9, 2 and 2.1 hold; a row that a claim
-    advises against has to lose."""
-    mean, confidence = interval([1.0, 2.0, 3.0])
-    assert (mean, confidence) == (2, pytest.approx(4.30 / 3**0.5))
-    assert verdict(mean, confidence) == "undecided"
-    assert verdict(*interval([1.9, 2.0, 2.1])) == "holds"
-    assert verdict(*interval([-1.9, -2.0, -2.1])) == "refuted"
-    assert verdict(*interval([5.0])) == "undecided"
+    """A row that a claim advises against has to lose; each measure is judged on its own."""
 
     def runs(inside: float) -> dict[str, Any]:
         one = {

@@ -90,10 +90,11 @@ class Study:
         Seed after seed rather than row after row, so that a study that is stopped early has all of
         its rows. `measure(name, row, seed)` gives the result of one run as plain JSON.
         """
-        for name in names or self.rows:
+        names = list(self.rows) if names is None else names
+        for name in names:
             self._entry(name)  # rows that cannot be mixed are refused before anything is run
         for seed in range(seeds):
-            for name in names or self.rows:
+            for name in names:
                 row, entry = self.rows[name], self._entry(name)
                 if str(seed) in entry["seeds"] or (row.seeds is not None and seed >= row.seeds):
                     continue

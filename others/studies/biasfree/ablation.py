@@ -44,6 +44,7 @@ from others.analysis.scoring import (
     squares,
     with_noise,
 )
+from others.records.estimates import estimate, verdict
 from others.records.json_files import save_json
 from others.records.paths import CONFIGS, RESULTS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
@@ -52,7 +53,6 @@ from others.studies.biasfree.train import make_experiment
 INSIDE, BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as in the training, and more
 RARE = 1e-3  # share of all values
 SIDE = 128  # pixels along a side of the test images
-STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}  # by number of seeds
 PLAIN = "plain"
 FILE = RESULTS / "biasfree" / "ablation.json"
 MEASURES = (
@@ -231,21 +231,6 @@ def run(
     return results
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and 95 % confidence by Student's t; infinite for one value."""
-    if len(values) < 2:
-        return values[0], math.inf
-    factor = STUDENT.get(len(values), 2.31)
-    return statistics.fmean(values), factor * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def verdict(gain: float, confidence: float) -> str:
-    """What a gain, positive on the side of the claim, says about it."""
-    if abs(gain) <= confidence:
-        return "undecided"
-    return "holds" if gain > 0 else "refuted"
-
-
 def judged(results: Result) -> dict[str, Result]:
     """For each row but the plain one: differences to it seed by seed, and what they say.
 
@@ -259,8 +244,8 @@ def judged(results: Result) -> dict[str, Result]:
             continue
         line: Result = {"seeds": len(both)}
         for measure in MEASURES:
-            mean, confidence = interval([one[measure] - other[measure] for one, other in both])
-            line[measure] = {"gain": round(mean, 3), "confidence": round(confidence, 3)}
+            gain = estimate([one[measure] - other[measure] for one, other in both])
+            line[measure] = {"gain": round(gain.mean, 3), "confidence": round(gain.confidence, 3)}
         for name_of in ("cpu_seconds", "parameters"):
             ratio = statistics.fmean(one[name_of] / other[name_of] for one, other in both)
             line[f"times_{name_of}"] = round(ratio, 2)

@@ -1,17 +1,18 @@
-"""The report's pictures: denoised images (figure 2) and smoothed gradients (figure 3).
+"""Draw the figures of the report on TNet: denoised images and smoothed gradients.
 
     python -m others.studies.tnet.figures [--data data] [--output DIR] [--n 50] [--sigma 0.15]
 
 OUTPUT/figure_2.png has noisy, denoised and clean images. OUTPUT/figure_3.png has, for one image,
-the gradients of the loss and of the output, over the whole image and at one pixel; the pixel is at
-the image's sharpest edge unless --pixel gives its row and column. OUTPUT/smoothing.png shows what
-n and sigma do to two of them. Networks are the pretrained TNet and, if it is there, UNet.
+the gradients of the loss and of the output, over the whole image and at one pixel. The pixel is at
+the sharpest edge of the image, unless --pixel gives its row and column. OUTPUT/smoothing.png shows
+how two of these gradients depend on n and sigma. The networks are the pretrained TNet and, if its
+weights are there, UNet.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,20 @@ from others.analysis.influence import MARGIN
 from others.analysis.panels import close_up, grid, magnitude, save, show
 from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
 from others.data.course import VALIDATION, load_pair
+from others.engine import command
 from others.engine.metrics import psnr_per_image
 from others.networks.pretrained import load_network
 from others.records.paths import PRETRAINED
 
 COUNT = 6  # images in figure 2
-COPIES, SIGMAS = (1, 8, 50), (0.0, 0.05, 0.15, 0.4)  # of smoothing.png
+COPIES, SIGMAS = (1, 8, 50), (0.0, 0.05, 0.15, 0.4)  # the values of n and sigma in smoothing.png
 
 
 def sharpest_edge(clean: Tensor) -> Tensor:
-    """Row and column, away from the border, where (3, H, W) changes most within two pixels."""
+    """Row and column of the pixel of (3, H, W), away from the border, with the steepest slope.
+
+    The slope at a pixel compares its neighbours above and below, and those left and right.
+    """
     grey = clean.mean(0)
     slope = torch.zeros_like(grey)
     slope[1:-1] += (grey[2:] - grey[:-2]).square()
@@ -42,7 +47,7 @@ def sharpest_edge(clean: Tensor) -> Tensor:
 
 
 def denoised_images(networks: dict[str, nn.Module], noisy: Tensor, clean: Tensor) -> Any:
-    """Figure 2: a row for each image; the PSNR of each over it."""
+    """Figure 2: a row for each image of (N, 3, H, W), and above each panel its PSNR."""
     answers = {"noisy": noisy}
     with torch.no_grad():
         answers.update({name: net(noisy).clamp(0, 1) for name, net in networks.items()})
@@ -60,7 +65,7 @@ def denoised_images(networks: dict[str, nn.Module], noisy: Tensor, clean: Tensor
 def gradients(
     net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor, n: int, sigma: float
 ) -> Any:
-    """Figure 3: one image (1, 3, H, W) and both scores' gradients, whole and at one pixel."""
+    """Figure 3: one image (1, 3, H, W), and the gradients of the loss and of the output."""
     with torch.no_grad():
         answer = net(noisy).clamp(0, 1)
     scores = {
@@ -85,7 +90,7 @@ def gradients(
 
 
 def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> Any:
-    """What n and sigma do to the gradients of the loss and of one pixel: image (1, 3, H, W)."""
+    """Gradients of the loss and of one output pixel of (1, 3, H, W), for each n and each sigma."""
     figure, axes = grid(2 * len(COPIES), len(SIGMAS))
     for number, n in enumerate(COPIES):
         for column, sigma in enumerate(SIGMAS):
@@ -99,54 +104,61 @@ def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> An
     return figure
 
 
-def draw(networks: dict[str, nn.Module], images: tuple[Tensor, Tensor], asked: Any) -> None:
-    """All pictures of noisy and clean images (N, 3, H, W) in [0, 1], into a folder."""
-    noisy, clean = images
-    if not 0 <= asked.image < len(noisy):
-        raise ValueError(f"--image is {asked.image}; expected 0 to {len(noisy) - 1}")
-    chosen = slice(asked.image, asked.image + 1)
-    edge = sharpest_edge(clean[asked.image])
-    pixel = edge if asked.pixel is None else torch.tensor(asked.pixel)
-    net = networks["TNet"]
-    pictures = {
+def draw(
+    networks: dict[str, nn.Module], noisy: Tensor, clean: Tensor, options: argparse.Namespace
+) -> dict[str, Any]:
+    """The figures by their names, of noisy and clean images (N, 3, H, W) in [0, 1].
+
+    Raises:
+        UsageError: the options name an image that there is not.
+        ValueError: they name a pixel outside the image.
+    """
+    if options.image >= len(noisy):
+        raise command.UsageError(f"--image is {options.image}; expected 0 to {len(noisy) - 1}")
+    chosen = slice(options.image, options.image + 1)
+    edge = sharpest_edge(clean[options.image])
+    pixel = edge if options.pixel is None else torch.tensor(options.pixel)
+    net, n, sigma = networks["TNet"], options.n, options.sigma
+    return {
         "figure_2": denoised_images(networks, noisy[:COUNT], clean[:COUNT]),
-        "figure_3": gradients(net, noisy[chosen], clean[chosen], pixel, asked.n, asked.sigma),
+        "figure_3": gradients(net, noisy[chosen], clean[chosen], pixel, n, sigma),
         "smoothing": smoothing(net, noisy[chosen], clean[chosen], pixel),
     }
-    for name, figure in pictures.items():
-        save(figure, asked.output / f"{name}.png")
-        print(asked.output / f"{name}.png")
 
 
-def options() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.tnet.figures",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    command.add_data(result)
+    output, number = Path("out/tnet_figures"), command.whole(0)
+    result.add_argument("--output", type=Path, default=output, help="folder of the figures")
+    result.add_argument("--weights", type=Path, default=PRETRAINED, help="folder of tnet.pth")
+    result.add_argument("--image", type=number, default=0, help="number of figure 3's image")
+    result.add_argument(
+        "--pixel", type=number, nargs=2, metavar=("ROW", "COLUMN"), help="(at the sharpest edge)"
     )
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of val_data.pkl")
-    parser.add_argument("--output", type=Path, default=Path("out/tnet_figures"))
-    parser.add_argument("--weights", type=Path, default=PRETRAINED, help="tnet.pth, unet.pth")
-    parser.add_argument("--image", type=int, default=0, help="number of that of figure 3 (0)")
-    parser.add_argument("--pixel", type=int, nargs=2, metavar=("ROW", "COLUMN"))
-    parser.add_argument("--n", type=int, default=50, help="noisy copies (50)")
-    parser.add_argument("--sigma", type=float, default=0.15, help="share of the range (0.15)")
-    return parser
+    result.add_argument("--n", type=command.whole(1), default=50, help="noisy copies in figure 3")
+    result.add_argument(
+        "--sigma", type=float, default=0.15, help="their noise, 1 is black to white"
+    )
+    return result
 
 
-def main() -> None:
-    """Draw what is asked for."""
-    parser = options()
-    asked = parser.parse_args()
-    try:
-        networks = {"TNet": load_network("tnet", asked.weights / "tnet.pth")}
-        if (asked.weights / "unet.pth").is_file():
-            networks["UNet"] = load_network("unet", asked.weights / "unet.pth")
-        noisy, clean = (part.float() / 255 for part in load_pair(asked.data / VALIDATION))
-        draw(networks, (noisy, clean), asked)
-    except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+def run(options: argparse.Namespace) -> None:
+    """Draw the figures and save them."""
+    networks = {"TNet": load_network("tnet", options.weights / "tnet.pth")}
+    if (options.weights / "unet.pth").is_file():
+        networks["UNet"] = load_network("unet", options.weights / "unet.pth")
+    noisy, clean = (part.float() / 255 for part in load_pair(options.data / VALIDATION))
+    for name, figure in draw(networks, noisy, clean, options).items():
+        path = options.output / f"{name}.png"
+        save(figure, path)
+        print(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

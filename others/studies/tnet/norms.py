@@ -1,9 +1,10 @@
-"""A network with batch normalisation, evaluated in other ways than the one it was left in.
+"""A network with batch normalisation, evaluated with other statistics than its training left in it.
 
-In training each batch is normalised by its own mean and variance, in evaluation by running averages
-of them. The momentum of those averages does not enter the training at all, so that another one can
-be had afterwards: the weights stay as they are, and the averages go on over batches of training
-images. With momentum None they start anew and are plain means over all those batches.
+In training, each batch is normalised by its own mean and variance. In evaluation, running averages
+of these take their place. The momentum of the averages has no effect on the training, so another
+momentum can be tried on a trained network: its weights stay as they are, and the averages are
+updated on batches of training images. With a momentum of None they start anew, and become the plain
+means over all of these batches.
 """
 
 from __future__ import annotations
@@ -17,19 +18,24 @@ from torch import Tensor, nn
 MOMENTA = (0.5, 0.1, 0.01, None)
 BATCHES = (4, 32, 250)  # images that are normalised together
 TRAINED_WITH = 32  # images in a batch of the training
-ESTIMATED_ON = 100  # such batches
+ESTIMATED_ON = 100  # batches of this size that statistics are estimated on
 
-Score = Callable[[nn.Module, int], float]  # network, images in a batch -> dB
+Score = Callable[[nn.Module, int], float]  # network and images in a batch, to PSNR in dB
 
 
 def layers(net: nn.Module) -> Iterator[nn.BatchNorm2d]:
-    """The batch normalisations of a network."""
+    """The batch normalisation layers of a network."""
     return (layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d))
 
 
 @torch.no_grad()
 def estimated_again(net: nn.Module, images: Tensor, momentum: float | None) -> nn.Module:
-    """A copy of `net` in evaluation mode, with running statistics of `images` (N, 3, H, W)."""
+    """A copy of `net` in evaluation mode, with its running averages updated on `images`.
+
+    Args:
+        images: float (N, 3, H, W) in [0, 1].
+        momentum: weight of the newest batch in the averages; None for plain means.
+    """
     fresh = copy.deepcopy(net).eval()
     for layer in layers(fresh):
         if momentum is None:
@@ -42,20 +48,23 @@ def estimated_again(net: nn.Module, images: Tensor, momentum: float | None) -> n
 
 
 def batchwise(net: nn.Module) -> nn.Module:
-    """A copy of `net` that normalises every batch by itself, and else is in evaluation mode."""
+    """A copy of `net` that normalises each batch by the batch's own mean and variance.
+
+    All its other layers, such as dropout, are in evaluation mode.
+    """
     fresh = copy.deepcopy(net).eval()
     for layer in layers(fresh):
-        layer.momentum = 0.0  # the running statistics stay as they are
+        layer.momentum = 0.0  # leaves the running averages as they are
         layer.train()
     return fresh
 
 
 def evaluations(net: nn.Module, train_images: Tensor, score: Score) -> dict[str, float]:
-    """PSNR per image, in dB, by how the network is evaluated.
+    """PSNR per image, in dB, by the statistics that the network normalises with.
 
     Args:
-        train_images: noisy ones, uint8 (N, 3, H, W), to estimate statistics on.
-        score: the PSNR of a network that is handed so many images at once.
+        train_images: noisy training images, uint8 (N, 3, H, W), to estimate statistics on.
+        score: gives the PSNR of a network, and takes the number of images in a batch.
     """
     found = {"running statistics of the training": score(copy.deepcopy(net).eval(), 100)}
     images = train_images[: TRAINED_WITH * ESTIMATED_ON].float() / 255

@@ -1,8 +1,9 @@
-"""The rows of the study: what is trained, with the report's settings as defaults.
+"""The rows of the TNet study: which networks are trained, and with which settings.
 
-"The report" is "Training a Noise2Noise Denoising Autoencoder with PyTorch" (Salvi, Van Den Heuvel
-and Lhotka, EPFL). Its budget was 50,000 pairs for 50 epochs; here the budget is a parameter, and
-the same for all rows but those that ask for the best that a network can do.
+The study repeats a student report, "Training a Noise2Noise Denoising Autoencoder with PyTorch"
+(Salvi, Van Den Heuvel and Lhotka, EPFL, 2022), whose settings are the defaults here. The report
+trained on 50,000 pairs for 50 epochs. Here the number of pairs and epochs is an option of the
+command, and it is the same for all rows except those that bring epochs of their own.
 """
 
 from __future__ import annotations
@@ -19,45 +20,50 @@ from others.networks.unet import UNet
 CLASSES: dict[str, Callable[..., nn.Module]] = {"BaseNet": BaseNet, "TNet": TNet, "UNet": UNet}
 SEEDS = 5  # runs of a row
 LONG = 16  # epochs of the rows that ask what a longer training changes
+DESCRIPTIVE = ("title", "seeds", "pretrained")  # fields that do not change what a training gives
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of a table: a network and how it is trained, the same for each seed."""
+class TNetRow:
+    """One row of the study: a network and the settings of its training, the same for each seed."""
 
     title: str
-    net: str = "TNet"  # one of CLASSES
-    options: dict[str, Any] = field(default_factory=dict)  # of its constructor
+    net: str = "TNet"  # a key of CLASSES
+    options: dict[str, Any] = field(default_factory=dict)  # arguments of the network's constructor
     loss: str = "l2"
-    learning_rate: float = 5e-4  # Adam's
-    beta2: float = 0.999  # Adam's second
+    learning_rate: float = 5e-4  # of Adam
+    beta2: float = 0.999  # Adam's decay of the squared gradients
     schedule: str = "constant"
     batch_size: int = 32
     augmentation: str = "none"
-    teacher: str | None = None  # a model of the project whose answers are the targets
+    teacher: str | None = None  # the miniproject whose answers are the targets; None: noisy targets
     average: float | None = None  # decay of a moving average of the weights
-    clip: float | None = None  # the most that the norm of the gradient may be
-    epochs: int | None = None  # instead of the study's
-    seeds: int = SEEDS  # runs at most
-    pretrained: str | None = None  # name of the weights that the first seed gives
+    clip: float | None = None  # the norm to which larger gradients are scaled down
+    epochs: int | None = None  # None: as many as the whole study trains for
+    seeds: int = SEEDS  # the most runs that the row gets
+    pretrained: str | None = None  # the weights of its first run are kept under this name
 
     def make(self) -> nn.Module:
-        """A new network; its random weights come from torch's global generator."""
+        """A new network, whose random weights come from torch's global generator."""
         return CLASSES[self.net](**self.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def configuration(self) -> dict[str, Any]:
-        """All that the outcome depends on besides budget, images and seed, as JSON."""
-        about = ("title", "epochs", "seeds", "pretrained")
-        if self.teacher is None:  # as it was before there were teachers
-            about += ("teacher",)
-        return {name: value for name, value in asdict(self).items() if name not in about}
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides what a training gives besides its length, images and seed."""
+        left_out = (*DESCRIPTIVE, "epochs")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
+
+    def changes(self) -> dict[str, Any]:
+        """The settings, and the epochs, in which this row differs from the study's own."""
+        own = TNetRow("").settings()
+        found = {name: value for name, value in self.settings().items() if value != own[name]}
+        return found if self.epochs is None else {**found, "epochs": self.epochs}
 
 
 def _normalised(stages: list[int]) -> dict[str, Any]:
     return {"batch_norm": stages}
 
 
-RECIPE: dict[str, Any] = {  # of the long rows: everything but net, rate and length
+RECIPE: dict[str, Any] = {  # what the rows in their best settings share
     "beta2": 0.99,
     "schedule": "cosine",
     "augmentation": "exchange",
@@ -67,32 +73,32 @@ RECIPE: dict[str, Any] = {  # of the long rows: everything but net, rate and len
 
 TAUGHT: dict[str, Any] = {**RECIPE, "teacher": "miniproject_1", "augmentation": "turn"}
 
-ROWS: dict[str, Row] = {
-    # Tables 1 and 2
-    "basenet": Row("BaseNet", net="BaseNet"),
-    "unet": Row("UNet", net="UNet", learning_rate=1e-3),
-    "tnet": Row("TNet"),
-    "tnet_l1": Row("TNet+L1", loss="l1"),
-    "tnet_bn": Row("TNet+BN", options=_normalised(list(STAGES))),
-    "tnet_slow": Row("TNet, 0.1", learning_rate=1e-4),
-    "tnet_fast": Row("TNet, 0.9", learning_rate=9e-4),
-    # Tried by the report without gain
-    "tnet_dropout": Row("TNet, dropout 0.1", options={"dropout": 0.1}),
-    "tnet_hdr": Row("TNet, HDR loss", loss="hdr"),
-    "tnet_wide": Row("TNet, latent of 64", options={"latent": 64}),
-    # Which batch normalisation costs what
-    "tnet_bn_fine": Row("stages 0 and 1 down", options=_normalised([0, 1]), seeds=3),
-    "tnet_bn_latent": Row("stage 2, the latent", options=_normalised([2]), seeds=3),
-    "tnet_bn_up": Row("stages 3 and 4, up", options=_normalised([3, 4]), seeds=3),
-    "tnet_bn_output": Row("stage 5, the output", options=_normalised([5]), seeds=3),
-    # Does its cost show once the training is long? Sixteen times the budget, all else the report's
-    "tnet_long": Row("TNet", epochs=LONG, seeds=3),
-    "tnet_bn_long": Row("TNet+BN", options=_normalised(list(STAGES)), epochs=LONG, seeds=3),
-    # The best of TNet and of UNet on noisy pairs, in about the same processor time
-    "tnet_best": Row("TNet, best", learning_rate=8e-3, **RECIPE, epochs=60, seeds=1),
-    "unet_best": Row("UNet, best", net="UNet", learning_rate=2e-3, **RECIPE, epochs=4, seeds=1),
-    # Taught by Miniproject 1, which saw noisy pairs only: these targets have hardly any noise
-    "tnet_taught": Row(
+ROWS: dict[str, TNetRow] = {
+    # Tables 1 and 2 of the report
+    "basenet": TNetRow("BaseNet", net="BaseNet"),
+    "unet": TNetRow("UNet", net="UNet", learning_rate=1e-3),
+    "tnet": TNetRow("TNet"),
+    "tnet_l1": TNetRow("TNet+L1", loss="l1"),
+    "tnet_bn": TNetRow("TNet+BN", options=_normalised(list(STAGES))),
+    "tnet_slow": TNetRow("TNet, 0.1", learning_rate=1e-4),
+    "tnet_fast": TNetRow("TNet, 0.9", learning_rate=9e-4),
+    # What the report tried without a gain
+    "tnet_dropout": TNetRow("TNet, dropout 0.1", options={"dropout": 0.1}),
+    "tnet_hdr": TNetRow("TNet, HDR loss", loss="hdr"),
+    "tnet_wide": TNetRow("TNet, latent of 64", options={"latent": 64}),
+    # Batch normalisation in one part of the network at a time: which part costs how much?
+    "tnet_bn_fine": TNetRow("stages 0 and 1 down", options=_normalised([0, 1]), seeds=3),
+    "tnet_bn_latent": TNetRow("stage 2, the latent", options=_normalised([2]), seeds=3),
+    "tnet_bn_up": TNetRow("stages 3 and 4, up", options=_normalised([3, 4]), seeds=3),
+    "tnet_bn_output": TNetRow("stage 5, the output", options=_normalised([5]), seeds=3),
+    # Does the cost of batch normalisation vanish in a longer training? All else is the report's.
+    "tnet_long": TNetRow("TNet", epochs=LONG, seeds=3),
+    "tnet_bn_long": TNetRow("TNet+BN", options=_normalised(list(STAGES)), epochs=LONG, seeds=3),
+    # TNet and UNet in their best settings, trained for about the same processor time
+    "tnet_best": TNetRow("TNet, best", learning_rate=8e-3, **RECIPE, epochs=60, seeds=1),
+    "unet_best": TNetRow("UNet, best", net="UNet", learning_rate=2e-3, **RECIPE, epochs=4, seeds=1),
+    # Targets from Miniproject 1, which was trained on noisy pairs only: they have hardly any noise
+    "tnet_taught": TNetRow(
         "TNet, taught",
         learning_rate=4e-3,
         batch_size=16,
@@ -101,7 +107,7 @@ ROWS: dict[str, Row] = {
         seeds=1,
         pretrained="tnet",
     ),
-    "unet_taught": Row(
+    "unet_taught": TNetRow(
         "UNet, taught",
         net="UNet",
         learning_rate=2e-3,

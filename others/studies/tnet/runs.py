@@ -1,7 +1,8 @@
-"""One run of the study: train a row with a seed, or go on with it, and score it."""
+"""One run of the TNet study: train a row with a seed, or go on with its training, and score it."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,63 +11,73 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
+from Miniproject_1.model import WEIGHTS
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from others.data.course import TRAIN, VALIDATION, load_first, load_pair
 from others.data.seeds import seeded
-from others.data.sets import Pairs, checksum
+from others.data.sets import Pairs
 from others.engine.experiment import Experiment
 from others.engine.losses import LOSSES
 from others.engine.metrics import psnr_per_image, psnr_pooled
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.pretrained import load_denoiser
+from others.records.weights import digest
 from others.studies.tnet.norms import evaluations, layers
-from others.studies.tnet.rows import Row
+from others.studies.tnet.rows import TNetRow
 
-CHUNK = 100  # images that are scored at once
-ANSWERS = "answers.pth"  # of the teacher, in the folder of a run
-ASKED = 20  # images that a teacher answers again, to tell whether the kept answers are its own
-LOSS_ON = 2000  # pairs that the final training loss is measured on
-Record = dict[str, Any]
+CHUNK = 100  # images that are denoised at once
+TEACHERS = {"miniproject_1": WEIGHTS}  # the weights of each model that rows learn from
+ANSWERS = "answers.pth"  # the teacher's denoised images, in the folder of a run
+LOSS_PAIRS = 2000  # training pairs that the loss of the final weights is measured on
+RunResult = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every row may use: passes over so many of the training pairs."""
+    """What every row may use, unless it brings epochs of its own."""
 
-    pairs: int = 50_000
-    epochs: int = 1
-    precision: str = "bfloat16"  # of the products in training
+    pairs: int = 50_000  # from the beginning of the training set
+    epochs: int = 1  # passes over them
+    precision: str = "bfloat16"  # in which the training multiplies
 
 
 @dataclass(frozen=True)
-class Images:
-    """Noisy pairs to train on; noisy and clean images to score on; all uint8 (N, 3, H, W)."""
+class StudyImages:
+    """The images of the study, all uint8 (N, 3, H, W)."""
 
-    first: Tensor
-    second: Tensor
-    noisy: Tensor
+    train_input: Tensor  # noisy
+    train_target: Tensor  # the same images with other noise
+    noisy: Tensor  # for validation
     clean: Tensor
 
     @classmethod
-    def read(cls, folder: Path, pairs: int) -> Images:
-        """From the course's files; ValueError if there are fewer than `pairs`."""
+    def read(cls, folder: Path, pairs: int) -> StudyImages:
+        """The first `pairs` pairs of the course's files; ValueError if there are fewer."""
         return cls(*load_first(folder / TRAIN, pairs), *load_pair(folder / VALIDATION))
 
 
-def epochs_of(row: Row, budget: Budget) -> int:
-    """The epochs of a row: its own if it has some, and is not bound by the budget."""
+def epochs_of(row: TNetRow, budget: Budget) -> int:
+    """How many epochs a row trains for: its own number, or else the budget's."""
     return budget.epochs if row.epochs is None else row.epochs
 
 
-def experiment(row: Row, seed: int, budget: Budget, images: Images, folder: Path) -> Experiment:
-    """The row's training; where `folder` holds it already, as far as it went."""
+def experiment(
+    row: TNetRow, seed: int, budget: Budget, images: StudyImages, folder: Path
+) -> Experiment:
+    """The training of a row, from the state in `folder` if there is one.
+
+    Raises:
+        ValueError: the state in `folder` is of a training with other settings or images.
+    """
     with seeded(seed, torch.device("cpu")):
         net = row.make()
-    config: Record = {"net": row.configuration()}
-    if row.schedule != "constant":  # else a longer training begins like a shorter one
+    config: RunResult = {"net": row.settings()}
+    # With a constant rate, a longer training begins like a shorter one and may go on from it. Any
+    # other schedule depends on the number of epochs from the first step.
+    if row.schedule != "constant":
         config["epochs"] = epochs_of(row, budget)
     return Experiment(
         net,
@@ -86,61 +97,64 @@ def experiment(row: Row, seed: int, budget: Budget, images: Images, folder: Path
     )
 
 
-def training_set(row: Row, images: Images, folder: Path) -> Pairs:
-    """The noisy pairs; or all noisy images, each with the teacher's answer as its target."""
+def training_set(row: TNetRow, images: StudyImages, folder: Path) -> Pairs:
+    """The pairs that a row trains on: both copies, or all noisy images with a teacher's answers."""
     if row.teacher is None:
-        return Pairs(images.first, images.second, row.augmentation)
-    noisy = torch.cat([images.first, images.second])
+        return Pairs(images.train_input, images.train_target, row.augmentation)
+    noisy = torch.cat([images.train_input, images.train_target])
     return Pairs(noisy, taught(row.teacher, noisy, folder / ANSWERS), row.augmentation)
 
 
 def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
-    """The answers of a pretrained model, uint8 (N, 3, H, W), without self-ensemble.
+    """What a teacher makes of noisy images in one pass: uint8 (N, 3, H, W), as its input.
 
-    They take the time of some epochs, and are kept in a file for the next run on these images with
-    the same teacher: whether it answers so still is tried on the first of them.
+    The answers take as long as some epochs of training, so they are kept in the file `path`. It is
+    used again only for the same images and the same weights of the teacher, which it names by their
+    SHA-256.
     """
-    key, network = checksum(noisy), load_denoiser(teacher).apply
+    weights = TEACHERS[teacher]
+    made_from = {
+        "weights": digest(weights),
+        "noisy": hashlib.sha256(noisy.contiguous().numpy().tobytes()).hexdigest(),
+    }
     if path.is_file():
         kept = read_checkpoint(path)
-        if (kept.get("teacher"), kept.get("noisy")) == (teacher, key):
-            sample = answered(network, noisy[:ASKED]).int()
-            if (sample - kept["answers"][:ASKED].int()).abs().max() <= 1:  # 1: rounding
-                return kept["answers"]
-    answers = answered(network, noisy)
-    kept = {"teacher": teacher, "noisy": key, "answers": answers}
+        if all(kept.get(name) == value for name, value in made_from.items()):
+            return kept["answers"]
+    answers = answered(load_denoiser(teacher, weights).apply, noisy)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: torch.save(kept, file))
+    content = {**made_from, "answers": answers}
+    write_atomically(path, lambda file: torch.save(content, file))
     return answers
 
 
 def answered(network: Callable[[Tensor], Tensor], noisy: Tensor) -> Tensor:
-    """Denoise uint8 (N, 3, H, W); the result is rounded to uint8 as well."""
+    """The denoised images of uint8 (N, 3, H, W), rounded to uint8."""
     return (255 * denoise(network, noisy)).round().to(torch.uint8)
 
 
 @torch.no_grad()
 def denoise(network: Callable[[Tensor], Tensor], noisy: Tensor, chunk: int = CHUNK) -> Tensor:
-    """Denoise uint8 (N, 3, H, W), so many images at once; the result is clipped to [0, 1]."""
+    """The denoised images of uint8 (N, 3, H, W), in [0, 1]; `chunk` images are one batch."""
     parts = [network(part.float() / 255) for part in noisy.split(chunk)]
     return torch.cat(parts).clamp(0, 1)
 
 
 @torch.no_grad()
-def train_loss(net: nn.Module, images: Images) -> float:
-    """The mean squared error of the network, as it is now, to the targets it was trained on."""
+def train_loss(net: nn.Module, images: StudyImages) -> float:
+    """The mean squared error of the network to noisy targets of the training set, in [0, 1]."""
+    inputs, targets = images.train_input[:LOSS_PAIRS], images.train_target[:LOSS_PAIRS]
     total = 0.0
-    for first, second in zip(
-        *(part[:LOSS_ON].split(CHUNK) for part in (images.first, images.second))
-    ):
-        total += float((net(first.float() / 255) - second.float() / 255).square().sum())
-    return total / images.first[:LOSS_ON].numel()
+    for noisy, target in zip(inputs.split(CHUNK), targets.split(CHUNK)):
+        total += float((net(noisy.float() / 255) - target.float() / 255).square().sum())
+    return total / inputs.numel()
 
 
-def scores(net: nn.Module, images: Images) -> Record:
-    """PSNRs in dB, training loss, an image's processor time; batch normalisation in all its modes.
+def scores(net: nn.Module, images: StudyImages) -> RunResult:
+    """PSNRs in dB, the training loss, and the processor time that an image takes.
 
-    `psnr_self_ensemble` is per image.
+    For a network with batch normalisation there are `evaluations` as well: its PSNR per image by
+    the statistics that it normalises with.
     """
     clean = images.clean.float() / 255
 
@@ -151,7 +165,7 @@ def scores(net: nn.Module, images: Images) -> Record:
     start = time.process_time()
     denoised = denoise(net, images.noisy)
     seconds = time.process_time() - start
-    found: Record = {
+    found: RunResult = {
         "psnr_per_image_db": round(psnr_per_image(denoised, clean), 4),
         "psnr_pooled_db": round(psnr_pooled(denoised, clean), 4),
         "self_ensemble_psnr_per_image_db": psnr(lambda part: self_ensemble(net, part), CHUNK),
@@ -159,23 +173,25 @@ def scores(net: nn.Module, images: Images) -> Record:
         "milliseconds_per_image": round(1000 * seconds / len(clean), 3),
     }
     if any(layers(net)):
-        found["evaluations"] = evaluations(net, images.first, psnr)
+        found["evaluations"] = evaluations(net, images.train_input, psnr)
     return found
 
 
 def run(
-    row: Row, seed: int, budget: Budget, images: Images, folder: Path
-) -> tuple[Record, nn.Module]:
-    """Train and score; the result for the JSON file, and the network.
+    row: TNetRow, seed: int, budget: Budget, images: StudyImages, folder: Path
+) -> tuple[RunResult, nn.Module]:
+    """Train a row and score it: the result for the study's file, and the trained network.
 
-    Speeds are by processor time, whatever else the machine does; `seconds` is the time of the
-    training by the clock.
+    `images_per_second` of the training and `milliseconds_per_image` of denoising count processor
+    time, which other processes on the machine hardly change. `seconds` is the time of the training
+    by the clock.
     """
     training = experiment(row, seed, budget, images, folder)
     before, start = training.epoch, time.process_time()
     history = training.run(epochs_of(row, budget))
     computed, fresh = time.process_time() - start, training.epoch - before
     seconds = sum(entry["seconds"] for entry in history)
+    # A state that had all its epochs computed nothing now: then the time by the clock stands in.
     for_an_epoch = computed / fresh if fresh else seconds / len(history)
     record = {
         **scores(training.denoiser, images),

@@ -1,0 +1,382 @@
+"""The TNet study: its rows, runs that are never done twice, its tables and its figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from Miniproject_1.model import WEIGHTS, Model
+from others.analysis.influence import Smoothing
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.networks.catalogue import make_network
+from others.networks.tnet import STAGES, TNet
+from others.records.paths import RESULTS
+from others.records.study import read_study
+from others.records.weights import save_weights
+from others.studies.tnet import __main__ as study_command
+from others.studies.tnet import figures, norms, rows, runs, study, tables
+from others.studies.tnet.rows import ROWS, TNetRow
+from others.studies.tnet.runs import Budget, StudyImages
+
+BUDGET = Budget(pairs=8, epochs=2, precision="float32")
+SMALL = TNetRow("TNet", batch_size=4)
+
+
+def noise(*size: int, seed: int = 0) -> Tensor:
+    """Random uint8 images (N, 3, H, W)."""
+    generator = Generator().manual_seed(seed)
+    return torch.randint(256, (size[0], 3, *size[1:]), generator=generator).byte()
+
+
+@pytest.fixture
+def images() -> StudyImages:
+    """Eight pairs to train on and six to score on."""
+    sets = [noise(count, 32, 32, seed=seed) for seed, count in enumerate((8, 8, 6, 6))]
+    return StudyImages(*sets)
+
+
+class Command:
+    """The study's command on the files of `images`, with its results in `folder`/results."""
+
+    def __init__(self, folder: Path, images: StudyImages) -> None:
+        self.folder = folder
+        save_pair(folder / TRAIN, images.train_input, images.train_target)
+        save_pair(folder / VALIDATION, images.noisy, images.clean)
+
+    def __call__(self, *arguments: str, pairs: int = 8) -> dict[str, Any]:
+        """The rows of the study's file after the call."""
+        folders = {"--data": "", "--output": "runs", "--results": "results"}
+        where = [text for name, part in folders.items() for text in (name, str(self.folder / part))]
+        study_command.main([*where, "--pairs", str(pairs), *arguments])
+        return read_study(self.folder / "results/study.json")["rows"]
+
+    def read(self, name: str) -> str:
+        """The text of a file of results."""
+        return (self.folder / "results" / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def command(tmp_path: Path, images: StudyImages) -> Command:
+    """The command on the few images."""
+    return Command(tmp_path, images)
+
+
+def test_the_rows_are_those_of_the_report() -> None:
+    """Both tables have the published networks, rates and losses, and five seeds for each."""
+    found = {name: ROWS[name] for name in (*rows.TABLE_1, *rows.TABLE_2)}
+    counts = {
+        name: sum(value.numel() for value in row.make().parameters()) for name, row in found.items()
+    }
+    assert counts.pop("basenet") == 166_923
+    assert counts.pop("unet") == 991_203
+    assert counts.pop("tnet_bn") == 43_486
+    assert set(counts.values()) == {43_064}
+    assert [ROWS[name].learning_rate for name in rows.TABLE_1] == [1e-4, 5e-4, 9e-4]
+    assert ROWS["unet"].learning_rate == 1e-3
+    assert ROWS["tnet_l1"].loss == "l1"
+    assert {(row.seeds, row.epochs, row.batch_size) for row in found.values()} == {(5, None, 32)}
+
+
+def test_all_rows_but_the_best_have_the_same_budget() -> None:
+    """Only the best rows, and the pair that is trained for longer, bring epochs of their own."""
+    longer = {"tnet_long", *rows.LONG_NORMS}
+    assert {name for name, row in ROWS.items() if row.epochs} == {*rows.BEST, *longer}
+    for name in longer:  # but for that as in table 2
+        short = ROWS[name.replace("_long", "")]
+        assert ROWS[name] == replace(short, epochs=rows.LONG, seeds=3)
+    assert {row.pretrained for row in ROWS.values()} == {None, "tnet", "unet"}
+    named = {*rows.TABLE_1, *rows.TABLE_2, *rows.TRIED, *rows.NORMS, *rows.BEST, *longer}
+    assert named == set(ROWS)
+
+
+def test_the_file_of_results_is_of_this_table() -> None:
+    """What others/results/tnet says of each row is what the table of today says."""
+    found = read_study(RESULTS / "tnet" / "study.json")
+    settings = TNetRow("").settings()
+    assert settings.items() <= found["setting"].items()
+    for name, row in found["rows"].items():
+        expected = study.study_row(ROWS[name])
+        assert row["changes"] == expected.changes
+        assert {key: row[key] for key in expected.about} == expected.about
+        assert len(row["seeds"]) <= ROWS[name].seeds
+
+
+def test_a_run_is_written_with_all_it_depends_on(command: Command) -> None:
+    """The file has settings, images, scores, loss and time; the tables follow."""
+    row = command("--only", "tnet", "--seeds", "1", "--epochs", "2")["tnet"]
+    assert row["parameters"] == 43_064
+    fine, middle, coarse = 3 * 16 + 32 * 3 + 6 * 3, 16 * 32 + 64 * 16, 32 * 32 + 64 * 32
+    assert row["multiply_adds"] == 9 * (32**2 * fine + 16**2 * middle + 4**2 * coarse)
+    setting = json.loads(command.read("study.json"))["setting"]
+    assert (setting["pairs"], setting["epochs"], setting["images"]["validation"]) == (8, 2, 6)
+    record = row["seeds"]["0"]
+    assert record["epochs"] == 2
+    assert min(record["psnr_per_image_db"], record["train_loss"]) > 0
+    assert record["seconds"] >= 0
+    assert "| TNet | 43,064 | 5.5 M |" in command.read("tables.md")
+
+
+def test_no_run_is_done_twice(command: Command) -> None:
+    """A result that is there is left alone; another seed is added to it."""
+    before = command("--only", "tnet", "--seeds", "1")["tnet"]["seeds"]
+    after = command("--only", "tnet", "--seeds", "2")["tnet"]["seeds"]
+    assert list(after) == ["0", "1"]
+    assert after["0"] == before["0"]  # its times too: it was not trained anew
+
+
+def test_the_tables_are_written_anew(command: Command) -> None:
+    """--tables makes tables.md from the results alone."""
+    command("--only", "tnet", "--seeds", "1")
+    text = command.read("tables.md")
+    (command.folder / "results/tables.md").unlink()
+    command("--tables")
+    assert command.read("tables.md") == text
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, images: StudyImages) -> None:
+    """One epoch, and then the second in another process's place, give what two in a row give."""
+    runs.run(SMALL, 0, replace(BUDGET, epochs=1), images, tmp_path / "stopped")
+    record, net = runs.run(SMALL, 0, BUDGET, images, tmp_path / "stopped")
+    straight, other = runs.run(SMALL, 0, BUDGET, images, tmp_path / "straight")
+    assert record["train_loss"] == straight["train_loss"]
+    for one, two in zip(net.parameters(), other.parameters()):
+        assert torch.equal(one, two)
+
+
+def test_a_taught_network_learns_its_teachers_answers(tmp_path: Path, images: StudyImages) -> None:
+    """The targets of all noisy images are what the teacher makes of them."""
+    row = replace(SMALL, teacher="miniproject_1")
+    pairs = runs.training_set(row, images, tmp_path)
+    assert torch.equal(pairs.first, torch.cat([images.train_input, images.train_target]))
+    model = Model()
+    model.load_pretrained_model()
+    expected = model.predict(pairs.first, ensemble=False).round().to(torch.uint8)
+    assert (pairs.second.int() - expected.int()).abs().max() <= 1
+
+
+def test_a_teachers_answers_are_kept_for_its_weights_and_these_images(
+    tmp_path: Path, images: StudyImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is used again for the same ones only; other images may have the same sum."""
+    path, noisy = tmp_path / runs.ANSWERS, images.train_input
+    answers = runs.taught("miniproject_1", noisy, path)
+    before = path.stat().st_mtime_ns
+    assert torch.equal(runs.taught("miniproject_1", noisy, path), answers)
+    assert path.stat().st_mtime_ns == before
+    assert torch.equal(runs.taught("miniproject_1", noisy.flip(0), path), answers.flip(0))
+    other = Model()
+    other.load_pretrained_model(WEIGHTS)
+    with torch.no_grad():
+        nn.init.ones_(other.network.head.bias)  # type: ignore[arg-type]  # all answers are white
+    other.save_model(tmp_path / "other.pth")
+    monkeypatch.setitem(runs.TEACHERS, "miniproject_1", tmp_path / "other.pth")
+    assert (runs.taught("miniproject_1", noisy.flip(0), path) == 255).float().mean() > 0.9
+
+
+def test_other_settings_do_not_mix(command: Command) -> None:
+    """Another rate, budget or set of images is refused, with what differs, before any training."""
+    command("--only", "tnet", "--seeds", "1")
+    text = command.read("study.json")
+    for options, pairs, message in (
+        (["--epochs", "3"], 8, "epochs: 1 -> 3"),
+        ([], 7, "pairs: 8 -> 7"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            command("--only", "tnet", "--seeds", "2", *options, pairs=pairs)
+    changed = json.loads(text)
+    changed["rows"]["tnet"]["changes"] = {"learning_rate": 1e-3}
+    (command.folder / "results/study.json").write_text(json.dumps(changed))
+    with pytest.raises(SystemExit, match=r"learning_rate: 0\.001 -> nothing"):
+        command("--only", "tnet", "--seeds", "2")
+    assert json.loads(command.read("study.json")) == changed
+
+
+def test_a_row_says_what_it_changes_of_the_studys_settings() -> None:
+    """Only what differs, so that the table of results can be read; epochs where it has its own."""
+    assert ROWS["tnet"].changes() == {}
+    assert ROWS["tnet_fast"].changes() == {"learning_rate": 9e-4}
+    assert ROWS["tnet_long"].changes() == {"epochs": rows.LONG}
+    assert replace(SMALL, teacher="miniproject_1").changes() == {
+        "batch_size": 4,
+        "teacher": "miniproject_1",
+    }
+
+
+def test_different_seeds_and_dropouts_are_different_trainings(
+    tmp_path: Path, images: StudyImages
+) -> None:
+    """The seed reaches the initial weights, and options without parameters the configuration."""
+    starts = [
+        next(runs.experiment(SMALL, seed, BUDGET, images, tmp_path / str(seed)).net.parameters())
+        for seed in (0, 1)
+    ]
+    assert not torch.equal(*starts)
+    with pytest.raises(ValueError, match="dropout"):
+        runs.experiment(replace(SMALL, options={"dropout": 0.1}), 0, BUDGET, images, tmp_path / "0")
+
+
+def test_a_longer_cosine_is_another_training(tmp_path: Path, images: StudyImages) -> None:
+    """A constant rate may go on for more epochs, a schedule that ends may not."""
+    row = replace(SMALL, schedule="cosine")
+    runs.run(row, 0, replace(BUDGET, epochs=1), images, tmp_path)
+    with pytest.raises(ValueError, match="epochs: 1 -> 2"):
+        runs.run(row, 0, BUDGET, images, tmp_path)
+
+
+def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
+    """A budget that the data does not cover is an error."""
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, noise(4, 8, 8), noise(4, 8, 8, seed=1))
+    assert len(StudyImages.read(tmp_path, 3).train_input) == 3
+    with pytest.raises(ValueError, match="has 4 pairs; expected at least 5"):
+        StudyImages.read(tmp_path, 5)
+
+
+def test_momentum_does_not_enter_the_training() -> None:
+    """With another momentum of the running statistics the weights become the same."""
+    x, trained = noise(8, 32, 32).float() / 255, []
+    for momentum in (0.1, 0.9, None):
+        torch.manual_seed(0)
+        net = TNet(batch_norm=STAGES, momentum=momentum)
+        optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+        for _ in range(2):
+            optimizer.zero_grad()
+            (net(x) - x).square().mean().backward()
+            optimizer.step()
+        trained.append(torch.cat([value.detach().flatten() for value in net.parameters()]))
+    assert torch.equal(trained[0], trained[1])
+    assert torch.equal(trained[0], trained[2])
+
+
+def test_statistics_estimated_again_by_hand() -> None:
+    """Without momentum they are the means over all batches; with one, the old ones fade."""
+    net = nn.Sequential(nn.BatchNorm2d(3))
+    x = torch.cat([torch.zeros(32, 3, 2, 2), torch.ones(32, 3, 2, 2)])
+    again = next(norms.layers(norms.estimated_again(net, x, None)))
+    assert again.running_mean is not None
+    torch.testing.assert_close(again.running_mean, torch.full((3,), 0.5))
+    faded = next(norms.layers(norms.estimated_again(net, x, 0.25)))
+    assert faded.running_mean is not None
+    torch.testing.assert_close(faded.running_mean, torch.full((3,), 0.25))
+    assert not net[0].running_mean.any()  # type: ignore[union-attr]  # the network itself is as it was
+
+
+def test_statistics_of_a_batch_are_used_and_forgotten() -> None:
+    """In this mode every batch comes out with mean 0, and the running statistics stay."""
+    net = nn.Sequential(nn.BatchNorm2d(3)).eval()
+    fresh = norms.batchwise(net)
+    answer = fresh(5 + torch.rand(4, 3, 2, 2))
+    torch.testing.assert_close(answer.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    assert not fresh[0].running_mean.any()  # type: ignore[index]
+
+
+def test_batch_normalisation_is_evaluated_in_all_its_modes(command: Command) -> None:
+    """One PSNR for each way to have statistics, and a table of them."""
+    record = command("--only", "tnet_bn", "--seeds", "1")["tnet_bn"]["seeds"]["0"]
+    assert len(record["evaluations"]) == 1 + len(norms.MOMENTA) + len(norms.BATCHES)
+    assert (
+        record["evaluations"]["running statistics of the training"] == record["psnr_per_image_db"]
+    )
+    assert "| statistics of each batch of 32 |" in command.read("tables.md")
+
+
+def test_tables_by_hand() -> None:
+    """Mean ± standard deviation over seeds; no ± for a single one."""
+    result = {"seeds": {"0": {"psnr": 25.0}, "1": {"psnr": 25.2}}}
+    assert tables.spread(result, "psnr") == "25.10 ± 0.14"
+    assert tables.around([25.0]) == "25.00"
+    assert tables.markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert tables.markdown(["a"], []) == ""
+
+
+def test_the_published_tables_are_those_of_the_results() -> None:
+    """others/results/tnet/tables.md is what the JSON files beside it give."""
+    path = tables.FOLDER / tables.FILE
+    if not tables.read(tables.FOLDER):
+        pytest.skip("the study has not been run")
+    assert path.read_text(encoding="utf-8") == tables.render(tables.FOLDER)
+
+
+def test_the_quick_study_runs_every_kind_of_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--quick trains, scores and measures on generated images, and leaves nothing but its print."""
+    monkeypatch.setattr(study, "SMOOTHINGS", (Smoothing(1, 0.0),))
+    monkeypatch.setattr(study, "QUICK_PAIRS", 4)
+    monkeypatch.setattr(study, "QUICK_VALIDATION", 12)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = ["tnet", "tnet_long", "tnet_bn_long", "tnet_best", "tnet_taught", "claims"]
+    study_command.main(["--quick", "--only", *names])
+    printed = capsys.readouterr().out
+    assert "| TNet | 43,064 |" in printed
+    assert "## Batch normalisation after a longer training (4 pairs × 1 epoch)" in printed
+    assert "| TNet, best | 4 pairs × 1 epoch, Adam" in printed
+    assert "| TNet, taught | both images of 4 pairs × 1 epoch, targets by miniproject_1" in printed
+    assert "| an edge stops influence |" in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_claims_alone_can_be_measured(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`claims` trains nothing: without a state of its row it takes the pretrained weights."""
+    monkeypatch.setattr(study, "SMOOTHINGS", (Smoothing(1, 0.0),))
+    folder = str(command.folder / "results")
+    study_command.main(
+        ["--data", str(command.folder), "--pairs", "8", "--results", folder, "--only", "claims"]
+    )
+    assert json.loads(command.read("claims.json"))["row"] == "tnet_taught"
+    assert not (command.folder / "results/study.json").exists()
+
+
+def test_unknown_rows_and_missing_files_end_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong name is a usage error, a missing file is none; --list shows the names."""
+    with pytest.raises(SystemExit) as stopped:
+        study_command.main(["--only", "tnet_xxl"])
+    assert stopped.value.code == 2
+    assert "invalid choice: 'tnet_xxl'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="train_data"):
+        study_command.main(["--data", str(tmp_path)])
+    study_command.main(["--list"])
+    assert "tnet_dropout: {" in capsys.readouterr().out
+
+
+def test_the_figures_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three PNGs; a pixel or an image that there is not is refused before any is written."""
+    torch.manual_seed(0)
+    for name in ("tnet", "unet"):
+        save_weights(make_network(name), tmp_path / f"{name}.pth")
+    save_pair(tmp_path / VALIDATION, noise(2, 32, 32), noise(2, 32, 32, seed=1))
+    monkeypatch.setattr(figures, "COPIES", (1, 2))
+    inputs = ["--data", str(tmp_path), "--weights", str(tmp_path), "--output"]
+    figures.main([*inputs, str(tmp_path / "out"), "--n", "2"])
+    drawn = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in drawn] == ["figure_2.png", "figure_3.png", "smoothing.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    with pytest.raises(SystemExit, match="outside the image of 32x32"):
+        figures.main([*inputs, str(tmp_path / "none"), "--pixel", "40", "3"])
+    with pytest.raises(SystemExit):
+        figures.main([*inputs, str(tmp_path / "none"), "--image", "2"])
+    assert "--image is 2; expected 0 to 1" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_sharpest_edge_by_hand() -> None:
+    """The pixel is beside the step, not at the higher one along the border."""
+    clean = torch.zeros(3, 16, 16)
+    clean[:, :, 8:] = 0.5
+    clean[:, 0] = 1
+    row, column = figures.sharpest_edge(clean).tolist()
+    assert column in (7, 8)
+    assert 3 <= row < 13

@@ -12,7 +12,6 @@ from typing import Any
 from Miniproject_2.model import CHANNELS
 from others.records.formats import (
     THIN,
-    Spread,
     decimals,
     plain,
     power,
@@ -29,9 +28,7 @@ from others.report.results import (
     AblationRow,
     Results,
     block_times,
-    curve_points,
     framework_pairs,
-    network_steps,
     read_ablations,
 )
 from others.report.wording import gap
@@ -190,32 +187,6 @@ def frameworks(results: Results) -> Table:
     )
 
 
-def curve(results: Results, number: int) -> Table:
-    """PSNR against the length of a training from scratch."""
-    rows = [
-        [point.epochs, 60 * point.minutes, point.ensemble, point.single]
-        for point in curve_points(results, number)
-    ]
-    return Table(
-        [
-            Column("epochs", plain),
-            Column("seconds of processor time", with_digits(decimals, 0)),
-            Column("PSNR per image", decimals, "dB"),
-            Column("no self-ensemble", decimals, "dB"),
-        ],
-        rows,
-    )
-
-
-def other_noises(results: Results) -> Table:
-    """Miniproject 1 on noises that the course's pairs do not have: PSNR per image in dB."""
-    found = results.read("unseen")["rows"]
-    models = list(next(iter(found.values())))
-    rows = [[noise, *(row[model] for model in models)] for noise, row in found.items()]
-    columns = [Column("PSNR per image, dB"), *(Column(model, decimals) for model in models)]
-    return Table(columns, rows)
-
-
 def gains_on_other_noises(results: Results) -> Table:
     """What our and public networks gain over their own noisy inputs, the largest gain in bold."""
     found, public = results.read("unseen")["rows"], results.read("public")["unseen"]
@@ -259,40 +230,6 @@ def blocks(results: Results) -> Table:
         rows.append([name, *ratios, quantiles(parts["both"])])
     ratios = [Column(header, decimals) for header in ("forw.", "backw.", "both")]
     return Table([Column("block"), *ratios, Column(f"10–90{THIN}%", plain)], rows)
-
-
-def speed(results: Results) -> Table:
-    """The framework against torch.nn: blocks, forward and backward, and whole training steps."""
-    rows = []
-    for name, parts in block_times(results).items():
-        both = parts["both"]
-        rows.append([f"{name}, forward and backward", both["ratio"], quantiles(both), None])
-    for kind, by_batch in network_steps(results).items():
-        for batch, row in by_batch.items():
-            memory = row["ours_mib"] / row["torch_mib"] if row.get("torch_mib") else None
-            name = f"network, {kind}, step, batch {batch}"
-            rows.append([name, row["ratio"], quantiles(row), memory])
-    return Table(
-        [
-            Column("ours over torch.nn"),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("peak memory", decimals),
-        ],
-        rows,
-    )
-
-
-def masks(results: Results) -> Table:
-    """The Jacobian of the bias-free network and of Miniproject 1's: means over images."""
-    rows = []
-    for name in ("biasfree_12", "miniproject_1"):
-        for sigma, row in results.read(f"biasfree/jacobian_{name}")["rows"].items():
-            parts = ("sum", "area", "own", "dimension", "bias")
-            rows.append([name, sigma, *(Spread(row[p]["mean"], row[p]["std"]) for p in parts)])
-    headers = ("sum of a mask", "its area, pixels", "own weight", "dimension", "bias, grey levels")
-    columns = [Column(""), Column("σ", plain), *(Column(header, spread) for header in headers)]
-    return Table(columns, rows)
 
 
 REPORT_TABLES: dict[str, Callable[[Results], str]] = {

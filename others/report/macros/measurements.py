@@ -52,8 +52,9 @@ def comparable(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bo
     The photographs differ, so PSNRs do not compare at all, and gains over the input compare only
     where there was about as much to gain.
     """
-    both = ours is not None and theirs is not None
-    return both and abs(ours["noisy"] - theirs["noisy"]) < COMPARABLE
+    if ours is None or theirs is None:
+        return False
+    return abs(ours["noisy"] - theirs["noisy"]) < COMPARABLE
 
 
 def other_noises(results: Results) -> dict[str, str]:

@@ -23,7 +23,7 @@ from others.records.formats import (
     with_digits,
 )
 from others.records.json_files import read_json
-from others.records.page import filled, marked
+from others.records.page import filled, marked, names_of
 from others.records.paths import RESULTS
 from others.records.study import read_study, values
 from others.records.table import Column, Table, markdown
@@ -154,7 +154,10 @@ def norm_modes(results: dict[str, Result], names: Sequence[str], without: str) -
     modes = list(next(iter(rows.values()))["seeds"]["0"]["evaluations"]) if rows else []
     lines = [
         [mode]
-        + [spread_of([one[mode] for one in values(row, "evaluations")]) for row in rows.values()]
+        + [
+            spread_of([run["evaluations"][mode] for run in row["seeds"].values()])
+            for row in rows.values()
+        ]
         for mode in modes
     ]
     if rows and without in results:
@@ -291,20 +294,19 @@ def page_tables(folder: Path) -> dict[str, str]:
     return {name: content for name, (_, content) in parts(folder).items()}
 
 
-def render(folder: Path) -> str:
-    """A new page of a folder of results: each part under its heading."""
-    sections = [
-        f"## {heading}\n\n{marked(name, content)}"
-        for name, (heading, content) in parts(folder).items()
-    ]
-    return "\n\n".join(["# The TNet study", *sections]) + "\n"
+def render(folder: Path, page: str = "# The TNet study\n") -> str:
+    """A page with the tables of a folder's results.
+
+    A part that `page` has no place for gets one at its end, under a heading of its own.
+    """
+    for name, (heading, content) in parts(folder).items():
+        if name not in names_of(page):
+            page += f"\n## {heading}\n\n{marked(name, content)}\n"
+    return filled(page, page_tables(folder))
 
 
 def write(folder: Path) -> None:
-    """Write the page of a folder of results; of one that is there, the tables alone."""
+    """Write the page of a folder of results; what is written by hand on one that is there stays."""
     path = folder / FILE
-    if path.is_file():
-        text = filled(path.read_text(encoding="utf-8"), page_tables(folder))
-    else:
-        text = render(folder)
+    text = render(folder, path.read_text(encoding="utf-8")) if path.is_file() else render(folder)
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -15,6 +15,7 @@ def made() -> argparse.ArgumentParser:
     """A parser with one option of each kind."""
     parser = command.parser(__spec__, "First line.\n\n    python -m example --count 3\n")
     parser.add_argument("--count", type=command.whole(1), default=100, help="images at most")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--name", help="of the model")
     return parser
 
@@ -27,6 +28,7 @@ def test_help_keeps_the_docstring_and_shows_defaults(capsys: pytest.CaptureFixtu
     assert stop.value.code == 0
     assert "\n    python -m example --count 3\n" in text
     assert "images at most (default: 100)" in text
+    assert "of the noise (default: 0)" in text  # though 0 == False
     assert "of the model\n" in text
 
 

@@ -39,7 +39,7 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         shown = action.help or ""
         default = action.default
-        if default in (None, False, argparse.SUPPRESS) or isinstance(default, list):
+        if default is None or default is False or default == argparse.SUPPRESS or default == []:
             return shown
         return f"{shown} (default: %(default)s)".lstrip()
 

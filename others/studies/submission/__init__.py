@@ -1,0 +1,1 @@
+"""What is submitted: trained, measured against the course's limits, ablated, and shown."""

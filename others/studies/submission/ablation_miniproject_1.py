@@ -1,8 +1,8 @@
-"""Miniproject 1: architecture, width, loss, augmentation, schedule, averaging, pairs and targets.
+"""Miniproject 1: what its network, its loss, its training and its data each contribute.
 
-Every row trains with the settings of `Miniproject_1.noise2noise.training`, but for what it
-changes. So that every row can be run three times, the base has a quarter of the shipped network's
-channels.
+Every row trains with the settings of `Miniproject_1.noise2noise.training`, except those that it
+changes. All rows start from a network with a quarter of the channels that are shipped, so that
+each can be trained three times.
 """
 
 from __future__ import annotations
@@ -18,83 +18,88 @@ from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.data.course import CLEAN
 from others.networks.catalogue import make_network
-from others.studies.submission.ablation import Denoiser, Row, Study
+from others.records.study import Row
+from others.studies.submission.ablation import Ablation, Denoiser
 
-NETWORK = ("widths", "encoder", "decoder")  # these are the network's,
-OWN = (*NETWORK, "net", "loss", "pairs", "data")  # and these no settings of the training either
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": lambda error, weight: (error.abs().mean((1, 2, 3)) * weight).mean(),
-    "charbonnier": lambda error, weight: (
-        ((error.square() + 1e-6).sqrt()).mean((1, 2, 3)) * weight
-    ).mean(),
+NETWORK = ("widths", "encoder", "decoder")  # changes that are arguments of the network
+NO_SETTINGS = (*NETWORK, "net", "loss", "pairs", "data")  # all other changes are settings
+LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "l1": lambda error: error.abs().mean(),
+    "charbonnier": lambda error: (error.square() + 1e-6).sqrt().mean(),
 }
-BASE: Row = {"widths": [16, 32]}
+
+ROWS: dict[str, Row] = {
+    "base": Row(),
+    # The network: its channels at each scale, its scales, and its blocks at each scale
+    "widths 8, 16": Row({"widths": [8, 16]}),
+    "widths 24, 48": Row({"widths": [24, 48]}),
+    "widths 32, 64": Row({"widths": [32, 64]}),
+    "widths 16, 32, 64": Row({"widths": [16, 32, 64], "encoder": [1, 1, 2], "decoder": [1, 1]}),
+    "one scale, 5 blocks of 16": Row({"widths": [16], "encoder": [5], "decoder": []}),
+    "half the blocks": Row({"encoder": [1, 2], "decoder": [1]}),
+    "twice the blocks": Row({"encoder": [4, 6], "decoder": [4]}),
+    # Other networks, at half the learning rate of the base
+    "unet": Row({"net": "unet", "learning_rate": 1e-3}),
+    "tnet": Row({"net": "tnet", "learning_rate": 1e-3}),
+    # The loss. With this floor under the noise of an image, all images have the same weight.
+    "plain L2": Row({"noise_floor": 1e6}),
+    "L1": Row({"loss": "l1"}),
+    "Charbonnier": Row({"loss": "charbonnier"}),
+    # The optimisation
+    "rate 0.0005": Row({"learning_rate": 5e-4}),
+    "rate 0.001": Row({"learning_rate": 1e-3}),
+    "rate 0.004": Row({"learning_rate": 4e-3}),
+    "rate 0.008": Row({"learning_rate": 8e-3}),
+    "batch 8": Row({"batch_size": 8}),
+    "batch 128": Row({"batch_size": 128}),
+    "constant rate": Row({"final_rate": 1.0}),
+    "constant, no average": Row({"final_rate": 1.0, "average": 0.0}),
+    "no average of weights": Row({"average": 0.0}),
+    # The augmentation
+    "no symmetries": Row({"symmetries": False}),
+    "no exchange": Row({"exchange": False}),
+    "no augmentation": Row({"exchange": False, "symmetries": False}),
+    "no other noises": Row({"gaussian": 0.0, "impulses": 0.0}),
+    # Fewer pairs, for as many steps: the share of the pairs that are left
+    "10% of the pairs": Row({"pairs": 0.1}),
+    "30% of the pairs": Row({"pairs": 0.3}),
+    # What noisy targets cost. Pixels cannot be exchanged with a clean image.
+    "no exchange, clean targets": Row({"data": CLEAN, "exchange": False}),
+}
 
 
-class Ablated(Trainer):
-    """The shipped training with another loss."""
+class AblatedTrainer(Trainer):
+    """The shipped training, with one of LOSSES in the place of its own loss."""
 
-    loss = ""
+    loss = ""  # a key of LOSSES; empty for the shipped loss
 
-    def _loss(self, network: nn.Module, batch: Batch) -> Tensor:
+    def _loss(self, network: Any, batch: Batch) -> Tensor:
         if not self.loss:
             return super()._loss(network, batch)
         noisy, target = batch
-        prediction = network(noisy)
-        return LOSSES[self.loss](prediction - target, torch.ones_like(noisy[:, 0, 0, 0]))
+        return LOSSES[self.loss](network(noisy).float() - target)
 
 
-def rows() -> dict[str, Row]:
-    """Name and changes of every row, the base first."""
-    table: dict[str, Row] = {"base": {}}
-    for few, many in ((8, 16), (24, 48), (32, 64)):
-        table[f"widths {few}, {many}"] = {"widths": [few, many]}
-    table["widths 16, 32, 64"] = {
-        "widths": [16, 32, 64], "encoder": [1, 1, 2], "decoder": [1, 1]
-    }  # fmt: skip
-    table["one scale, 5 blocks of 16"] = {"widths": [16], "encoder": [5], "decoder": []}
-    table["half the blocks"] = {"encoder": [1, 2], "decoder": [1]}
-    table["twice the blocks"] = {"encoder": [4, 6], "decoder": [4]}
-    for name in ("unet", "tnet"):
-        table[name] = {"net": name, "learning_rate": 1e-3}
-    table["plain L2"] = {"noise_floor": 1e6}
-    table["L1"] = {"loss": "l1"}
-    table["Charbonnier"] = {"loss": "charbonnier"}
-    for rate in (5e-4, 1e-3, 4e-3, 8e-3):
-        table[f"rate {rate:g}"] = {"learning_rate": rate}
-    for batch in (8, 128):
-        table[f"batch {batch}"] = {"batch_size": batch}
-    table["constant rate"] = {"final_rate": 1.0}
-    table["constant, no average"] = {"final_rate": 1.0, "average": 0.0}
-    table["no average of weights"] = {"average": 0.0}
-    table["no symmetries"] = {"symmetries": False}
-    table["no exchange"] = {"exchange": False}
-    table["no augmentation"] = {"exchange": False, "symmetries": False}
-    table["no other noises"] = {"gaussian": 0.0, "impulses": 0.0}
-    for share in (0.1, 0.3):
-        table[f"{share:.0%} of the pairs"] = {"pairs": share}
-    table["no exchange, clean targets"] = {"data": CLEAN, "exchange": False}
-    return table
+def network_of(changes: dict[str, Any]) -> nn.Module:
+    """A new network of the shipped kind with a row's arguments, or another kind by its name."""
+    if "net" in changes:
+        return make_network(changes["net"])
+    return ResidualUNet(**{name: changes[name] for name in NETWORK if name in changes})
 
 
-def network_of(row: Row) -> nn.Module:
-    """The shipped kind of network with a row's arguments, or another one by its name."""
-    if "net" in row:
-        return make_network(row["net"])
-    return ResidualUNet(**{name: row[name] for name in NETWORK if name in row})
-
-
-def train(row: Row, first: Tensor, second: Tensor, epochs: int, seed: int) -> Denoiser:
-    """Train a row from scratch on uint8 pairs; the answer denoises in float32."""
+def train(
+    changes: dict[str, Any], train_input: Tensor, train_target: Tensor, epochs: int, seed: int
+) -> Denoiser:
+    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32."""
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network_of(row).to(device)
-    count = round(row.get("pairs", 1) * len(first))
-    settings: dict[str, Any] = {k: v for k, v in row.items() if k not in OWN}
-    repeats = round(epochs * len(first) / count)
-    pairs = first[:count], second[:count]
-    trainer = Ablated(network, *pairs, repeats, settings=Settings(seed=seed, **settings))
-    trainer.loss = row.get("loss", "")
+    network = network_of(changes).to(device)
+    count = round(changes.get("pairs", 1) * len(train_input))
+    pairs = train_input[:count], train_target[:count]
+    settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
+    passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
+    trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
+    trainer.loss = changes.get("loss", "")
     trainer.run()
     network.eval()
 
@@ -105,4 +110,4 @@ def train(row: Row, first: Tensor, second: Tensor, epochs: int, seed: int) -> De
     return denoise
 
 
-STUDY = Study("Miniproject 1", 5_000, 2, rows(), train, BASE)
+ABLATION = Ablation(ROWS, base={"widths": [16, 32]}, pairs=5_000, epochs=2, train=train)

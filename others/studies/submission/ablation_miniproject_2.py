@@ -1,11 +1,12 @@
-"""Miniproject 2, a setting at a time, and the learning rate against the batch and the momentum.
+"""Miniproject 2: its network, its training, and its learning rate for several batches and momenta.
 
-The loss is a mean over all 3,072 elements of an image, so its gradient is that much smaller than
-that of a sum, and the rate has to make up for it. Momentum m sums the last 1 / (1 - m) gradients:
-plain SGD wants that much more.
+The loss is a mean over all 3,072 elements of an image, so its gradient is 3,072 times smaller than
+that of a sum, and the learning rate has to make up for it. A momentum of m adds up about
+1 / (1 - m) gradients, so plain SGD needs a rate that is larger by this factor.
 
-So that every row can be run three times, the base has a quarter of the shipped network's channels;
-the shipped ones are a row. All rows compute in float32, whatever the processor has.
+All rows start from a network with a quarter of the channels that are shipped, so that each can be
+trained three times; the shipped network is a row as well. All compute in float32, whatever the
+processor supports.
 """
 
 from __future__ import annotations
@@ -18,58 +19,82 @@ from torch import Tensor
 from Miniproject_2 import framework as f
 from Miniproject_2.framework.symmetries import self_ensemble
 from Miniproject_2.framework.training import Settings, Trainer
-from Miniproject_2.model import CHANNELS
-from others.networks.prescribed import prescribed
-from others.studies.submission.ablation import Denoiser, Row, Study
+from others.networks.autograd import Autograd
+from others.networks.prescribed import prescribed, torch_twin
+from others.records.study import Row
+from others.studies.submission.ablation import Ablation, Denoiser
 
-NETWORK = ("channels", "kernel", "nearest")  # these are the network's, the others settings
+NETWORK = ("channels", "kernel", "nearest")  # changes that are arguments of the network
+NO_SETTINGS = (*NETWORK, "optimizer", "framework")  # all other changes are settings
+
+ROWS: dict[str, Row] = {
+    "base": Row(),
+    # The network: the size of its kernels, and its channels; the last ones are shipped
+    "kernel 2": Row({"kernel": 2}),
+    "kernel 3": Row({"kernel": 3}),
+    "kernel 6": Row({"kernel": 6}),
+    "channels 16, 48": Row({"channels": [16, 48]}),
+    "channels 64, 64": Row({"channels": [64, 64]}),
+    "channels 64, 192": Row({"channels": [64, 192]}),
+    "channels 128, 256": Row({"channels": [128, 256]}),
+    # Nearest-neighbour upsampling and a convolution instead of the transposed convolution
+    "nearest, 3x3": Row({"nearest": 3}),
+    "nearest, 3x3, rate 0.5": Row({"nearest": 3, "learning_rate": 0.5}),
+    "nearest, 5x5": Row({"nearest": 5}),
+    "nearest, 5x5, rate 0.5": Row({"nearest": 5, "learning_rate": 0.5}),
+    # The learning rate at the shipped batch and momentum
+    "rate 0.01": Row({"learning_rate": 0.01}),
+    "rate 0.1": Row({"learning_rate": 0.1}),
+    "rate 0.5": Row({"learning_rate": 0.5}),
+    "rate 1": Row({"learning_rate": 1.0}),
+    "rate 4": Row({"learning_rate": 4.0}),
+    "rate 8": Row({"learning_rate": 8.0}),
+    # The learning rate for smaller and for larger batches
+    "batch 8, rate 0.5": Row({"batch_size": 8, "learning_rate": 0.5}),
+    "batch 8, rate 1": Row({"batch_size": 8, "learning_rate": 1.0}),
+    "batch 8, rate 2": Row({"batch_size": 8, "learning_rate": 2.0}),
+    "batch 128, rate 2": Row({"batch_size": 128, "learning_rate": 2.0}),
+    "batch 128, rate 4": Row({"batch_size": 128, "learning_rate": 4.0}),
+    "batch 128, rate 8": Row({"batch_size": 128, "learning_rate": 8.0}),
+    # The learning rate of plain SGD
+    "no momentum, rate 0.01": Row({"momentum": 0.0, "learning_rate": 0.01}),
+    "no momentum, rate 0.1": Row({"momentum": 0.0, "learning_rate": 0.1}),
+    "no momentum, rate 1": Row({"momentum": 0.0, "learning_rate": 1.0}),
+    "no momentum, rate 5": Row({"momentum": 0.0, "learning_rate": 5.0}),
+    "no momentum, rate 10": Row({"momentum": 0.0, "learning_rate": 10.0}),
+    "no momentum, rate 20": Row({"momentum": 0.0, "learning_rate": 20.0}),
+    # The learning rate of Adam, which scales each step by the size of its gradients
+    "Adam, rate 0.0003": Row({"optimizer": "adam", "learning_rate": 3e-4}),
+    "Adam, rate 0.001": Row({"optimizer": "adam", "learning_rate": 1e-3}),
+    "Adam, rate 0.003": Row({"optimizer": "adam", "learning_rate": 3e-3}),
+    "Adam, rate 0.01": Row({"optimizer": "adam", "learning_rate": 1e-2}),
+    # The rest of the training
+    "constant rate": Row({"final_rate": 1.0}),
+    "no average of weights": Row({"average": 0.0}),
+    "no symmetries": Row({"symmetries": False}),
+    "no exchange": Row({"exchange": False}),
+    "no augmentation": Row({"exchange": False, "symmetries": False}),
+}
 
 
-BASE: Row = {"channels": [32, 96], "bfloat16": False}
+def train(
+    changes: dict[str, Any], train_input: Tensor, train_target: Tensor, epochs: int, seed: int
+) -> Denoiser:
+    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32.
 
-
-def rows() -> dict[str, Row]:
-    """Name and changes of every row, the base first."""
-    table: dict[str, Row] = {"base": {}}
-    for kernel in (2, 3, 6):
-        table[f"kernel {kernel}"] = {"kernel": kernel}
-    for few, many in ((16, 48), (64, 64), (64, 192), CHANNELS):
-        table[f"channels {few}, {many}"] = {"channels": [few, many]}
-    for size in (3, 5):
-        table[f"nearest, {size}x{size}"] = {"nearest": size}
-        table[f"nearest, {size}x{size}, rate 0.5"] = {"nearest": size, "learning_rate": 0.5}
-    for rate in (0.01, 0.1, 0.5, 1.0, 4.0, 8.0):
-        table[f"rate {rate:g}"] = {"learning_rate": rate}
-    for batch, rates in ((8, (0.5, 1.0, 2.0)), (128, (2.0, 4.0, 8.0))):
-        for rate in rates:
-            table[f"batch {batch}, rate {rate:g}"] = {"batch_size": batch, "learning_rate": rate}
-    for rate in (0.01, 0.1, 1.0, 5.0, 10.0, 20.0):
-        table[f"no momentum, rate {rate:g}"] = {"momentum": 0.0, "learning_rate": rate}
-    for rate in (3e-4, 1e-3, 3e-3, 1e-2):
-        table[f"Adam, rate {rate:g}"] = {"optimizer": "adam", "learning_rate": rate}
-    table["constant rate"] = {"final_rate": 1.0}
-    table["no average of weights"] = {"average": 0.0}
-    table["no symmetries"] = {"symmetries": False}
-    table["no exchange"] = {"exchange": False}
-    table["no augmentation"] = {"exchange": False, "symmetries": False}
-    return table
-
-
-def train(row: Row, first: Tensor, second: Tensor, epochs: int, seed: int) -> Denoiser:
-    """Train a row from scratch on uint8 pairs; the answer denoises in float32."""
+    Where `changes` have "torch.nn" as the framework, its autograd computes the passes.
+    """
     torch.manual_seed(seed)
-    network = prescribed(**{name: row[name] for name in NETWORK if name in row})
-    changed = {k: v for k, v in row.items() if k not in (*NETWORK, "optimizer")}
-    trainer = Trainer(network, first, second, epochs, settings=Settings(seed=seed, **changed))
-    if row.get("optimizer") == "adam":
-        adam: Any = f.Adam(network, trainer.peak)
+    network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})
+    if changes.get("framework") == "torch.nn":
+        network = Autograd(torch_twin(network))  # with the weights that our network starts from
+    settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
+    training = Settings(seed=seed, **settings)
+    trainer = Trainer(network, train_input, train_target, epochs, settings=training)
+    if changes.get("optimizer") == "adam":
+        adam: Any = f.Adam(network, trainer.peak)  # the Trainer is typed for SGD alone
         trainer.optimizer = adam
     trainer.run()
-    return denoiser(network)
-
-
-def denoiser(network: f.Module) -> Denoiser:
-    """A trained network on our framework's interface as a function of images in [0, 1]."""
 
     def denoise(images: Tensor, ensemble: bool) -> Tensor:
         forward = network.forward
@@ -78,4 +103,5 @@ def denoiser(network: f.Module) -> Denoiser:
     return denoise
 
 
-STUDY = Study("Miniproject 2", 5_000, 2, rows(), train, BASE)
+BASE = {"channels": [32, 96], "bfloat16": False}
+ABLATION = Ablation(ROWS, BASE, pairs=5_000, epochs=2, train=train)

@@ -1,7 +1,7 @@
-"""The training of Miniproject 1 with its steps captured as a CUDA graph.
+"""The training of Miniproject 1 with its steps recorded once as a CUDA graph, and then replayed.
 
-A step of a small network is hundreds of short kernels, which a processor launches more slowly than
-a GPU runs them. Captured once and replayed, they are one launch.
+A training step of a small network consists of hundreds of short kernels. A GPU runs them faster
+than the processor can launch them one by one. Recorded as a graph, all of them are one launch.
 """
 
 from __future__ import annotations
@@ -13,26 +13,33 @@ from torch import Tensor
 
 from Miniproject_1.noise2noise.training import Batch, Trainer
 
-WARM_UP = 3  # steps before the capture, at a rate of zero
+WARM_UP = 3  # steps before the recording, as torch asks for; at a learning rate of zero
 
 
-class CapturedTrainer(Trainer):
-    """A `Trainer` whose steps are replayed; ValueError unless the network is on a CUDA device.
+class CudaGraphTrainer(Trainer):
+    """A `Trainer`, with the same arguments, whose training steps are replayed from a CUDA graph.
 
-    The arguments are those of `Trainer`. Batches of another shape than the first, such as a last
-    one that is smaller, are trained on as usual.
+    A graph is for one shape of batches. A batch of another shape than the first, such as a smaller
+    one at the end of an epoch, is trained on as usual.
+
+    Raises:
+        ValueError: the network is not on a CUDA device.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.device.type != "cuda":
-            raise ValueError(f"steps are captured on a CUDA device only, not on {self.device}")
+            raise ValueError(f"CUDA graphs need a network on a CUDA device, not on {self.device}")
         self._prepare(capturable=True)
 
     def _prepare(self, capturable: bool) -> None:
-        """What changes from step to step becomes tensors, which a captured step reads anew."""
+        """Keep the numbers that change from step to step in tensors.
+
+        A replayed step repeats the same kernels on the same memory, so a new value reaches it only
+        through the tensors that it reads.
+        """
         self.rate = torch.zeros((), device=self.device)
-        self.share = torch.zeros((), device=self.device)  # of the new weights in the average
+        self.share = torch.zeros((), device=self.device)  # of the new weights in their average
         for group in self.optimizer.param_groups:
             group.update(lr=self.rate, capturable=capturable)
         self.graph: Any = None

@@ -1,99 +1,118 @@
-"""PSNR against training time: `Model().train` from scratch, a whole schedule for each point.
+"""Measure PSNR against training time: `Model().train` from scratch, once for each length.
 
     python -m others.studies.submission.curve 2 --epochs 0.25 0.5 1 2 4 --data DIR
 
-Each point is a training of its own, because the learning rate falls to zero at the end of each; a
-part of an epoch is one over that part of the pairs.
-DIR holds train_data.pkl and val_data.pkl. Results go to others/results/curve/miniproject_N.json
-after every point, the weights to out/curve; points that are there already are not run again.
-`cpu_seconds` is what the process computed, on all its threads together, whatever else the machine
-did meanwhile.
+Each length is a training of its own, because the learning rate falls to zero at the end of each. A
+part of an epoch is one epoch over that part of the pairs. DIR holds train_data.pkl and
+val_data.pkl. The results go to others/results/curve after every training, and the weights to
+out/curve. Trainings whose results are there are not run again. `cpu_seconds` is the processor time
+of all threads together, which other processes on the machine hardly change.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from Miniproject_1.model import Model as FirstModel
-from Miniproject_2.model import Model as SecondModel
 from others.data.course import TRAIN, VALIDATION, load_pair
-from others.records.json_files import save_json
+from others.engine import command
 from others.records.paths import RESULTS
-from others.studies.submission.models import denoise, scores
+from others.records.study import Row, Study, read_study
+from others.studies.submission.models import MODELS, denoise, scores
 
-FOLDER = RESULTS / "curve"
-Result = dict[str, Any]
+Pair = tuple[Tensor, Tensor]
 
 
-def point(
-    number: int, epochs: float, pairs: tuple[Tensor, Tensor], val: Any, seed: int, weights: Path
-) -> Result:
-    """Train once and score on the validation images, without and with self-ensemble."""
-    first, second = (images[: round(min(epochs, 1) * len(images))] for images in pairs)
+def epochs(text: str) -> float:
+    """The type of a length: a whole number of epochs, or a part of one."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not (0 < number < 1 or (number >= 1 and number.is_integer())):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of epochs or part of one")
+    return int(number) if number >= 1 else number
+
+
+def named(lengths: Sequence[float]) -> dict[str, Row]:
+    """The rows of a curve by their names, from the shortest training to the longest."""
+    return {
+        f"{length:g} epoch{'' if length == 1 else 's'}": Row({"epochs": length})
+        for length in sorted(set(lengths))
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    result.add_argument(
+        "--epochs", type=epochs, nargs="+", required=True, help="lengths, one training each"
+    )
+    command.add_data(result)
+    result.add_argument("--seeds", type=command.whole(1), default=1, help="trainings per length")
+    result.add_argument(
+        "--weights", type=Path, default=Path("out/curve"), help="folder of the trained weights"
+    )
+    result.add_argument(
+        "--json", type=Path, help="file of the results (others/results/curve/miniproject_N.json)"
+    )
+    return result
+
+
+def train_and_score(
+    options: argparse.Namespace, train: Pair, validation: Pair, length: float, seed: int
+) -> dict[str, Any]:
+    """Train a new model for `length` epochs, save its weights, and score it.
+
+    Args:
+        train: both noisy copies of the training images, uint8 (N, 3, H, W).
+        validation: noisy and clean images, likewise.
+    """
+    train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in train)
     torch.manual_seed(seed)
-    model: Any = FirstModel() if number == 1 else SecondModel()
+    model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
-    model.train(first, second, num_epochs=max(1, int(epochs)))
-    seconds, cpu = time.perf_counter() - start, time.process_time() - computed
-    weights.mkdir(parents=True, exist_ok=True)
-    model.save_model(weights / f"miniproject_{number}_{epochs}_{seed}.pth")
-    noisy, clean = val
+    model.train(train_input, train_target, num_epochs=max(1, int(length)))
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed
+    options.weights.mkdir(parents=True, exist_ok=True)
+    model.save_model(options.weights / f"miniproject_{options.number}_{length}_{seed}.pth")
+    noisy, clean = validation
     target = clean.float() / 255
     single, _ = denoise(model, noisy, ensemble=False)
     return {
-        "epochs": epochs,
-        "seed": seed,
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(cpu, 3),
+        "cpu_seconds": round(cpu_seconds, 3),
         **scores(single, target),
         **scores(denoise(model, noisy)[0], target, self_ensemble=True),
     }
 
 
-def length(text: str) -> float:
-    """Epochs: a whole number, or a part of one; ValueError for anything else."""
-    epochs = float(text)
-    if not (0 < epochs < 1 or (epochs.is_integer() and epochs >= 1)):
-        raise ValueError(text)
-    return int(epochs) if epochs >= 1 else epochs
+def run(options: argparse.Namespace) -> None:
+    """Train and score what the file of results lacks."""
+    path = options.json or RESULTS / "curve" / f"miniproject_{options.number}.json"
+    train, validation = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
+
+    def measure(_: str, row: Row, seed: int) -> dict[str, Any]:
+        return train_and_score(options, train, validation, row.changes["epochs"], seed)
+
+    # Lengths of earlier calls are rows of this study too, so that the file has all in their order.
+    earlier = read_study(path)["rows"].values() if path.is_file() else ()
+    lengths = [*options.epochs, *(row["changes"]["epochs"] for row in earlier)]
+    study = Study(path, {"pairs": len(train[0])}, named(lengths))
+    study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.submission.curve", description=__doc__
-    )
-    parser.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
-    parser.add_argument("--epochs", type=length, nargs="+", required=True, help="one training each")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights (0)")
-    parser.add_argument("--weights", type=Path, default=Path("out/curve"), help="their folder")
-    options = parser.parse_args()
-    path = FOLDER / f"miniproject_{options.number}.json"
-    points = json.loads(path.read_text(encoding="utf-8"))["points"] if path.is_file() else []
-    try:
-        pairs, val = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
-        for epochs in options.epochs:
-            if any((one["epochs"], one["seed"]) == (epochs, options.seed) for one in points):
-                continue
-            points.append(point(options.number, epochs, pairs, val, options.seed, options.weights))
-            points.sort(key=lambda one: (one["epochs"], one["seed"]))
-            machine = {"torch": torch.__version__, "python": platform.python_version()}
-            threads = torch.get_num_threads()
-            shared = {"pairs": len(pairs[0]), **machine, "threads": threads}
-            save_json(path, {**shared, "points": points})
-            print(points, flush=True)
-    except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,39 @@
-"""Both shipped models: made by name, run on images as the course's script runs them, and scored."""
+"""The models of both miniprojects: made by name, run as the course's script does, and scored."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import torch
 from torch import Tensor
 
-from Miniproject_1.model import Model as FirstModel
-from Miniproject_2.model import Model as SecondModel
+import Miniproject_1.model as miniproject_1
+import Miniproject_2.model as miniproject_2
 from others.engine.metrics import psnr_per_image, psnr_pooled
 
-BATCH = 100
-MODELS: dict[str, Callable[[], Any]] = {"Miniproject 1": FirstModel, "Miniproject 2": SecondModel}
-Row = dict[str, Any]
+BATCH = 100  # images that the course's script hands to `predict` at once
+MODELS: dict[str, Callable[[], Any]] = {
+    "Miniproject 1": miniproject_1.Model,
+    "Miniproject 2": miniproject_2.Model,
+}
+WEIGHTS: dict[str, Path] = {  # the files with the shipped weights
+    "Miniproject 1": miniproject_1.WEIGHTS,
+    "Miniproject 2": miniproject_2.WEIGHTS,
+}
+Scores = dict[str, Any]
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:
-    """Denoise uint8 (N, 3, H, W) in batches; the result in [0, 1] on the CPU, and images/s."""
+    """Denoise uint8 (N, 3, H, W) in batches: the answers in [0, 1] on the CPU, and images/s."""
     start = time.perf_counter()
     answers = [model.predict(batch, **options).cpu() for batch in noisy.split(BATCH)]
     seconds = time.perf_counter() - start
     return (torch.cat(answers) / 255).clamp(0, 1), len(noisy) / seconds
 
 
-def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Row:
+def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Scores:
     """Both PSNRs, in dB, of images in [0, 1]; the keys say whether a self-ensemble made them."""
     by = "self_ensemble_" if self_ensemble else ""
     return {
@@ -35,14 +43,22 @@ def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Row:
 
 
 def pretrained(name: str) -> Any:
-    """The shipped model of a miniproject, by its name in MODELS."""
+    """The model of a miniproject, by its name in MODELS, with the shipped weights."""
     model = MODELS[name]()
     model.load_pretrained_model()
     return model
 
 
-def evaluate(noisy: Tensor, clean: Tensor) -> tuple[dict[str, Row], dict[str, Tensor]]:
-    """Scores of the input and of both pretrained models, and the images that each gave."""
+def evaluate(noisy: Tensor, clean: Tensor) -> tuple[dict[str, Scores], dict[str, Tensor]]:
+    """Score the noisy images and what both pretrained models make of them.
+
+    Args:
+        noisy, clean: uint8 (N, 3, H, W).
+
+    Returns:
+        The scores, and the images in [0, 1], by the names "noisy", "Miniproject 1" and
+        "Miniproject 2"; among the images is "clean" as well.
+    """
     target = clean.float() / 255
     images = {"noisy": noisy.float() / 255}
     rows = {"noisy": scores(images["noisy"], target)}
@@ -60,14 +76,14 @@ def evaluate(noisy: Tensor, clean: Tensor) -> tuple[dict[str, Row], dict[str, Te
 
 
 def parameters(model: Any) -> list[Tensor]:
-    """The trained tensors of either Model."""
-    if isinstance(model, FirstModel):
+    """The trained tensors of the Model of either miniproject."""
+    if isinstance(model, miniproject_1.Model):
         return list(model.network.parameters())
     return [value for value, _ in model.network.param()]
 
 
-def table(rows: dict[str, Row]) -> str:
-    """The rows as Markdown."""
+def table(rows: dict[str, Scores]) -> str:
+    """The scores of `evaluate` as Markdown."""
     lines = [
         "| | PSNR per image | PSNR pooled | images/s |",
         "|---|---|---|---|",

@@ -1,54 +1,57 @@
-"""The pictures of the reports: generated images, denoised, and what moves a denoised pixel.
+"""Make the images that the reports show: generated ones, denoised, and the influence of pixels.
 
     python -m others.studies.submission.report_images [--json PATH]
 
-No photograph is shown: the images are dead leaves (see `dead_leaves.py`), which no training has
-seen. They go into the JSON as hexadecimal RGB, with their PSNR. For one pixel at an edge and one in
-a flat place, `jacobian` is how the output of Miniproject 1's network there answers to each
-input pixel around it (the weights of `influence.py`), and `smooth_grad` the same with SmoothGrad.
+The images are generated, as dead leaves (see `others.data.dead_leaves`): no training has seen them,
+and no photograph has to be published. The JSON file has them as hexadecimal RGB, with their PSNR.
+
+It also has two masks around one pixel at an edge and one in a flat region. `jacobian` is the weight
+of each input pixel in the denoised value of the chosen one, by Miniproject 1 (the weights of
+`others.analysis.influence`). `smooth_grad` is the same, averaged over noisy copies (SmoothGrad).
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from Miniproject_1.model import WEIGHTS as FIRST_WEIGHTS
-from Miniproject_1.model import Model
-from Miniproject_2.model import WEIGHTS as SECOND_WEIGHTS
 from others.analysis.influence import Smoothing, weights
 from others.data.generated import noisy_and_clean
+from others.engine import command
 from others.engine.metrics import psnr_per_image
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.weights import digest
-from others.studies.submission.models import MODELS, denoise
+from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
 
-FILE = RESULTS / "pictures.json"
-WEIGHTS = {"Miniproject 1": FIRST_WEIGHTS, "Miniproject 2": SECOND_WEIGHTS}
-COUNT, SEED = 24, 7  # images drawn; those of SHOWN are kept
-SHOWN = (2, 9, 14, 17)
-REACH = 6  # pixels on each side of the chosen one
+COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
+SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept
+REACH = 6  # pixels on each side of the chosen one that a mask covers
+WINDOW = 5  # pixels on a side of the square whose variance says how flat a place is
 SMOOTHINGS = {"jacobian": Smoothing(1, 0.0), "smooth_grad": Smoothing(50, 0.1)}
 
 
 def hexadecimal(image: Tensor) -> str:
-    """RGB bytes, row by row, of (3, H, W) in [0, 1]."""
+    """An image (3, H, W) in [0, 1] as hexadecimal RGB bytes, row by row."""
     pixels = (image * 255).round().byte().permute(1, 2, 0)
     return bytes(pixels.flatten().tolist()).hex()
 
 
 def places(clean: Tensor) -> dict[str, Tensor]:
-    """The pixel of (3, H, W) with the most change around it, and that with the least."""
+    """Row and column of the pixel of (3, H, W) with the most contrast around it, and the least.
+
+    Only pixels are chosen that have REACH others on each side.
+    """
     grey = clean.mean(0)
-    windows = grey.unfold(0, 5, 1).unfold(1, 5, 1).flatten(2)  # (H - 4, W - 4, 25)
-    spread = windows.var(2)
-    border = REACH - 2
-    inner = spread[border:-border, border:-border]
+    windows = grey.unfold(0, WINDOW, 1).unfold(1, WINDOW, 1).flatten(2)  # (H - 4, W - 4, 25)
+    variance = windows.var(2)  # [0, 0] belongs to the pixel (2, 2), the middle of the first window
+    border = REACH - WINDOW // 2
+    inner = variance[border:-border, border:-border]
     chosen = {"edge": inner.argmax(), "flat": inner.argmin()}
     size = inner.shape[1]
     return {
@@ -58,7 +61,7 @@ def places(clean: Tensor) -> dict[str, Tensor]:
 
 
 def masks(network: torch.nn.Module, noisy: Tensor, clean: Tensor) -> dict[str, Any]:
-    """For both places of one image (3, H, W): where it is, and the maps around it."""
+    """For both places of an image (3, H, W) in [0, 1]: the pixel, and the masks around it."""
     found: dict[str, Any] = {}
     for place, pixel in places(clean).items():
         row, column = pixel.tolist()
@@ -74,17 +77,15 @@ def masks(network: torch.nn.Module, noisy: Tensor, clean: Tensor) -> dict[str, A
     return found
 
 
-def measure() -> dict[str, Any]:
-    """Everything that the pictures show, as JSON."""
+def make_images() -> dict[str, Any]:
+    """Everything that the reports show, as JSON."""
     noisy, clean = (
         images[list(SHOWN)] for images in noisy_and_clean(COUNT, Generator().manual_seed(SEED))
     )
     target = clean.float() / 255
     kinds = {"noisy": noisy.float() / 255}
-    for name, make in MODELS.items():
-        model = make()
-        model.load_pretrained_model()
-        kinds[name], _ = denoise(model, noisy)
+    for name in MODELS:
+        kinds[name], _ = denoise(pretrained(name), noisy)
     images = [
         {
             "clean": hexadecimal(target[index]),
@@ -96,31 +97,35 @@ def measure() -> dict[str, Any]:
         }
         for index in range(len(SHOWN))
     ]
-    model = Model()
-    model.load_pretrained_model()
-    network = model.network.cpu().eval()
+    network = pretrained("Miniproject 1").network.cpu().eval()
     return {
         "size": clean.shape[-1],
-        "weights": {
-            "Miniproject 1": digest(FIRST_WEIGHTS),
-            "Miniproject 2": digest(SECOND_WEIGHTS),
-        },
+        "weights": {name: digest(path) for name, path in WEIGHTS.items()},
         "smoothing": {name: smoothing._asdict() for name, smoothing in SMOOTHINGS.items()},
         "images": images,
         "masks": masks(network, kinds["noisy"][0], target[0]),
     }
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.submission.report_images", description=__doc__
-    )
-    parser.add_argument("--json", type=Path, default=FILE)
-    options = parser.parse_args()
-    result = measure()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    path = RESULTS / "pictures.json"
+    result.add_argument("--json", type=Path, default=path, help="file of the images")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the images, save them, and print their PSNR."""
+    result = make_images()
     save_json(options.json, result)
-    print([image["psnr_per_image_db"] for image in result["images"]])
+    for number, image in zip(SHOWN, result["images"]):
+        print(f"image {number}: {image['psnr_per_image_db']}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

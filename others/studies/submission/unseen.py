@@ -1,18 +1,19 @@
-"""Miniproject 1 on noises that it was not made for: is it ever worse than its input?
+"""Try Miniproject 1 on noises that it was not trained for: is it ever worse than its input?
 
     python -m others.studies.submission.unseen [--photographs DIR] [--count 1000]
         [--model NAME=WEIGHTS ...]
 
-Every image is the largest square in the middle of a photograph whose side is a multiple of 32
-pixels, and its clean version the mean over 32x32 cells. Without --photographs the images are
-generated. PSNR per image, in dB, of what `predict` returns with its defaults. Results go to
-others/results/unseen.json when photographs were used, and to out/unseen.json otherwise.
+From the middle of each photograph the largest square is taken whose side is a multiple of 32
+pixels. It is divided into 32x32 cells, and the clean image consists of their means. Some noises
+look at a cell in another way, the others are added to the clean image. Without --photographs the
+images are generated. The scores are the PSNR per image, in dB, of what `predict` returns by
+default. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -22,43 +23,48 @@ from torch import Generator, Tensor
 
 from Miniproject_1.model import WEIGHTS, Model
 from others.data.dead_leaves import SIZE
-from others.data.images import image_files, read_image
+from others.data.images import image_files, middle, read_image
 from others.data.noise import cell_mean, gaussian, impulse, point_sampling, poisson
 from others.data.scenes import leaves
+from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.studies.submission.models import denoise, scores
 
-FILE = RESULTS / "unseen.json"
+MOST_GENERATED = 50  # images, each of which takes long to draw
 Noise = Callable[..., Tensor]
-ON_CLEAN: dict[str, Noise] = {
+ON_CLEAN: dict[str, Noise] = {  # added to the clean image
     **{f"Gaussian, σ {std}": partial(gaussian, std=std / 255) for std in (10, 25, 50)},
     "Poisson, 30 photons": partial(poisson, peak=30),
     "impulses, 5 %": partial(impulse, share=0.05),
 }
-ON_SOURCE: dict[str, Noise] = {
+ON_SOURCE: dict[str, Noise] = {  # seen in the pixels of each cell
     "points of the cells": point_sampling,
     "cells half as large": partial(point_sampling, reach=0.5),
     "cells 1.5 times as large": partial(point_sampling, reach=1.5),
 }
 
 
-def middle(image: Tensor) -> Tensor:
-    """The largest middle square of (3, H, W) with a side of 32 n pixels; ValueError for none."""
-    height, width = image.shape[-2:]
-    side = min(height, width) // SIZE * SIZE
-    if side == 0:
-        raise ValueError(f"an image of {height}x{width} pixels; expected {SIZE}x{SIZE} at least")
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[:, top : top + side, left : left + side]
+def largest_square(image: Tensor) -> Tensor:
+    """The middle of (3, H, W) as (1, 3, S, S), with the largest S that is a multiple of 32.
+
+    Raises:
+        ValueError: the image has fewer than 32 pixels on a side.
+    """
+    cells = min(image.shape[-2:]) // SIZE
+    return middle(image, SIZE * max(cells, 1))
 
 
 def corrupted(sources: list[Tensor], generator: Generator) -> tuple[dict[str, Tensor], Tensor]:
-    """Noisy versions by the name of the noise, and the clean images: uint8 (N, 3, 32, 32)."""
+    """The noisy images of each noise, and the clean ones, all uint8 (N, 3, 32, 32).
+
+    Args:
+        sources: images of any size, uint8 (3, H, W).
+    """
     noisy: dict[str, list[Tensor]] = {name: [] for name in (*ON_SOURCE, *ON_CLEAN)}
     clean = []
     for image in sources:
-        source = middle(image).unsqueeze(0).float() / 255
+        source = largest_square(image).float() / 255
         cell = source.shape[-1] // SIZE
         clean.append(cell_mean(source, cell=cell))
         for name, noise in ON_SOURCE.items():
@@ -70,17 +76,20 @@ def corrupted(sources: list[Tensor], generator: Generator) -> tuple[dict[str, Te
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """[0, 1] and beyond to uint8, clipped and rounded as a file would have it."""
+    """Images in [0, 1], which noise may have left, clipped and rounded to uint8."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def measure(models: dict[str, Path], noisy: dict[str, Tensor], clean: Tensor) -> dict[str, Any]:
-    """PSNR per image of each noise's images: as they are, and as each model returns them."""
+def denoised_scores(
+    weights: dict[str, Path], noisy: dict[str, Tensor], clean: Tensor
+) -> dict[str, Any]:
+    """PSNR per image for each noise: of the noisy images, and of what each model makes of them."""
     target = clean.float() / 255
     rows = {
-        n: {"noisy": scores(x.float() / 255, target)["psnr_per_image_db"]} for n, x in noisy.items()
+        name: {"noisy": scores(images.float() / 255, target)["psnr_per_image_db"]}
+        for name, images in noisy.items()
     }
-    for name, path in models.items():
+    for name, path in weights.items():
         model = Model()
         model.load_pretrained_model(path)
         for noise, images in noisy.items():
@@ -88,34 +97,52 @@ def measure(models: dict[str, Path], noisy: dict[str, Tensor], clean: Tensor) ->
     return rows
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.submission.unseen", description=__doc__
+def named_weights(text: str) -> tuple[str, Path]:
+    """The type of NAME=WEIGHTS."""
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected NAME=WEIGHTS")
+    return name, Path(path)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("--photographs", type=Path, help="folder of images (generated ones)")
+    result.add_argument("--count", type=command.whole(1), default=1000, help="images at most")
+    result.add_argument(
+        "--model",
+        type=named_weights,
+        nargs="+",
+        default=[],
+        metavar="NAME=WEIGHTS",
+        help="other weights of Miniproject 1 to compare with",
     )
-    parser.add_argument("--photographs", type=Path, help="folder of images (generated ones)")
-    parser.add_argument("--count", type=int, default=1000, help="images at most (1000)")
-    parser.add_argument("--model", nargs="+", default=[], metavar="NAME=WEIGHTS", help="others")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    result.add_argument("--seed", type=int, default=0, help="of the noise")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the noisy images, denoise and score them, and print a table."""
     generator = Generator().manual_seed(options.seed)
-    try:
-        models = {"shipped": WEIGHTS}
-        models.update((name, Path(path)) for name, path in (m.split("=", 1) for m in options.model))
-        if options.photographs:
-            files = image_files(options.photographs)[: options.count]
-            sources = [read_image(path) for path in files]
-        else:
-            sources = list(leaves(min(options.count, 50), generator))
-        noisy, clean = corrupted(sources, generator)
-        rows = measure(models, noisy, clean)
-    except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+    if options.photographs:
+        files = image_files(options.photographs)[: options.count]
+        sources = [read_image(path) for path in files]
+    else:
+        sources = list(leaves(min(options.count, MOST_GENERATED), generator))
+    noisy, clean = corrupted(sources, generator)
+    rows = denoised_scores({"shipped": WEIGHTS, **dict(options.model)}, noisy, clean)
     kind = "photographs" if options.photographs else "generated"
     result = {"images": len(clean), "kind": kind, "seed": options.seed, "rows": rows}
-    save_json(FILE if options.photographs else Path("out") / "unseen.json", result)
+    folder = RESULTS if options.photographs else Path("out")
+    save_json(folder / "unseen.json", result)
     for name, row in rows.items():
         print(f"{name:26}", *(f"{who} {value:.2f}" for who, value in row.items()), sep="  ")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The report on TNet, reproduced: its two tables, what it tried, its figures and its claims."""
+"""A student report on the network TNet, repeated: its tables, its figures and its claims."""

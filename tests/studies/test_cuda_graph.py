@@ -1,4 +1,4 @@
-"""Steps captured as a CUDA graph: the same training, step by step."""
+"""Training steps that are replayed from a CUDA graph: the same training, step by step."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings, Trainer
-from others.studies.submission.cuda_graph import CapturedTrainer
+from others.studies.submission.cuda_graph import CudaGraphTrainer
 
 SETTINGS = Settings(batch_size=4)
 
@@ -15,7 +15,7 @@ SETTINGS = Settings(batch_size=4)
 class _Replayed:
     """Stands in for a CUDA graph: does the step anew."""
 
-    def __init__(self, trainer: CapturedTrainer) -> None:
+    def __init__(self, trainer: CudaGraphTrainer) -> None:
         self.trainer = trainer
         self.replays = 0
 
@@ -25,8 +25,8 @@ class _Replayed:
         self.trainer.loss = self.trainer._update(self.trainer.inputs, self.trainer.share)
 
 
-class _OnCPU(CapturedTrainer):
-    """Everything but the capture itself, which no CPU can do."""
+class _OnCPU(CudaGraphTrainer):
+    """Everything but the recording itself, which no CPU can do."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         Trainer.__init__(self, *arguments, **options)
@@ -48,7 +48,7 @@ def trained(kind: type, count: int) -> tuple[dict[str, torch.Tensor], Trainer]:
 
 
 @pytest.mark.parametrize(("count", "replays"), [(8, 4), (10, 4)])
-def test_a_captured_training_is_the_same_training(count: int, replays: int) -> None:
+def test_a_replayed_training_is_the_same_training(count: int, replays: int) -> None:
     """Rates, averages and smaller batches are those of `Trainer`."""
     expected, _ = trained(Trainer, count)
     found, trainer = trained(_OnCPU, count)
@@ -58,8 +58,8 @@ def test_a_captured_training_is_the_same_training(count: int, replays: int) -> N
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
 
 
-def test_no_capture_without_a_gpu() -> None:
-    """The error says so."""
+def test_no_graph_without_a_gpu() -> None:
+    """A network on the CPU is refused by a sentence."""
     pairs = torch.zeros(2, 4, 3, 8, 8)
-    with pytest.raises(ValueError, match="on a CUDA device only, not on cpu"):
-        CapturedTrainer(ResidualUNet((4, 8)), pairs[0], pairs[1], 1)
+    with pytest.raises(ValueError, match="need a network on a CUDA device, not on cpu"):
+        CudaGraphTrainer(ResidualUNet((4, 8)), pairs[0], pairs[1], 1)

@@ -1,0 +1,101 @@
+"""Measure whether a shipped model keeps the course's limits: its times, and a further epoch.
+
+    python -m others.studies.submission.course_limits 2 --data DIR [--only times]
+
+DIR holds train_data.pkl and val_data.pkl. `times` are the seconds for 1,000 images of 32x32 in
+batches of 100, and for one image of 512x512. `further_epoch` is the PSNR before and after
+`train(..., num_epochs=1)` on the pretrained weights, which is how the handout's script calls it.
+Each result goes to others/results/limits as soon as it is known, with the number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+
+from others.data.course import TRAIN, VALIDATION, load_pair
+from others.engine import command
+from others.records.json_files import read_json, save_json
+from others.records.paths import RESULTS
+from others.studies.submission.models import denoise, pretrained, scores
+
+LARGE = 512  # pixels on a side of the large image
+
+
+def measure_times(name: str, folder: Path, _: int | None) -> dict[str, Any]:
+    """Seconds for 1,000 small images and for a large one, as `predict` is called by default."""
+    model = pretrained(name)
+    noisy, _clean = load_pair(folder / VALIDATION)
+    model.predict(noisy[:1])  # the first call also allocates memory, which is not measured
+    _images, images_per_second = denoise(model, noisy[:1000])
+    start = time.perf_counter()
+    model.predict(torch.rand(1, 3, LARGE, LARGE) * 255)
+    large = time.perf_counter() - start
+    return {
+        "seconds_1000_images": round(1000 / images_per_second, 1),
+        f"seconds_{LARGE}": round(large, 1),
+    }
+
+
+def measure_further_epoch(name: str, folder: Path, pairs: int | None) -> dict[str, Any]:
+    """The PSNR of the shipped weights, and after they were trained for one more epoch.
+
+    The epoch is over the first `pairs` pairs of the training set; None stands for all.
+    """
+    model = pretrained(name)
+    noisy, clean = load_pair(folder / VALIDATION)
+    target = clean.float() / 255
+    before = scores(denoise(model, noisy)[0], target, self_ensemble=True)
+    train_input, train_target = (images[:pairs] for images in load_pair(folder / TRAIN))
+    start = time.perf_counter()
+    model.train(train_input, train_target, num_epochs=1)
+    seconds = round(time.perf_counter() - start, 1)
+    after = scores(denoise(model, noisy)[0], target, self_ensemble=True)
+    return {"pairs": len(train_input), "seconds": seconds, "before": before, "after": after}
+
+
+MEASUREMENTS: dict[str, Callable[[str, Path, int | None], dict[str, Any]]] = {
+    "times": measure_times,
+    "further_epoch": measure_further_epoch,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    command.add_data(result)
+    result.add_argument("--only", choices=MEASUREMENTS, help="one of the measurements (both)")
+    result.add_argument(
+        "--pairs", type=command.whole(1), help="pairs of the further epoch (all of the file)"
+    )
+    result.add_argument(
+        "--json", type=Path, help="file of the results (others/results/limits/miniproject_N.json)"
+    )
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, and replace the results of what was measured in the file."""
+    path = options.json or RESULTS / "limits" / f"miniproject_{options.number}.json"
+    result = read_json(path) if path.is_file() else {}
+    for name in [options.only] if options.only else MEASUREMENTS:
+        found = MEASUREMENTS[name](f"Miniproject {options.number}", options.data, options.pairs)
+        threads = torch.get_num_threads()
+        result[name] = {**found, "threads": threads, "torch": torch.__version__}
+        save_json(path, result)
+        print(f"{name}: {result[name]}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
+
+
+if __name__ == "__main__":
+    main()

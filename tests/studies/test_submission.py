@@ -1,0 +1,141 @@
+"""The commands that train and measure what is submitted, and the images of the reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from others.data.course import TRAIN, VALIDATION, save_pair
+from others.studies.submission import course_limits, report_images, train
+from tests.helpers.images import write_images
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with a few images of pure noise in the course's files."""
+    for name in (TRAIN, VALIDATION):
+        save_pair(tmp_path / name, *torch.randint(256, (2, 6, 3, 8, 8), dtype=torch.uint8))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def trained(number: int, *options: str) -> dict[str, Any]:
+    """The JSON file of a training for one epoch on the files of the working directory."""
+    train.main([str(number), "--epochs", "1", "--data", ".", *options])
+    return json.loads(Path(f"out/miniproject_{number}.json").read_text())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_training_leaves_weights_and_a_log(number: int, folder: Path) -> None:
+    """The command trains from files, and writes to out/ alone unless it is told to install."""
+    log = trained(number)
+    assert (log["pairs"], log["epochs"]) == (6, 1)
+    names = {f"miniproject_{number}.{kind}" for kind in ("json", "pth", "state")}
+    assert {path.name for path in (folder / "out").iterdir()} == names
+
+
+@pytest.mark.parametrize("options", [[], ["--widths", "4", "8"], ["--go-on"]])
+def test_training_is_that_of_the_model(
+    options: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without other settings Model.train is what trains, and no Trainer of our own making."""
+    monkeypatch.setattr(train, "train_with_trainer", None)
+    monkeypatch.setattr(train, "refuse_without_gain", lambda started_from, model: None)
+    log = trained(1, *options)
+    assert log["settings"]["learning_rate"] == (2e-4 if "--go-on" in options else 2e-3)
+    assert ("started_from" in log) == ("--go-on" in options)
+
+
+def test_other_widths_and_noises(folder: Path) -> None:
+    """Weights and log are of the network and the settings that were asked for."""
+    options = ["--widths", "8", "12", "--no-other-noises", "--rate", "0.001", "--batch-size", "3"]
+    log = trained(1, *options)
+    assert log["settings"]["gaussian"] == log["settings"]["impulses"] == 0
+    assert (log["settings"]["learning_rate"], log["settings"]["batch_size"]) == (0.001, 3)
+    assert log["widths"] == [8, 12]
+    weights = torch.load(folder / "out/miniproject_1.pth", weights_only=True)
+    assert weights["stem.weight"].shape[0] == 8
+
+
+def test_training_on_photographs(folder: Path) -> None:
+    """The pairs are drawn from the images of a folder; the log says from how many."""
+    write_images(folder / "photos", [(40, 44), (50, 36)])
+    drawn = ["--widths", "4", "8", "--photographs", str(folder / "photos"), "--pairs", "6"]
+    log = trained(1, *drawn)
+    assert (log["pairs"], log["photographs"]) == (6, 2)
+
+
+def test_a_further_training_without_gain_writes_nothing(folder: Path) -> None:
+    """Pairs of pure noise teach nothing: the shipped weights stay, and no log claims otherwise."""
+    with pytest.raises(SystemExit, match="no gain: the weights that it started from do better"):
+        trained(1, "--go-on", "--rate", "1e3")
+    assert not list((folder / "out").glob("miniproject_1.[jp]*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["2", "--rate", "1"], "trained as its Model.train does it"),
+        (["1", "--go-on", "--widths", "4", "8"], "omit --widths"),
+        (["1", "--pairs", "0"], "'0' is no whole number from 1 on"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are a usage error, and nothing is trained."""
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*arguments, "--data", str(folder)])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+def test_limits_are_measured_on_the_shipped_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times, and the scores before and after a further epoch, each written as soon as known."""
+    monkeypatch.setattr(course_limits, "LARGE", 24)
+    path = folder / "limits.json"
+    call = ["2", "--data", str(folder), "--json", str(path)]
+    course_limits.main([*call, "--only", "times"])
+    assert json.loads(path.read_text()).keys() == {"times"}
+    course_limits.main([*call, "--only", "further_epoch", "--pairs", "4"])
+    found = json.loads(path.read_text())
+    assert found["times"]["seconds_24"] >= 0
+    assert found["further_epoch"]["pairs"] == 4
+    assert found["further_epoch"]["after"].keys() == found["further_epoch"]["before"].keys()
+
+
+def test_the_chosen_pixels_by_hand() -> None:
+    """The pixel with the most contrast is at the step, that with the least is far from it."""
+    image = torch.zeros(3, 32, 32)
+    image[:, :, 20:] = 1
+    found = report_images.places(image)
+    assert int(found["edge"][1]) in range(18, 22)
+    assert int(found["flat"][1]) in (*range(6, 18), *range(22, 26))
+
+
+def test_the_images_of_the_reports_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has what is in others/results/pictures.json, for whichever images are shown."""
+    monkeypatch.setattr(report_images, "COUNT", 2)
+    monkeypatch.setattr(report_images, "SHOWN", (1,))
+    path = tmp_path / "images.json"
+    report_images.main(["--json", str(path)])
+    found = json.loads(path.read_text())
+    shipped = json.loads((report_images.RESULTS / "pictures.json").read_text())
+    assert found.keys() == shipped.keys()
+    assert found["weights"] == shipped["weights"]
+    (image,) = found["images"]
+    assert {name: len(value) for name, value in image.items()} == {
+        name: len(value) for name, value in shipped["images"][0].items()
+    }
+    assert {place: mask.keys() for place, mask in found["masks"].items()} == {
+        place: mask.keys() for place, mask in shipped["masks"].items()
+    }

@@ -1,0 +1,59 @@
+"""Noises that were not trained on: each is what its name says, and all are scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Generator
+
+from Miniproject_1.model import WEIGHTS
+from others.studies.submission import unseen
+from tests.helpers.images import write_images
+
+
+def test_the_middle_of_an_image() -> None:
+    """It has as many whole cells as fit; an image with fewer pixels than 32 a side is refused."""
+    image = torch.arange(3 * 70 * 101).view(3, 70, 101)
+    assert torch.equal(unseen.largest_square(image)[0], image[:, 3:67, 18:82])
+    with pytest.raises(ValueError, match="31x40"):
+        unseen.largest_square(image[:, :31, :40])
+
+
+def test_noises_keep_their_promises() -> None:
+    """Each noise's images are as far from the clean ones as its name says, and repeatable."""
+    sources = list((torch.rand(6, 3, 96, 80, generator=Generator().manual_seed(1)) * 255).byte())
+    noisy, clean = unseen.corrupted(sources, Generator().manual_seed(0))
+    again, _ = unseen.corrupted(sources, Generator().manual_seed(0))
+    assert clean.shape == (6, 3, 32, 32)
+    deviation = {}
+    for name, images in noisy.items():
+        assert torch.equal(images, again[name])
+        deviation[name] = float((images.float() - clean.float()).square().mean().sqrt())
+    for std in (10, 25, 50):
+        assert abs(deviation[f"Gaussian, σ {std}"] - std) < 0.1 * std
+    changed = (noisy["impulses, 5 %"] != clean).any(1).float().mean()
+    assert 0.03 < changed < 0.07
+
+
+def test_the_command_on_photographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file has a row for each noise and a score for each model; the print is the same table."""
+    write_images(tmp_path / "photographs", [(40, 44), (70, 65), (33, 32)])
+    monkeypatch.setattr(unseen, "RESULTS", tmp_path)
+    again = f"again={WEIGHTS}"
+    folder = ["--photographs", str(tmp_path / "photographs")]
+    unseen.main([*folder, "--count", "2", "--model", again])
+    found = json.loads((tmp_path / "unseen.json").read_text())
+    assert (found["images"], found["kind"]) == (2, "photographs")
+    assert found["rows"].keys() == {*unseen.ON_SOURCE, *unseen.ON_CLEAN}
+    for row in found["rows"].values():
+        assert row["shipped"] == row["again"]
+    assert "impulses, 5 %" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        unseen.main([*folder, "--model", "nameless"])
+    assert stopped.value.code == 2
+    assert "expected NAME=WEIGHTS" in capsys.readouterr().err

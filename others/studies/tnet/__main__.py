@@ -8,8 +8,8 @@ DIR holds train_data.pkl and val_data.pkl. Each run saves its state in OUTPUT/RO
 epoch, and its result in RESULTS/study.json; after each run the tables in RESULTS/README.md are
 renewed. The same command goes on where it was stopped, and it trains nothing twice. The row
 `claims` trains nothing: it measures what the report says about the influence of pixels, on the
-weights of the row tnet_taught. --quick runs everything on a few generated images, prints the tables, and leaves no
-file behind.
+weights of the row tnet_taught. --quick runs everything on a few generated images, prints the
+tables, and leaves no file behind.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from others.networks.receptive_field import (
     multiply_adds,
     parameters_of,
 )
-from others.records.formats import spread
+from others.records.formats import in_words, spread
 from others.records.table import Column, Table, markdown
 from others.studies.assignment.initialisation import Response
 from others.studies.assignment.scores import TITLES, psnr_over_draws, score_table
@@ -251,6 +251,12 @@ so that cuDNN measures its algorithms on a GPU. On the CPU this page was made on
 that with dilation 2 and {four:.2f} times with dilation 4 (measured in turns; medians)."""
 
 
+def trainings(results: dict[str, Any]) -> str:
+    """How often each network was trained: once, or with how many seeds."""
+    count = min(len(results["rows"][name]["seeds"]) for name in TITLES)
+    return "once" if count == 1 else f"with {in_words(count)} seeds"
+
+
 def question_22(found: Findings) -> str:
     """All networks on the test images."""
     results, setting = found.results, found.results["setting"]
@@ -260,7 +266,9 @@ def question_22(found: Findings) -> str:
 
 Mean and standard deviation over draws of crops and noise ({setting["draws"]} of them, crops of
 {setting["test_crop"]} pixels a side); {ahead(results, "dudncnn", "dncnn")}. Rows with noisy targets
-are trained without a clean image: towards a second noisy copy of each crop (Noise2Noise)."""
+are trained without a clean image: towards a second noisy copy of each crop (Noise2Noise). Each
+network was trained {trainings(results)}; the deviation does not say what another training would
+change."""
 
 
 def question_23(found: Findings) -> str:

@@ -2,7 +2,7 @@
 
     python -m others.studies.assignment.receptive_fields [--net NAME ...]
 
-A network without one chain of layers, such as a U-Net, has no field that is computed here.
+The last column has `no chain` for a network with layers whose field is not known here.
 """
 
 from __future__ import annotations

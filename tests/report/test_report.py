@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Generator
 
-from others.analysis import noise_law
+from others.records.formats import Spread
 from others.records.paths import RESULTS
 from others.report import drawing, figures, oral
 from others.report.document import (
@@ -24,19 +23,16 @@ from others.report.document import (
     digest_of_pdf,
     numbers_tex,
     problems,
-    shown,
 )
-from others.report.results import Results, Row, decimals, power, signed, tex, whole
-from others.report.wording import comparisons, enumeration, seeds_of
-from others.studies.bench import exactness, straightforward
+from others.report.results import AblationRow, Results, curve_points
+from others.report.wording import certain_gap, comparisons, seeds_of
 from others.studies.submission.report_images import hexadecimal
 
 ROOT = REPORT.parent
 TEXTS = [REPORT / f"{name}.tex" for name in PDFS]
-SWITCH = re.compile(r"\\newif\\if(Has\w+)\\Has\w+?(true|false)\n")
-BRANCH = re.compile(r"\\if(Has[A-Za-z]+)|\\(else|fi)(?![A-Za-z])")
 TYPED = re.compile(r"\d+[.,]\d+|\d\s*(?:~|\\,)?(?:dB|\\%)|\d{4,}")  # what is measured looks so
 CONSTANTS = ("50/255", "2\\,\\%", "10--90\\,\\%")  # of the code, not measured
+SETTINGS = ("loss_weight_exponent", "noisy")
 CHANGED = ["submission", "public", "noise", "pictures", "exploration", "training/miniproject_1"]
 CHANGED += ["bench/framework", "bench/exactness", "bench/straightforward"]
 
@@ -70,9 +66,11 @@ def test_pdfs_are_fit_to_be_handed_in(path: str) -> None:
 
 
 def changed(content: Any) -> Any:
-    """A JSON value with one added to every fraction."""
+    """A JSON value with one added to every fraction but those that say what was measured."""
     if isinstance(content, dict):
-        return {key: changed(value) for key, value in content.items()}
+        return {
+            key: value if key in SETTINGS else changed(value) for key, value in content.items()
+        }
     if isinstance(content, list):
         return [changed(value) for value in content]
     return content + 1.0 if isinstance(content, float) else content
@@ -87,39 +85,35 @@ def test_another_result_is_another_report(name: str, copy: Path) -> None:
     assert digest(Results(copy)) != digest(Results())
 
 
-def without_false_switches(text: str, switches: dict[str, bool]) -> str:
-    """A text as LaTeX reads it: without the branches that are not taken."""
-    kept, taken, start = [], [True], 0
-    for match in BRANCH.finditer(text):
-        if all(taken):
-            kept.append(text[start : match.start()])
-        start = match.end()
-        if match.group(1):
-            taken.append(switches[match.group(1)])
-        elif match.group(2) == "else":
-            taken[-1] = not taken[-1]
-        else:
-            taken.pop()
-    assert taken == [True], "an \\if without its \\fi"
-    return "".join([*kept, text[start:]])
+def test_every_macro_is_defined_once_and_used() -> None:
+    """The texts use only macros that are defined, and every macro that is defined."""
+    defined = re.findall(r"\\newcommand{\\(\w+)}", definitions(Results()))
+    assert len(defined) == len(set(defined))
+    texts = [path.read_text(encoding="utf-8") for path in TEXTS]
+    used = set(re.findall(r"\\([A-Z][a-z]+[A-Za-z]*)(?![a-z])", "".join(texts)))
+    assert len(used) > 100
+    assert used == set(defined)
 
 
-@pytest.mark.parametrize("missing", [[], ["noise", "pictures", "exploration", "bench"]])
-def test_every_number_is_defined_or_left_out(missing: list[str], copy: Path) -> None:
-    """Whatever has been measured, what is left of the texts uses only numbers that are there."""
-    for name in missing:
-        path = copy / name
-        shutil.rmtree(path) if path.is_dir() else path.with_suffix(".json").unlink()
-    defined = definitions(Results(copy))
-    switches = {name: value == "true" for name, value in SWITCH.findall(defined)}
-    names = set(re.findall(r"\\newcommand{\\(\w+)}", defined))
-    for path in TEXTS:
-        text = without_false_switches(path.read_text(encoding="utf-8"), switches)
-        used = set(re.findall(r"\\([A-Z][a-z]+[A-Z][A-Za-z]+)", text))
-        assert len(used) > 20
-        assert used <= names, path.name
-        shown_figures = set(re.findall(r"\\includegraphics\[[^]]*\]{(\w+)}", text))
-        assert shown_figures <= set(shown(Results(copy)))
+def test_every_macro_is_found_by_its_name() -> None:
+    """The name of each macro stands in quotes in the code that computes it."""
+    folder = ROOT / "others" / "report"
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    names = re.findall(r"\\newcommand{\\(\w+)}", definitions(Results()))
+    assert [name for name in names if code.count(f'"{name}":') != 1] == []
+
+
+def test_every_figure_is_drawn_and_shown() -> None:
+    """The texts show the figures that are drawn, each one."""
+    texts = "".join(path.read_text(encoding="utf-8") for path in TEXTS)
+    assert set(re.findall(r"\\includegraphics\[[^]]*\]{(\w+)}", texts)) == set(figures.FIGURES)
+
+
+def test_a_missing_result_is_named(copy: Path) -> None:
+    """Without a measurement there is no report: the error names its file."""
+    (copy / "noise.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"noise\.json"):
+        definitions(Results(copy))
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
@@ -157,11 +151,8 @@ def test_figures_are_repeatable(tmp_path: Path) -> None:
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_a_curve_adds_a_panel(copy: Path) -> None:
-    """Where training time was measured, the comparison has it too, as means over seeds."""
-    shutil.rmtree(copy / "curve", ignore_errors=True)
-    data = figures.comparison_data(Results(copy))
-    assert len(drawing.draw_comparison(data).axes) == 2
+def test_points_of_a_curve_are_means_over_seeds(copy: Path) -> None:
+    """Two trainings of one length are one point of the curve."""
     keys = "psnr_per_image_db", "self_ensemble_psnr_per_image_db"
     rows = {
         f"{epochs} epochs": {
@@ -171,55 +162,52 @@ def test_a_curve_adds_a_panel(copy: Path) -> None:
                 for seed, score in enumerate(scores)
             },
         }
-        for epochs, scores in {1: (25.0,), 2: (25.5, 26.0)}.items()
+        for epochs, scores in {2: (25.5, 26.0), 1: (25.0,)}.items()
     }
-    (copy / "curve").mkdir()
-    (copy / "curve" / "miniproject_1.json").write_text(
-        json.dumps({"setting": {"pairs": 50000}, "rows": rows})
-    )
-    data = figures.comparison_data(Results(copy))
-    assert [point["single"] for point in data["curve"]] == [25.0, 25.75]
-    assert len(drawing.draw_comparison(data).axes) == 3
-    assert "HasCurveOnetrue" in definitions(Results(copy))
+    path = copy / "curve" / "miniproject_1.json"
+    path.write_text(json.dumps({"setting": {"pairs": 50000}, "rows": rows}))
+    found = curve_points(Results(copy), 1)
+    assert [(point.epochs, point.minutes, point.single) for point in found] == [
+        (1, 1.0, 25.0),
+        (2, 2.0, 25.75),
+    ]
 
 
-def study_row(name: str, single: float, spread: float = 0.02, seeds: int = 4) -> Row:
+def study_row(name: str, single: float, spread: float | None = 0.02, seeds: int = 4) -> AblationRow:
     """A row of a made-up study."""
-    return Row(name, {}, single, spread, single + 0.1, seeds)
+    return AblationRow(name, {}, Spread(single, spread), single + 0.1, seeds)
 
 
 def test_words_follow_from_numbers() -> None:
     """A difference counts beyond two standard errors and 0.02 dB; the largest is named first."""
-    rows = [study_row("shipped", 25.0), study_row("a", 24.5), study_row("b", 24.0)]
-    rows += [study_row("c_d", 25.2), study_row("e", 25.02), study_row("f", 24.8, 0.2)]
-    found = comparisons(rows)
-    assert found["Costs"] == r"b ($-$1.00) and a ($-$0.50)"
-    assert found["Gains"] == r"c\_d ($+$0.20)"
-    assert found["Equals"] == r"f ($-$0.20) and e ($+$0.02)"
-    assert comparisons(rows[:1])["Gains"] == "none of them"
-    assert enumeration(["1", "2", "3"]) == "1, 2 and 3"
+    base = study_row("shipped", 25.0)
+    rows = [base, study_row("a", 24.5), study_row("b", 24.0), study_row("c_d", 25.2)]
+    rows += [study_row("e", 25.02), study_row("f", 24.8, 0.2)]
+    found = comparisons(base, rows)
+    assert found.costs == "b (−1.00) and a (−0.50)"
+    assert found.gains == "c_d (+0.20)"
+    assert found.equals == "f (−0.20) and e (+0.02)"
+    assert comparisons(base, rows[:1]).gains == "none of them"
     assert (
         seeds_of([study_row("a", 1, seeds=1), study_row("b", 1, seeds=3)]) == "one to three seeds"
     )
 
 
-def test_numbers_as_latex() -> None:
-    """Minus signs, thin spaces, powers of ten and special characters are LaTeX's."""
-    assert decimals(-0.126) == "$-$0.13"
-    assert decimals(-0.001) == "0.00"
-    assert signed(0.5) == "$+$0.50"
-    assert whole(1234567) == r"1\,234\,567"
-    assert power(0.00021) == r"$2.1\cdot10^{-4}$"
-    assert tex("5 % of σ_1") == r"5 \% of $\sigma$\_1"
+def test_one_seed_is_as_uncertain_as_a_run_of_the_base() -> None:
+    """A single run has no spread of its own: the base's stands for it."""
+    base = study_row("base", 25.0, 0.1)
+    assert certain_gap(study_row("one", 25.3, None, 1), base) == pytest.approx(
+        2 * (0.1**2 + 0.05**2) ** 0.5
+    )
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     """A file that is no JSON, or a needed one that is missing, is an error with its path."""
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(ValueError, match=r"a\.json"):
-        Results(tmp_path).get("a")
+        Results(tmp_path).read("a")
     with pytest.raises(FileNotFoundError, match=r"b\.json"):
-        Results(tmp_path).need("b")
+        Results(tmp_path).read("b")
     (tmp_path / "old.pdf").write_bytes(b"%PDF-1.5")
     with pytest.raises(ValueError, match="make report"):
         digest_of_pdf(tmp_path / "old.pdf")
@@ -253,52 +241,6 @@ def test_a_moved_line_is_found() -> None:
     assert oral.unresolved(right) == []
     with pytest.raises(ValueError, match="0 lines"):
         oral.refreshed('[`others/engine/metrics.py:1` "def psnr_of_nothing("]')
-
-
-def test_the_law_of_a_known_noise() -> None:
-    """White normal noise has no mean, no correlation, kurtosis 3, and no taste for edges."""
-    generator = Generator().manual_seed(0)
-    clean = torch.rand(200, 3, 16, 16, generator=generator) * 0.5 + 0.25
-    one, two = (clean + 0.1 * torch.randn(clean.shape, generator=generator) for _ in range(2))
-    found = noise_law.measure(one, two, clean)
-    assert found["std"] == pytest.approx(0.1, rel=0.02)
-    assert abs(found["mean"]) < 0.001
-    assert found["kurtosis"] == pytest.approx(3, rel=0.05)
-    assert found["tail"] == pytest.approx(0.0027, rel=0.2)
-    assert all(abs(value) < 0.02 for value in found["correlations"].values())
-    assert all(group["share"] == pytest.approx(0.1, rel=0.1) for group in found["by_contrast"])
-    bins = found["histogram"]
-    assert sum(bins["density"]) * bins["step"] == pytest.approx(1, abs=1e-4)
-
-
-def test_contrast_by_hand() -> None:
-    """The contrast of a pixel is its largest difference to a neighbour."""
-    image = torch.tensor([[0.0, 0.0, 0.4], [0.0, 0.1, 0.4]]).expand(1, 3, 2, 3)
-    expected = torch.tensor([[0.0, 0.4, 0.4], [0.1, 0.3, 0.3]])
-    assert torch.allclose(noise_law.contrast(image)[0], expected)
-
-
-def test_exactness_of_a_few_layers() -> None:
-    """Ours agree with torch to rounding, and a wrong gradient would be seen."""
-    for kind in ("Conv2d", "TransposeConv2d", "Upsampling"):
-        found = exactness.worst(kind, 3)
-        assert max(found["float64"]["ours"].values()) < 1e-14
-        assert max(found["float32"]["ours"].values()) < 1e-5
-    exact = torch.ones(3).double()
-    assert exactness.error(exact * 1.5, exact) == pytest.approx(0.5)
-
-
-def test_both_ways_compute_the_same_shapes() -> None:
-    """The straightforward way runs for each case, and the counts are those of the docstring."""
-    for make, case in (
-        (straightforward.convolution_steps, straightforward.CONVOLUTION),
-        (straightforward.nearest_steps, straightforward.NEAREST),
-    ):
-        small = case._replace(inputs=2, outputs=2)
-        for step in make(small):
-            step()
-    counts = straightforward.counts()["Upsampling, k3"]
-    assert counts["products_of_the_enlarged"] / counts["products"] == 36 / 16
 
 
 def test_pictures_round_trip() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,15 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor, nn
 
-from others import evaluate as evaluate_submission
 from others.data.scenes import generate, leaves
 from others.networks.pretrained import load_network
+from others.records.paths import PRETRAINED, RESULTS
+from others.records.study import read_study
+from others.records.table import markdown
 from others.studies.assignment import __main__ as command
-from others.studies.assignment import answers, evaluate, figures, study
+from others.studies.assignment import answers, evaluate, figures, receptive_fields, scores, study
 from others.studies.assignment.dataset import NoisyBSDSDataset
-from others.studies.assignment.study import PROTOCOLS, Study
+from others.studies.assignment.trainings import PROTOCOLS, AssignmentStudy
 
 TINY = PROTOCOLS["quick"]._replace(epochs=2, steps_per_epoch=2, crop=16, test_crop=40)
 
@@ -133,12 +134,12 @@ def test_generated_images(tmp_path: Path) -> None:
 def test_score_of_the_noisy_input(folder: Path) -> None:
     """Doing nothing scores 20 log10(255 / 30) = 18.59 dB, the same whenever it is asked."""
     test = NoisyBSDSDataset(folder, "test", (40, 40))
-    row = evaluate.score(nn.Identity(), test, draws=3)
+    row = scores.score(nn.Identity(), test, draws=3)
     assert row["psnr_unclipped_db"] == pytest.approx(18.59, abs=0.15)
     assert 0 < row["psnr_unclipped_std_db"] < 0.2
     assert len(set(row["psnr_unclipped_draws_db"])) == 3
     assert row["psnr_per_image_db"] > row["psnr_unclipped_db"]
-    assert row == evaluate.score(nn.Identity(), test, draws=3)
+    assert row == scores.score(nn.Identity(), test, draws=3)
 
 
 def test_the_score_is_the_mean_over_images(folder: Path) -> None:
@@ -150,49 +151,53 @@ def test_the_score_is_the_mean_over_images(folder: Path) -> None:
 
     test = NoisyBSDSDataset(folder, "test", (48, 48), part=slice(0, 1))
     other = NoisyBSDSDataset(folder, "test", (48, 48))
-    single = evaluate.figures(Black(), test, draw=0)["PSNR"]
-    both = evaluate.figures(Black(), other, draw=0)["PSNR"]
-    clean = other.batch(torch.tensor([1]), Generator().manual_seed(evaluate.seed_of("test", 0, 1)))[
-        1
-    ]
+    single = scores.figures_of_draw(Black(), test, draw=0)["PSNR"]
+    both = scores.figures_of_draw(Black(), other, draw=0)["PSNR"]
+    clean = other.batch(torch.tensor([1]), Generator().manual_seed(scores.seed_of("test", 0, 1)))[1]
     second = -10 * torch.log10(((clean + 1) / 2).square().mean()).item()
     assert both == pytest.approx((single + second) / 2, abs=1e-4)
 
 
 @pytest.mark.usefixtures("tiny")
-def test_study(folder: Path, tmp_path: Path) -> None:
-    """It trains, scores and installs, continues where it was, and does nothing twice."""
-    installed = tmp_path / "pretrained", tmp_path / "results"
-    said: list[str] = []
-    first = Study("quick", folder, tmp_path, installed=installed).run(["udncnn"], said.append)
-    assert first["rows"].keys() == {"udncnn"}
-    again = Study("quick", folder, tmp_path, installed=installed)
-    results = again.run(["udncnn", "udncnn_n2n"], said.append)
-    saved = json.loads((tmp_path / "results" / "quick.json").read_text())
-    assert saved == json.loads(json.dumps(results))
-    assert saved["rows"]["udncnn"] == json.loads(json.dumps(first["rows"]["udncnn"]))
-    noisy = results["rows"]["udncnn_n2n"]
+def test_the_study_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
+    """It trains, scores and installs, adds what is missing, and does nothing twice."""
+    results, pretrained = tmp_path / "results" / "quick.json", tmp_path / "pretrained"
+    arguments = "quick", folder, tmp_path, results, pretrained
+    before = AssignmentStudy(*arguments).run(["udncnn"], say=str)
+    assert before["rows"].keys() == {"noisy", "udncnn"}
+    found = AssignmentStudy(*arguments).run(["udncnn", "udncnn_n2n"], say=str)
+    assert read_study(results) == found
+    assert found["rows"]["udncnn"] == before["rows"]["udncnn"]  # its times too
+    noisy = found["rows"]["udncnn_n2n"]["seeds"]["0"]
     assert noisy["configuration"]["train_set"]["noisy_targets"] is True
     assert [entry["epoch"] for entry in noisy["history"]] == [1, 2]
-    for name in results["rows"]:
-        weights = installed[0] / f"{name}.pth"
+    for name in ("udncnn", "udncnn_n2n"):
+        weights = pretrained / f"{name}.pth"
         assert weights.stat().st_size < 1_000_000
         assert load_network("udncnn", weights)
-    assert (tmp_path / "quick" / "udncnn" / "training.png").is_file()
-    with pytest.raises(ValueError, match="expected one of dncnn"):
-        again.run(["nonsense"])
+    assert (tmp_path / "quick" / "udncnn" / "0" / "training.png").is_file()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_further_seeds_are_trainings_of_their_own(folder: Path, tmp_path: Path) -> None:
+    """A second seed gives other weights, and the table says how far trainings differ."""
+    results = AssignmentStudy("quick", folder, tmp_path).run(["udncnn"], seeds=2, say=str)
+    runs = results["rows"]["udncnn"]["seeds"]
+    assert runs["0"]["sha256"] != runs["1"]["sha256"]
+    assert results["rows"]["noisy"]["seeds"].keys() == {"0"}
+    assert "std over trainings" in markdown(scores.score_table(results))
 
 
 @pytest.mark.usefixtures("tiny")
 def test_results_of_other_settings_are_not_mixed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder of another training is refused with the difference, and left as it was."""
-    Study("quick", folder, tmp_path).run(["udncnn"], str)
+    """Results of another protocol are refused with the difference, and left as they were."""
+    AssignmentStudy("quick", folder, tmp_path).run([], say=str)
     before = (tmp_path / "quick.json").read_bytes()
     monkeypatch.setitem(PROTOCOLS, "quick", TINY._replace(batch_size=2))
     with pytest.raises(ValueError, match="batch_size: 4 -> 2"):
-        Study("quick", folder, tmp_path).run(["udncnn"], str)
+        AssignmentStudy("quick", folder, tmp_path)
     assert (tmp_path / "quick.json").read_bytes() == before
 
 
@@ -204,14 +209,15 @@ def test_evaluation_gives_the_scores_of_the_study(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The table from the weights is the one of the results; missing weights are named."""
-    monkeypatch.setattr(evaluate, "TEST_SIZE", TINY.test_crop)
-    results = Study("quick", folder, tmp_path).run(["udncnn"], str)
-    where = ["--data", str(folder), "--weights", str(tmp_path / "quick"), "--draws", "1"]
+    monkeypatch.setattr(scores, "TEST_SIZE", TINY.test_crop)
+    results = AssignmentStudy("quick", folder, tmp_path).run(["udncnn"], say=str)
+    where = ["--data", str(folder), "--weights", str(tmp_path / "quick/weights_0"), "--draws", "1"]
     evaluate.main([*where, "--rows", "udncnn", "--json", str(tmp_path / "rows.json")])
-    printed = capsys.readouterr().out
-    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert rows["udncnn"]["psnr_unclipped_db"] == results["rows"]["udncnn"]["psnr_unclipped_db"]
-    assert evaluate.table(rows) in printed
+    found = json.loads((tmp_path / "rows.json").read_text())
+    run = found["rows"]["udncnn"]["seeds"]["0"]
+    trained = results["rows"]["udncnn"]["seeds"]["0"]
+    assert run["psnr_unclipped_db"] == trained["psnr_unclipped_db"]
+    assert markdown(scores.score_table(found)) in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"dncnn\.pth"):
         evaluate.main(where)
 
@@ -219,24 +225,28 @@ def test_evaluation_gives_the_scores_of_the_study(
 def test_committed_results() -> None:
     """Their weights are there, under 1 MB each; DUDnCNN is ahead of DnCNN, and that of UDnCNN."""
     digests = set()
-    for path in study.FOLDER.glob("*.json"):
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        scores = [rows[name]["psnr_unclipped_db"] for name in ("dudncnn", "dncnn", "udncnn")]
-        assert scores == sorted(scores, reverse=True)
-        digests |= {(name, row["sha256"]) for name, row in rows.items()}
-    for name in {name for name, _ in digests}:
-        content = (study.PRETRAINED / f"{name}.pth").read_bytes()
+    for path in (RESULTS / "assignment").glob("*.json"):
+        rows = read_study(path)["rows"]
+        for name, row in scores.study_rows().items():
+            assert rows[name]["changes"] == row.changes
+            assert rows[name].get("parameters") == row.about.get("parameters")
+        order = ("dudncnn", "dncnn", "udncnn")
+        found = [scores.psnr_over_draws(rows[name]).mean for name in order]
+        assert found == sorted(found, reverse=True)
+        trained = {name: row for name, row in rows.items() if name != scores.NOISY}
+        digests |= {(name, row["seeds"]["0"]["sha256"]) for name, row in trained.items()}
+    assert digests
+    for name, digest in digests:
+        content = (PRETRAINED / f"{name}.pth").read_bytes()
         assert len(content) < 1_000_000
-        assert (name, hashlib.sha256(content).hexdigest()) in digests
+        assert hashlib.sha256(content).hexdigest() == digest
 
 
-def test_evaluate_knows_the_assignment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m others.evaluate --assignment` scores its networks."""
-    seen: list[list[str]] = []
-    monkeypatch.setattr(evaluate, "main", seen.append)
-    monkeypatch.setattr(sys, "argv", ["evaluate", "--assignment", "BSDS", "--json", "x.json"])
-    evaluate_submission.main()
-    assert seen == [["--data", "BSDS", "--json", "x.json"]]
+def test_receptive_fields_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints parameters, cost and field of the networks that are asked for."""
+    receptive_fields.main(["--net", "dncnn"])
+    lines = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
+    assert [cell.strip() for cell in lines[2]] == ["dncnn", "225,859", "224.6", "17"]
 
 
 @pytest.mark.usefixtures("tiny")
@@ -247,8 +257,7 @@ def test_quick_answers_every_question(
     monkeypatch.setattr(command, "INITIAL", 32)
     monkeypatch.setattr(command, "EXAMPLES", (0,))
     monkeypatch.setattr(command, "generate", lambda data: generate(data, 2, 2))
-    monkeypatch.setattr(sys, "argv", ["assignment", "--quick", "--output", str(tmp_path)])
-    command.main()
+    command.main(["--quick", "--output", str(tmp_path)])
     assert str(tmp_path / "answers.md") in capsys.readouterr().out
     text = (tmp_path / "answers.md").read_text(encoding="utf-8")
     assert [f"## Question {number}\n" in text for number in range(1, 24)] == [True] * 23
@@ -259,35 +268,39 @@ def test_quick_answers_every_question(
         assert fact in text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "expected --data"),
-        (["--data", "x", "--results", "none.json"], "others.studies.assignment.study"),
-    ],
-)
 def test_answers_without_what_they_need(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Missing images or results end the command with a sentence, and nothing is written."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["assignment", *arguments])
-    with pytest.raises(SystemExit, match=message):
-        command.main()
+    with pytest.raises(SystemExit) as stopped:
+        command.main([])
+    assert stopped.value.code == 2
+    assert "expected --data with a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"others\.studies\.assignment\.study"):
+        command.main(["--data", "x", "--results", "none.json"])
     assert not list(tmp_path.iterdir())
 
 
 def test_unfinished_results(tmp_path: Path) -> None:
     """Results that lack a network are named, for the page compares all three."""
-    (tmp_path / "short.json").write_text(json.dumps({"rows": {"dncnn": {}}}))
+    rows = {"dncnn": {"changes": {}, "seeds": {}}}
+    (tmp_path / "short.json").write_text(json.dumps({"setting": {}, "rows": rows}))
     with pytest.raises(ValueError, match="no row udncnn, dudncnn"):
         command.read_results(tmp_path / "short.json")
 
 
-def results_of(first: float, second: float) -> dict[str, Any]:
+def results_of(dncnn: float, udncnn: float) -> dict[str, Any]:
     """Results in which two networks have these scores."""
+    found = {"dncnn": dncnn, "udncnn": udncnn}
     return {
-        "rows": {"dncnn": {"psnr_unclipped_db": first}, "udncnn": {"psnr_unclipped_db": second}}
+        "rows": {
+            name: {
+                "changes": {"net": name},
+                "seeds": {"0": {"psnr_unclipped_db": psnr, "psnr_unclipped_std_db": 0.1}},
+            }
+            for name, psnr in found.items()
+        }
     }
 
 
@@ -305,6 +318,15 @@ def test_kept_gradient() -> None:
     assert answers.kept_gradient(0.5 * clean, clean) == pytest.approx(0.25, rel=1e-5)
 
 
+def test_followed_gradient() -> None:
+    """Half the contrast follows the clean image all the same; noise raises what is kept instead."""
+    clean = torch.rand(3, 32, 32, generator=Generator().manual_seed(0))
+    assert answers.followed_gradient(0.5 * clean, clean) == pytest.approx(1, abs=1e-5)
+    noisy = clean + torch.randn(clean.shape, generator=Generator().manual_seed(1))
+    assert answers.followed_gradient(noisy, clean) < 0.5
+    assert answers.kept_gradient(noisy, clean) > 2
+
+
 def test_the_liveliest_detail() -> None:
     """The detail that is shown large is where the image changes most."""
     image = torch.zeros(3, 64, 96)
@@ -312,14 +334,10 @@ def test_the_liveliest_detail() -> None:
     assert figures.liveliest(image, 16) == (40, 72)
 
 
-def test_study_and_answers_explain_themselves(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """--help names the protocols; an empty folder is a sentence."""
-    monkeypatch.setattr(sys, "argv", ["study", "--help"])
-    with pytest.raises(SystemExit):
-        study.main()
-    assert "{full,short,quick}" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["study", "--data", "nowhere"])
+def test_the_study_names_what_it_needs() -> None:
+    """An empty folder is a sentence; an unknown row is an error of usage that lists the rows."""
     with pytest.raises(SystemExit, match="no such folder"):
-        study.main()
+        study.main(["--data", "nowhere"])
+    with pytest.raises(SystemExit) as stopped:
+        study.main(["--data", "nowhere", "--only", "nonsense"])
+    assert stopped.value.code == 2

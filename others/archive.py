@@ -34,8 +34,8 @@ OTHERS = (  # a single star stays inside its folder
     "others/studies/biasfree/configs/*.json",
     "others/README.md",
     "others/results/**/*.json",
-    "others/pretrained/*.pth",
-    "others/pretrained/*.json",
+    "others/pretrained/**/*.pth",
+    "others/pretrained/**/*.json",
 )
 
 

@@ -13,22 +13,20 @@ each noise level the command gives, as means and standard deviations over images
     sum        of a mask, over all pixels but those near the border: 1 where grey stays grey
     area       of a mask in pixels, (Σ|w|)² / Σ w²: n for a mean over n pixels
     own        the weight of the pixel itself
-    dimension  Σ s² over the singular values s of J's block for a patch (its pixels of the output
-               by its pixels of the input; what is around it is seen): that of the space onto
-               which J projects, were it a projection
-    alignment  Σ s |u · v| / Σ s over left and right singular vectors u and v: 1 if symmetric
+    dimension  Σ s² over the singular values s of a block of J: how the outputs of a square patch
+               depend on the inputs of the same patch. If J were a projection, this would be the
+               dimension of the space onto which it projects
+    alignment  Σ s |u · v| / Σ s over left and right singular vectors u and v: 1 if J is symmetric
     bias       the root mean square of b(x), in grey levels
 
-Noise is that of the bias-free trainings and their table: truncated normal, clipped, rounded. The
-picture has the masks of three pixels at every noise level:
-of a flat place, of an edge, and of where neighbours differ most.
+The noise is that of the bias-free trainings and their table: truncated normal, clipped, rounded.
+The picture shows the masks of three pixels at every noise level: one in a flat place, one at an
+edge, and one where neighbouring pixels differ most.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,16 +35,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from Miniproject_1.model import Model
 from others.analysis.scoring import with_noise
 from others.data.images import image_files, middle, read_image
-from others.networks.pretrained import load_named
+from others.engine import command
+from others.networks.pretrained import load_network
+from others.records.estimates import estimate
 from others.records.json_files import save_json
 
-CROP = 128  # pixels along a side of what is looked at, from the middle of an image
+CROP = 128  # pixels along a side of the square that is taken from the middle of an image
+PATCH = 16  # pixels along a side of the patch whose singular values are computed
 WINDOW = 20  # pixels to each side of the pixel whose mask is drawn
-ROWS = 64  # of the Jacobian that are computed at once
-Row = dict[str, Any]
+ROWS_AT_ONCE = 64  # rows of the Jacobian that one backward pass computes
+SIGMAS = [10.0, 30.0, 60.0]  # of the noise, in grey levels
+Figures = dict[str, Any]
 
 
 def row(net: nn.Module, x: Tensor, pixel: tuple[int, int], channel: int | None = None) -> Tensor:
@@ -68,36 +69,40 @@ def row(net: nn.Module, x: Tensor, pixel: tuple[int, int], channel: int | None =
 
 
 def mask(net: nn.Module, x: Tensor, pixel: tuple[int, int]) -> Tensor:
-    """(H, W): how much lighter an output pixel gets, per unit, as each input pixel gets lighter.
+    """The mask of weights (H, W) by which the input pixels make up one output pixel.
 
-    Both are taken over all channels: 1 / n at n pixels for a mean over them.
+    The weight of an input pixel is how much lighter the output pixel gets (in the mean of its
+    channels) when the input pixel gets lighter by 1 in all channels. A mean over n pixels has the
+    weight 1 / n at these.
     """
     return row(net, x, pixel).sum(0)
 
 
 def effective_area(weights: Tensor) -> float:
-    """(Σ|w|)² / Σ w² of a mask, in pixels."""
+    """(Σ|w|)² / Σ w² of a mask w, in pixels: n for the mask of a mean over n pixels."""
     return float(weights.abs().sum().square() / weights.square().sum())
 
 
 def linear_part(net: nn.Module, x: Tensor) -> Tensor:
-    """J(x) x, of the shape of x: all of f(x) if nothing in it has a bias."""
+    """J(x) x, of the shape of x. It is all of f(x) if f has no biases, by Euler's theorem."""
     with torch.enable_grad():
         _, product = torch.autograd.functional.jvp(net, x.detach(), x.detach())
     return product  # type: ignore[return-value]  # a tensor for a tensor
 
 
 def jacobian(net: nn.Module, x: Tensor, patch: int | None = None) -> Tensor:
-    """All rows for (1, C, H, W): (C H W, C H W), output by input.
+    """The Jacobian at x (1, C, H, W) as a matrix (C H W, C H W): a row for each output value.
 
-    With `patch`, only the rows and columns of the square of so many pixels a side in the middle.
+    With `patch`, only the rows and columns of a square in the middle, `patch` pixels a side.
     """
-    places = torch.arange(x.numel(), device=x.device)
+    places = torch.arange(x.numel(), device=x.device)  # of values in the flattened image
     if patch is not None:
         top, left = ((side - patch) // 2 for side in x.shape[-2:])
         places = places.view(x.shape[1:])[:, top : top + patch, left : left + patch].flatten()
     rows = []
-    for chosen in places.split(ROWS):
+    for chosen in places.split(ROWS_AT_ONCE):
+        # Copy number k is asked for output value chosen[k] alone. A copy's answer depends on that
+        # copy only, so the gradient of the sum of these values holds one row of J in each copy.
         copies = x.detach().expand(len(chosen), -1, -1, -1).clone().requires_grad_()
         with torch.enable_grad():
             values = net(copies).flatten(1).gather(1, chosen[:, None]).sum()
@@ -113,40 +118,35 @@ def spectrum(matrix: Tensor) -> tuple[Tensor, float]:
 
 
 def effective_dimension(values: Tensor) -> float:
-    """Σ s² over singular values."""
+    """Σ s² over singular values s: k for a projection onto k dimensions, which has k of them 1."""
     return float(values.square().sum())
 
 
-def load_differentiable(name: str, weights: Path | None = None) -> nn.Module:
-    """A pretrained model whose gradients torch knows: (N, 3, H, W) in [0, 1] to the same.
+def mask_sums(net: nn.Module, x: Tensor) -> Tensor:
+    """(H, W): the sum of the mask of every pixel of x (1, C, H, W).
 
-    Args:
-        name: "miniproject_1", a network of `others.networks.catalogue`, or a bias-free model.
-        weights: others than those that come with the project.
-
-    Raises:
-        ValueError: an unknown name or the weights of another network.
-        FileNotFoundError: no weights.
+    The sum of a row of J is that row times an image of ones, so J times ones gives all sums.
     """
-    if name == "miniproject_1":
-        model = Model()
-        model.load_pretrained_model(weights)
-        return model.network.cpu().eval()
-    return load_named(name, weights)
-
-
-def sums(net: nn.Module, x: Tensor) -> Tensor:
-    """The sum of the mask of every pixel of (1, C, H, W): (H, W)."""
     with torch.enable_grad():
         _, product = torch.autograd.functional.jvp(net, x.detach(), torch.ones_like(x))
     return product[0].mean(0)  # type: ignore[index]  # a tensor for a tensor
 
 
-def measure(net: nn.Module, clean: Tensor, sigma: float, patch: int, *seed: object) -> Row:
-    """The figures of one image (1, 3, H, W) at one noise level, at the pixel in its middle.
+def measure_jacobian(
+    net: nn.Module, clean: Tensor, sigma: float, patch: int, *seed: object
+) -> Figures:
+    """The figures of one image (1, 3, H, W), H = W, with noise of `sigma` grey levels.
 
-    The singular values are those of a patch around it, of `patch` pixels a side, of which the
-    network sees WINDOW pixels around; sums are over the inner half of the image's sides.
+    The mask is that of the pixel in the middle. The singular values are those of the patch around
+    it, `patch` pixels a side; the network sees WINDOW pixels around the patch as well:
+
+        +---------------------------+  the image, whose inner half (in either direction)
+        |      +-------------+      |  gives the sums of masks: away from the border, where
+        |      |   +-----+   |      |  the network has padded the image
+        |      |   |patch|<->| WINDOW
+        |      |   +-----+   |      |
+        |      +-------------+      |
+        +---------------------------+
     """
     x = with_noise(clean, sigma, True, *seed)
     side = clean.shape[-1]
@@ -158,7 +158,7 @@ def measure(net: nn.Module, clean: Tensor, sigma: float, patch: int, *seed: obje
     with torch.no_grad():
         bias = net(x) - linear_part(net, x)
     return {
-        "sum": float(sums(net, x)[inner, inner].mean()),
+        "sum": float(mask_sums(net, x)[inner, inner].mean()),
         "area": effective_area(weights),
         "own": float(weights[pixel]),
         "dimension": effective_dimension(values),
@@ -167,22 +167,22 @@ def measure(net: nn.Module, clean: Tensor, sigma: float, patch: int, *seed: obje
     }
 
 
-def summary(rows: Sequence[Row]) -> Row:
-    """Mean and standard deviation of each figure over images."""
-    spread = statistics.stdev if len(rows) > 1 else lambda values: 0.0
-    return {
-        name: {"mean": statistics.fmean(values), "std": spread(values)}
-        for name in rows[0]
-        for values in [[row[name] for row in rows]]
-    }
+def summary(each: Sequence[Figures]) -> Figures:
+    """Mean and standard deviation over images of each figure that `measure_jacobian` gives."""
+    found = {name: estimate([figures[name] for figures in each]) for name in each[0]}
+    return {name: {"mean": figure.mean, "std": figure.std} for name, figure in found.items()}
 
 
 def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, int]]:
-    """Where (1, 3, H, W) is flattest, has its steepest edge, and is liveliest, off the border."""
+    """Three pixels (row, column) of an image (1, 3, H, W), at least `margin` off its border.
+
+    "flat" has the smallest differences between neighbours around it, "lively" the largest, both
+    over 15x15 pixels. "edge" has large ones next to it (3x3) but small ones farther off.
+    """
     grey = clean.mean(1, keepdim=True)
-    slope = F.pad(grey, (1, 1, 1, 1), mode="replicate")
-    squares = (slope[..., 2:, 1:-1] - slope[..., :-2, 1:-1]).square()
-    squares = squares + (slope[..., 1:-1, 2:] - slope[..., 1:-1, :-2]).square()
+    wide = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    squares = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]).square()
+    squares = squares + (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]).square()
     near, far = (F.avg_pool2d(squares, size, 1, size // 2)[0, 0] for size in (3, 15))
     found = {}
     for name, score in (("flat", -far), ("edge", near - 4 * far), ("lively", far)):
@@ -192,74 +192,102 @@ def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, 
     return found
 
 
-def draw(net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Path) -> None:
-    """A PNG: for each noise level the noisy and denoised image, and the masks of three pixels."""
-    from others.analysis.panels import grid, save, show  # matplotlib: only where one is drawn
+def draw_masks(net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Path) -> None:
+    """Draw, for each noise level, the noisy and the denoised image and the masks of three pixels.
+
+    A colour bar beside each mask gives its scale: weights, which have no unit.
+    """
+    from others.analysis.panels import add_scale, grid, save, show  # matplotlib is slow to import
 
     pixels = telling_pixels(clean)
     figure, axes = grid(len(sigmas), 2 + len(pixels))
+    figure.suptitle("Masks: the weight of each noisy pixel in the denoised pixel that is marked")
     for line, sigma in zip(axes, sigmas):
         x = with_noise(clean, sigma)
         with torch.no_grad():
             answer = net(x).clamp(0, 1)[0]
-        show(line[0], (f"noisy, σ = {sigma:g}", x[0].clamp(0, 1)))
+        show(line[0], (f"noisy, σ = {sigma:g} grey levels", x[0].clamp(0, 1)))
         for place, column in pixels.values():
             line[0].plot(column, place, "s", markersize=7, fillstyle="none", color="lime")
         show(line[1], ("denoised", answer))
         for axis, (name, pixel) in zip(line[2:], pixels.items()):
             weights = mask(net, x, pixel)
-            title = f"{name}: Σ {float(weights.sum()):.2f}, area {effective_area(weights):.0f}"
+            title = f"{name}: Σ {float(weights.sum()):.2f}, {effective_area(weights):.0f} pixels"
             near = [slice(place - WINDOW, place + WINDOW + 1) for place in pixel]
             weights = weights[near[0], near[1]]
             show(axis, (title, weights), torch.tensor([WINDOW, WINDOW]), signed=True)
+            add_scale(figure, axis, "weight")
     save(figure, path)
 
 
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.analysis.jacobian",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="a model of others.denoise but miniproject_2, whose gradients torch does not know",
     )
-    parser.add_argument("--model", required=True, metavar="NAME", help="miniproject_1, or a net")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights of it")
-    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--first", type=int, default=0, help="image, by name; it is drawn (0)")
-    parser.add_argument("--count", type=int, default=10, help="images from that one on (10)")
-    parser.add_argument("--sigma", type=float, nargs="+", default=[10, 30, 60], help="of 255")
-    parser.add_argument("--patch", type=int, default=16, help="pixels a side for the SVD (16)")
-    parser.add_argument("--crop", type=int, default=CROP, help=f"pixels a side ({CROP})")
-    parser.add_argument("--output", type=Path, help="picture (out/jacobian_NAME.png)")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    return parser.parse_args(arguments)
+    result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
+    result.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="images to measure"
+    )
+    result.add_argument(
+        "--first", type=command.whole(0), default=0, help="number of an image, by name from 0 on"
+    )
+    result.add_argument(
+        "--count", type=command.whole(1), default=10, help="images from that one on, itself drawn"
+    )
+    result.add_argument(
+        "--sigma",
+        type=float,
+        nargs="+",
+        default=SIGMAS,
+        help="noise levels, of 255 (default: 10 30 60)",
+    )
+    result.add_argument(
+        "--patch", type=command.whole(1), default=PATCH, help="pixels a side for singular values"
+    )
+    result.add_argument(
+        "--crop", type=command.whole(1), default=CROP, help="pixels a side of each image's middle"
+    )
+    result.add_argument("--output", type=Path, help="picture (default: out/jacobian_NAME.png)")
+    result.add_argument("--json", type=Path, help="also write the figures here")
+    return result
+
+
+def read_middles(options: argparse.Namespace) -> list[Tensor]:
+    """The images that are asked for, (1, 3, crop, crop) in [0, 1]; UsageError if there is none."""
+    files = image_files(options.images)[options.first :][: options.count]
+    if not files:
+        raise command.UsageError(f"{options.images}: no image {options.first}; the first one is 0")
+    return [middle(read_image(path), options.crop).float() / 255 for path in files]
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and draw what is asked for."""
+    if options.patch > options.crop or options.crop <= 2 * WINDOW:
+        raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
+    net = load_network(options.model, options.weights)
+    images = read_middles(options)
+    rows: dict[str, Figures] = {}
+    for sigma in options.sigma:
+        each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]
+        rows[f"{sigma:g}"] = found = summary(each)
+        shown = (f"{name} {f['mean']:.3g} ± {f['std']:.2g}" for name, f in found.items())
+        print(f"σ {sigma:g}: {', '.join(shown)}", flush=True)
+    output = options.output or Path("out") / f"jacobian_{options.model}.png"
+    draw_masks(net, images[0], options.sigma, output)
+    print(output)
+    if options.json:
+        setting = {"model": options.model, "images": len(images), "crop": options.crop}
+        save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and draw what is asked for."""
-    given = options(arguments)
-    try:
-        if not 1 <= given.patch <= given.crop or given.crop <= 2 * WINDOW or given.count < 1:
-            raise ValueError(f"expected a crop above {2 * WINDOW}, a patch within it, and an image")
-        net = load_differentiable(given.model, given.weights)
-        files = image_files(given.images)[given.first :][: given.count]
-        if given.first < 0 or not files:
-            raise ValueError(f"{given.images}: no image {given.first}; the first one is 0")
-        images = [middle(read_image(path), given.crop).float() / 255 for path in files]
-        rows: dict[str, Row] = {}
-        for sigma in given.sigma:
-            each = [measure(net, x, sigma, given.patch, n) for n, x in enumerate(images)]
-            rows[f"{sigma:g}"] = summary(each)
-            shown = (f"{n} {v['mean']:.3g} ± {v['std']:.2g}" for n, v in rows[f"{sigma:g}"].items())
-            print(f"σ {sigma:g}: {', '.join(shown)}", flush=True)
-        output = given.output or Path("out") / f"jacobian_{given.model}.png"
-        draw(net, images[0], given.sigma, output)
-        print(output)
-    except (ValueError, OSError) as error:
-        sys.exit(f"python -m others.analysis.jacobian: {error}")
-    if given.json:
-        setting = {"model": given.model, "images": len(images), "crop": given.crop}
-        save_json(given.json, {**setting, "patch": given.patch, "rows": rows})
+    """The command line."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,13 @@ def show(axis: Any, panel: Panel, pixel: Tensor | None = None, signed: bool = Fa
         axis.plot(column, row, "s", markersize=7, fillstyle="none", color="lime")
 
 
+def add_scale(figure: Any, axis: Any, label: str) -> None:
+    """Put a colour bar with a label beside the map that an axis shows."""
+    bar = figure.colorbar(axis.images[-1], ax=axis, shrink=0.8)
+    bar.set_label(label, fontsize=7)
+    bar.ax.tick_params(labelsize=6)
+
+
 def close_up(axis: Any, title: str, gradient: Tensor, pixel: Tensor) -> None:
     """Draw the weights (`analysis.influence`) near a pixel: what lighter neighbours do to it."""
     (top, left), at = (pixel - WINDOW).clamp_min(0).tolist(), pixel.clamp_max(WINDOW)

@@ -1,7 +1,8 @@
-"""How well images are denoised at one noise level: what the tables of this package have in common.
+"""How well images are denoised at one noise level, as the studies of bias-free models measure it.
 
-A test image is the square in the middle of a photograph. Its noise is that of the trainings,
-truncated normal and one field for each channel, and always the same for the same level.
+A test image is the square in the middle of a photograph. Its noise is of the kind that the models
+are trained on (`others.data.corruptions`): truncated normal, another one for each channel. It is
+the same whenever the same level is asked for, so that all models denoise the same noisy images.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import torch
 from torch import Generator, Tensor
@@ -17,8 +18,8 @@ from torch import Generator, Tensor
 from others.data.corruptions import LEVELS, Corruption, CorruptionSettings, Strength
 from others.data.images import image_files, middle, read_image
 from others.data.seeds import seed_of
+from others.engine import command
 from others.engine.metrics import psnr_per_image
-from others.records.configuration import differences
 
 BATCH = 10  # images at once
 Denoise = Callable[[Tensor], Tensor]  # (N, 3, H, W) in [0, 1] to the same
@@ -38,14 +39,14 @@ def squares(folder: Path, side: int, count: int) -> Tensor:
 
 
 def checksum(images: Tensor) -> int:
-    """The sum of all grey levels of images in [0, 1]: other images hardly have the same."""
+    """The sum of all grey levels of images in [0, 1], by which results name their images."""
     return int((LEVELS * images.double()).sum().round())
 
 
 def with_noise(clean: Tensor, sigma: float, clip: bool = True, *seed: object) -> Tensor:
     """Noisy images, `sigma` of 255; clipped and rounded as in a file unless asked otherwise.
 
-    The noise is always the same for the same σ, size and seed.
+    The noise follows from σ, the size of the images and `seed`, and from nothing else.
     """
     noise = Strength(sigma, sigma, weight=1)
     corruption = Corruption(CorruptionSettings(additive=noise, per_channel=1, clip=clip))
@@ -68,22 +69,18 @@ def score(denoise: Denoise, noisy: Tensor, clean: Tensor) -> dict[str, float]:
 def scores(
     denoise: Denoise, clean: Tensor, sigmas: Sequence[float], clip: bool = True
 ) -> dict[str, dict[str, float]]:
-    """That for each noise level, by its name."""
+    """`score` for each noise level, by its name: "10" for σ = 10 grey levels."""
     return {f"{s:g}": score(denoise, with_noise(clean, s, clip), clean) for s in sigmas}
 
 
-def same_setting(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
-    """ValueError with the differences if results in a file were measured in another setting."""
-    lines = differences({name: found.get(name) for name in asked}, asked)
-    if lines:
-        shown = "; ".join(lines)
-        raise ValueError(f"{path} has results of another setting (found -> asked for): {shown}")
-
-
 def add_options(parser: argparse.ArgumentParser, count: int, side: int) -> None:
-    """The options of a command that scores on the middles of a folder's images."""
-    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="to score on")
+    """The options of a command that scores on the squares in the middle of a folder's images."""
     parser.add_argument(
-        "--count", type=int, default=count, help=f"of them, the first by name ({count})"
+        "--images", type=Path, required=True, metavar="FOLDER", help="images to score on"
     )
-    parser.add_argument("--side", type=int, default=side, help=f"pixels a side ({side})")
+    parser.add_argument(
+        "--count", type=command.whole(1), default=count, help="of these images, the first by name"
+    )
+    parser.add_argument(
+        "--side", type=command.whole(1), default=side, help="pixels a side, from the middle"
+    )

@@ -1,53 +1,54 @@
-"""What a blind denoiser is trained on: for each image one of several kinds of noise, then perhaps
-a 3x3 smoothing that embeds it.
+"""What a blind denoiser is trained on: each image gets one of several kinds of noise, and perhaps
+a smoothing over 3x3 pixels afterwards, by which neighbouring pixels share their noise.
 
-As in the library "blind image denoising" (N. Markou): additive and multiplicative noise are
-normal, cut off at two standard deviations (which leaves 0.880 σ), one field for all channels or one
-for each. Subsampling shows one pixel of each square, in an image always the same one, drawn at
-random (there it is the first). The result is clipped and rounded as in a file, unless asked
-otherwise. Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their
-device.
+The kinds are those of the library "blind image denoising" (N. Markou). Additive and multiplicative
+noise are normal but cut off at two standard deviations, which leaves a standard deviation of
+0.880 σ; an image has one noise for all its channels, or one for each. Subsampling shows one pixel
+of each square, at the same place in all squares of an image. The place is drawn at random, where
+the library takes the first. The result is clipped and rounded as in a file, unless asked otherwise.
+Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their device.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, field
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from others.data.noise import subsampling
+from others.records.settings import settings
 
 CUT = 2.0  # standard deviations
-LEVELS = 255
+LEVELS = 255  # grey levels from black to white
+KINDS = ("additive", "multiplicative", "subsampling", "quantisation")
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
+@settings
 class Strength:
     """One number for each image: low + (high − low) u^power, u uniform in [0, 1)."""
 
-    low: float = 0.0
-    high: float = 0.0
-    power: float = 1.0  # above 1, low ones are more frequent
-    weight: float = 0.0  # of the kind of noise, relative to the other kinds; 0 leaves it out
+    low: Annotated[float, Field(ge=0)] = 0.0
+    high: Annotated[float, Field(ge=0)] = 0.0
+    power: Annotated[float, Field(gt=0)] = 1.0  # above 1, low numbers are more frequent
+    weight: Annotated[float, Field(ge=0)] = 0.0  # of this kind of noise among all; 0 leaves it out
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high or not self.power > 0 or not self.weight >= 0:
-            raise ValueError(
-                f"low, high, power and weight are {self.low}, {self.high}, {self.power} and "
-                f"{self.weight}; expected 0 <= low <= high, a power above 0 and no weight below 0"
-            )
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; expected low <= high")
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """(count, 1, 1, 1)."""
+        """(count, 1, 1, 1): the numbers of `count` images."""
         share = uniform((count, 1, 1, 1), generator)
         return self.low + (self.high - self.low) * share**self.power
 
 
-@dataclass(frozen=True)
+@settings
 class CorruptionSettings:
     """Kinds of noise, and what happens to all of them."""
 
@@ -55,40 +56,40 @@ class CorruptionSettings:
     multiplicative: Strength = field(default_factory=Strength)  # σ, relative to the value
     subsampling: Strength = field(default_factory=Strength)  # pixels a side that become one
     quantisation: Strength = field(default_factory=Strength)  # step of the grey levels, of 255
-    per_channel: float = 0.5  # probability that each channel has noise of its own
-    smoothing: float = 0.0  # probability of the 3x3 smoothing
+    per_channel: Probability = 0.5  # that each channel of an image has noise of its own
+    smoothing: Probability = 0.0  # that an image is smoothed over 3x3 pixels
     clip: bool = True  # to [0, 1], and round to 1 / 255
 
     def __post_init__(self) -> None:
-        for name in ("per_channel", "smoothing"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a probability")
         if sum(getattr(self, name).weight for name in KINDS) <= 0:
             raise ValueError(f"all of {', '.join(KINDS)} have the weight 0; expected one above")
         for name in ("subsampling", "quantisation"):
             use = getattr(self, name)
             if use.weight and use.low < 1:
-                raise ValueError(f"low of {name} is {use.low}; expected at least 1")
+                raise ValueError(f"low of {name} is {use.low:g}; expected at least 1")
 
 
 def uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """In [0, 1)."""
+    """Random numbers in [0, 1), on the generator's device."""
     return torch.rand(shape, generator=generator, device=generator.device)
 
 
 def coin(probability: float, count: int, generator: Generator) -> Tensor:
-    """True with this probability, one for each image: (count, 1, 1, 1)."""
+    """(count, 1, 1, 1): True with this probability, drawn for each of `count` images."""
     return uniform((count, 1, 1, 1), generator) < probability
 
 
 def truncated_normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Standard normal where it is within two standard deviations: std 0.880, mean size 0.723."""
+    """Standard normal numbers on condition that they are within ±2: their deviation is 0.880."""
     inside = math.erf(CUT / math.sqrt(2))  # the probability, 0.954
     return math.sqrt(2) * torch.erfinv(inside * (2 * uniform(shape, generator) - 1))
 
 
 def noise_field(clean: Tensor, per_channel: float, generator: Generator) -> Tensor:
-    """Truncated normal (N, 3, H, W); with this probability each channel of an image has its own."""
+    """Truncated normal noise (N, 3, H, W) for the images `clean`.
+
+    With the probability `per_channel` an image has other noise in each channel, else the same.
+    """
     values = truncated_normal(tuple(clean.shape), generator)
     own = coin(per_channel, len(clean), generator)
     return torch.where(own, values, values[:, :1])
@@ -108,9 +109,6 @@ def smoothed(images: Tensor) -> Tensor:
     return F.conv2d(wide, kernel.expand(channels, 1, 3, 3), groups=channels)
 
 
-KINDS = ("additive", "multiplicative", "subsampling", "quantisation")
-
-
 class Corruption:
     """A noise for `sets.Noisy`: (N, 3, H, W) in [0, 1] and a generator to noisy images."""
 
@@ -121,7 +119,7 @@ class Corruption:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What tells this noise from others."""
+        """The settings, by which an experiment tells this noise from others."""
         return {"class": "Corruption", **asdict(self.use)}
 
     def __call__(self, clean: Tensor, generator: Generator) -> Tensor:
@@ -139,7 +137,7 @@ class Corruption:
         return (noisy.clamp(0, 1) * LEVELS).round() / LEVELS if self.use.clip else noisy
 
     def corrupt(self, kind: str, clean: Tensor, generator: Generator) -> Tensor:
-        """All images with one kind of noise."""
+        """All images (N, 3, H, W) with one kind of noise, neither clipped nor rounded."""
         use: Strength = getattr(self.use, kind)
         strength = use.draw(len(clean), generator)
         if kind == "additive":

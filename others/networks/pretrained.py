@@ -1,122 +1,166 @@
-"""Bias-free models by their names: `load_model("biasfree_12")`.
+"""Any model of the project by its name, with its trained weights.
 
-others/studies/biasfree/configs/NAME.json describes each, others/pretrained/NAME.pth holds its
-weights and NAME.json beside them the configuration that they were trained with and how well it
-went.
+    net = load_network("biasfree_12")          # a torch.nn.Module for float images in [0, 1]
+    denoiser = load_denoiser("miniproject_2")  # any model: uint8 or float images, answered in kind
+
+`model_names` lists what there is. Weights lie in others/pretrained, as NAME.pth for a network of
+`others.networks.catalogue` and as biasfree/NAME.pth for a bias-free model. Beside the latter lies
+NAME.json, the configuration that the model was trained with, from which its network is built.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.model import Model as FirstModel
+from Miniproject_1.model import Model as Miniproject1
 from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
 from Miniproject_1.noise2noise.symmetries import self_ensemble
-from Miniproject_2.model import Model as SecondModel
-from others.networks.biasfree.networks import ModelSettings, build_network
+from Miniproject_2.model import Model as Miniproject2
+from others.networks.biasfree.networks import build_network
+from others.networks.biasfree.settings import ModelSettings
 from others.networks.catalogue import NETS, make_network
 from others.networks.receptive_field import Field, field_of
-from others.records.configuration import filled
+from others.records.checkpoints import CONFIG, LAST
+from others.records.json_files import read_json
 from others.records.paths import PRETRAINED
+from others.records.settings import read_settings
 from others.records.weights import load_weights
 
-NAMES = ("biasfree_6", "biasfree_12", "biasfree_18")
+SUBMITTED: dict[str, Callable[[], Any]] = {
+    "miniproject_1": Miniproject1,
+    "miniproject_2": Miniproject2,
+}
+SUBMITTED_FIELD = Field(MARGIN, 4)  # of both miniprojects, as their own code says
 
 
-def load_model(name: str, folder: Path = PRETRAINED, other: Path | None = None) -> nn.Module:
-    """A pretrained model: float (N, 3, H, W) in [0, 1] to the same, on the CPU, not clipped.
-
-    Args:
-        name: one of `NAMES`, or of what `others.studies.biasfree.train --install` has written.
-        folder: where NAME.pth and NAME.json are.
-        other: other weights of the same network.
-
-    Raises:
-        FileNotFoundError: there are no such weights.
-        ValueError: a damaged file, or the weights of another network.
-    """
-    weights, described = Path(folder) / f"{name}.pth", Path(folder) / f"{name}.json"
-    if not weights.is_file() or not described.is_file():
-        found = ", ".join(sorted(path.stem for path in Path(folder).glob("biasfree_*.pth")))
-        raise FileNotFoundError(
-            f"no {weights.name} with its {described.name} in {folder}; there is {found or 'none'}"
-        )
-    try:
-        model = json.loads(described.read_text(encoding="utf-8"))["pipeline"]["model"]
-        net = build_network(filled(ModelSettings(), model, "model"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{described}: {error}; expected the pipeline of a model") from error
-    load_weights(net, weights if other is None else other)
-    return net.eval()
+def weights_file(name: str, store: Path = PRETRAINED) -> Path:
+    """Where the weights of a network are, or would be if there were any."""
+    bias_free = store / "biasfree" / f"{name}.pth"
+    return bias_free if bias_free.with_suffix(".json").is_file() else store / f"{name}.pth"
 
 
-def installed(name: str) -> bool:
-    """Whether there is a bias-free model of that name with its description."""
-    return all((PRETRAINED / f"{name}{suffix}").is_file() for suffix in (".pth", ".json"))
+def model_names(store: Path = PRETRAINED) -> list[str]:
+    """Every model that there are weights for: both miniprojects, then the networks by name."""
+    names = sorted(path.stem for path in [*store.glob("*.pth"), *store.glob("biasfree/*.pth")])
+    return [*SUBMITTED, *(name for name in names if name in NETS or is_described(name, store))]
 
 
-def load_named(name: str, weights: Path | None = None) -> nn.Module:
-    """Any network of the project with its weights, on the CPU and in evaluation mode.
+def is_described(name: str, store: Path = PRETRAINED) -> bool:
+    """Whether there is a bias-free model of that name, with its configuration."""
+    return weights_file(name, store).with_suffix(".json").is_file()
+
+
+def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINED) -> nn.Module:
+    """A network on the CPU and in evaluation mode: float (N, 3, H, W) in [0, 1], not clipped.
+
+    Its weights have the memory format channels-last, in which convolutions are faster on a CPU: by
+    1.8 to 2.5 times for the bias-free models on images of 528x528 pixels, by 1.2 times for "unet".
+    The answers differ from those of the usual format by rounding, at most 2e-6.
 
     Args:
-        name: a network of `others.networks.catalogue`, or an installed bias-free model.
-        weights: others than those in others/pretrained.
+        name: "miniproject_1", a network of `others.networks.catalogue`, or a bias-free model.
+        weights: plain weights, or the best.pth or last.pth of an experiment, in the place of those
+            that come with the project.
+        store: the folder in which the project's weights are.
 
     Raises:
         ValueError: an unknown name, a damaged file, or the weights of another network.
         FileNotFoundError: no weights.
     """
-    if installed(name):
-        return load_model(name, other=weights)
-    if name in NETS:
-        return load_network(name, weights)
-    more = (path.stem for path in sorted(PRETRAINED.glob("*.json")) if installed(path.stem))
-    known = dict.fromkeys([*NETS, *more])
-    raise ValueError(f"no model {name!r}; expected one of {', '.join(known)}")
+    if name == "miniproject_1":
+        model = Miniproject1()
+        model.load_pretrained_model(weights)
+        net = model.network.cpu()
+    elif name in SUBMITTED:
+        raise ValueError(f"{name} is no network of torch.nn; expected another one")
+    else:
+        path = weights_file(name, store)
+        net = described_network(path.with_suffix(".json")) if is_described(name, store) else None
+        net = catalogued_network(name, store) if net is None else net
+        load_weights(net, path if weights is None else Path(weights))
+    return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
-def load_network(name: str, path: Path | None = None) -> nn.Module:
-    """The network `name` with weights from a file, on the CPU and in evaluation mode.
+def described_network(path: Path) -> nn.Module:
+    """The bias-free network, with random weights, of a file that says how a model was trained."""
+    content = read_json(path)
+    pipeline = content.get("pipeline")
+    model = pipeline.get("model") if isinstance(pipeline, dict) else None
+    try:
+        return build_network(read_settings(ModelSettings(), model, "pipeline.model"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
-    Args:
-        path: plain weights, or the best.pth or last.pth of an experiment;
-            others/pretrained/NAME.pth unless given.
+
+def catalogued_network(name: str, store: Path = PRETRAINED) -> nn.Module:
+    """`make_network`, with an error that lists the models of all kinds."""
+    if name not in NETS:
+        known = dict.fromkeys([*model_names(store), *NETS])
+        raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
+    return make_network(name)
+
+
+def load_trained(folder: Path) -> nn.Module:
+    """The network that a training of a bias-free model has left in its folder, as `load_network`.
+
+    Its weights are the last ones, averaged if the configuration says so.
 
     Raises:
-        ValueError: an unknown name, a damaged file, or the weights of another network.
-        FileNotFoundError: no such file.
+        FileNotFoundError: no training in the folder.
+        ValueError: a damaged file, or the training of another kind of network.
     """
-    net = make_network(name)
-    load_weights(net, PRETRAINED / f"{name}.pth" if path is None else Path(path))
-    return net.eval()
+    folder = Path(folder)
+    model = read_json(folder / CONFIG).get("net")
+    try:
+        net = build_network(read_settings(ModelSettings(), model, "net"))
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG} is of no bias-free model: {error}") from error
+    load_weights(net, folder / LAST)
+    return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
-SUBMITTED: dict[str, Callable[[], Any]] = {
-    "miniproject_1": FirstModel,
-    "miniproject_2": SecondModel,
-}
-SUBMITTED_FIELD = Field(MARGIN, 4)  # of both miniprojects, as they say themselves
+@dataclass(frozen=True)
+class Denoiser:
+    """A model that is ready to be used; call it with images.
 
-
-class Denoiser(NamedTuple):
-    """A model that is ready to be used: a map on (1, 3, H, W) in [0, 1], and what it sees."""
+    Args:
+        apply: maps float (N, 3, H, W) in [0, 1], on `device`, to the same; not clipped.
+        seen: how much of an image an answer depends on.
+        device: where the model is.
+    """
 
     apply: Callable[[Tensor], Tensor]
     seen: Field
     device: torch.device
 
+    def __call__(self, images: Tensor) -> Tensor:
+        """The denoised images, of the type and on the device of `images`.
 
-def model_names() -> list[str]:
-    """Every model that there are weights for."""
-    found = sorted(path.stem for path in PRETRAINED.glob("*.pth"))
-    return [*SUBMITTED, *(name for name in found if name in NETS or installed(name))]
+        Args:
+            images: (N, 3, H, W), uint8 in 0 to 255 or floating point in [0, 1]. Noise may lead
+                floating point out of that range.
+
+        Returns:
+            uint8 images are rounded and clipped; floating-point ones are not clipped.
+
+        Raises:
+            ValueError: images of another shape or type.
+        """
+        whole = images.dtype == torch.uint8
+        if images.dim() != 4 or images.shape[1] != 3 or not (whole or images.is_floating_point()):
+            found = f"{images.dtype} of shape {tuple(images.shape)}"
+            raise ValueError(f"images are {found}; expected uint8 or floating point (N, 3, H, W)")
+        with torch.no_grad():
+            x = images.to(self.device, torch.float32)
+            y = self.apply(x / 255 if whole else x)
+        return ((y.clamp(0, 1) * 255).round() if whole else y).to(images)
 
 
 def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False) -> Denoiser:
@@ -125,7 +169,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
     Args:
         name: "miniproject_1", "miniproject_2", a network of `others.networks.catalogue`, or a
             bias-free model.
-        weights: other weights of that model than those that come with the project.
+        weights: as for `load_network`; for a miniproject a file as it saves itself.
         ensemble: answer with the mean over the eight flips and turns, for eight times the work.
 
     Raises:
@@ -137,20 +181,24 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
         model = SUBMITTED[name]()
         model.load_pretrained_model(weights)
         return Denoiser(partial(_predicted, model, ensemble), SUBMITTED_FIELD, device)
-    if name not in NETS and not installed(name):
-        raise ValueError(f"no model {name!r}; there is {', '.join(model_names())}")
-    net = load_named(name, weights)
+    net = load_network(name, weights)
     seen = field_of(net)
-    return Denoiser(partial(_answered, net.to(device), seen.step, ensemble), seen, device)
+    if device.type == "cuda":  # channels-last was for the CPU
+        net = net.to(device, memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    return Denoiser(partial(_answered, net, seen.step, ensemble), seen, device)
 
 
 def _predicted(model: Any, ensemble: bool, x: Tensor) -> Tensor:
-    """What a miniproject gives, in [0, 1]."""
+    """The answer of a miniproject, which takes and gives values in 0 to 255, in [0, 1]."""
     return model.predict(255 * x, ensemble=ensemble) / 255
 
 
 def _answered(net: nn.Module, step: int, ensemble: bool, x: Tensor) -> Tensor:
-    """What a network gives; an image is padded before it is turned, or its odd last row moves."""
+    """The answer of a network, or the mean of its answers to the eight flips and turns of x.
+
+    An image is padded to multiples of `step` before it is turned. If the network padded it, the
+    extra row would lie on another side of the image for each turn.
+    """
     if not ensemble:
         return net(x)
     return self_ensemble(net, padded(x, step))[..., : x.shape[-2], : x.shape[-1]]

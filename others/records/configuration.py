@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
 from functools import partial
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable
 
 import torch
 from torch import nn
-
-Settings = TypeVar("Settings")
 
 
 def describe(thing: Any) -> Any:
@@ -69,37 +66,3 @@ def differences(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
         for name in names
         if name not in old or name not in new or old[name] != new[name]
     ]
-
-
-def filled(default_of: Settings, values: Any, place: str) -> Settings:
-    """Settings with what a dictionary says replaced; `place` is where it stands, for messages."""
-    if not isinstance(values, dict):
-        raise ValueError(f"{place or 'the file'} is {values!r}; expected an object in braces")
-    defaults = {entry.name: getattr(default_of, entry.name) for entry in fields(default_of)}  # type: ignore[arg-type]
-    given = {}
-    for name, value in values.items():
-        where = f"{place}.{name}" if place else name
-        if name not in defaults:
-            raise ValueError(f"{where} is unknown; expected some of {', '.join(defaults)}")
-        default = defaults[name]
-        nested = is_dataclass(default)
-        given[name] = filled(default, value, where) if nested else checked(default, value, where)
-    try:
-        return replace(default_of, **given)  # type: ignore[type-var]
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}" if place else str(error)) from error
-
-
-def checked(default: Any, value: Any, where: str) -> Any:
-    """`value` if it is of the type of the default; whole numbers may stand for others."""
-    if isinstance(default, tuple):
-        if not isinstance(value, list):
-            raise ValueError(f"{where} is {value!r}; expected a list")
-        return tuple(checked(default[0], one, where) if default else one for one in value)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if isinstance(default, float) and number:
-        return float(value)
-    if type(value) is not type(default):
-        names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
-        raise ValueError(f"{where} is {value!r}; expected {names[type(default)]}")
-    return value

@@ -65,4 +65,4 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)  # the NaN says as much
-        return float(stats.spearmanr(one, other).statistic)
+        return float(stats.spearmanr(one, other)[0])  # pyright: ignore[reportArgumentType]

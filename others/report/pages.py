@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable
 
@@ -21,8 +21,7 @@ from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
 from others.studies.assignment.scores import score_table
-from others.studies.biasfree import ablation, noise_table
-from others.studies.biasfree.generalisation import TWINS
+from others.studies.biasfree.judgement import TWINS, advice_table, error_table
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
@@ -138,7 +137,10 @@ def trainings(results: Results, number: int) -> Table:
 
 def generalisation(results: Results) -> Table:
     """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
-    studies = {title: results.read(f"biasfree/{name}") for title, name in GENERALISATIONS.items()}
+    studies = {
+        title: results.read(f"biasfree/generalisation/{name}")
+        for title, name in GENERALISATIONS.items()
+    }
     noisy = next(iter(studies.values()))["rows"]["noisy"]
     rows = [["noisy", *(Spread(cell["psnr_per_image_db"]) for cell in noisy.values())]]
     for title, found in studies.items():
@@ -180,11 +182,18 @@ def other_noises(results: Results) -> Table:
     return Table(columns, rows)
 
 
+def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose values are text already."""
+    words = (header[0], "claims")  # columns of words stand to the left, others to the right
+    columns = [Column(name, str if name in words else plain) for name in header]
+    return markdown(Table(columns, rows))
+
+
 def masks(results: Results) -> Table:
     """The Jacobian of the bias-free network and of Miniproject 1's: means over images."""
     rows = []
     for name in ("biasfree_12", "miniproject_1"):
-        for sigma, row in results.read(f"biasfree/jacobian_{name}")["rows"].items():
+        for sigma, row in results.read(f"biasfree/jacobian/jacobian_{name}")["rows"].items():
             parts = ("sum", "area", "own", "dimension", "bias")
             rows.append([name, sigma, *(Spread(row[p]["mean"], row[p]["std"]) for p in parts)])
     headers = ("sum of a mask", "its area, pixels", "own weight", "dimension", "bias, grey levels")
@@ -245,10 +254,10 @@ def assignment_tables(results: Results) -> dict[str, str]:
 def biasfree_tables(results: Results) -> dict[str, str]:
     """The bias-free denoisers."""
     return {
-        "noise levels": noise_table.markdown(results.read("biasfree/table")["rows"]),
+        "noise levels": of_text(*error_table(results.study("biasfree/table"))),
         "generalisation": markdown(generalisation(results)),
         "masks": markdown(masks(results)),
-        "advice": ablation.markdown(results.read("biasfree/ablation")["judged"]),
+        "advice": of_text(*advice_table(results.study("biasfree/ablation"))),
     }
 
 

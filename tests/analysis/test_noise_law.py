@@ -14,7 +14,7 @@ def test_the_law_of_a_known_noise() -> None:
     generator = Generator().manual_seed(0)
     clean = torch.rand(200, 3, 16, 16, generator=generator) * 0.5 + 0.25
     one, two = (clean + 0.1 * torch.randn(clean.shape, generator=generator) for _ in range(2))
-    found = noise_law.measure(one, two, clean)
+    found = noise_law.measure_noise(one, two, clean)
     assert found["std"] == pytest.approx(0.1, rel=0.02)
     assert abs(found["mean"]) < 0.001
     assert found["kurtosis"] == pytest.approx(3, rel=0.05)

@@ -10,77 +10,18 @@ Features are (N, C, H, W). With `bias` the same parts make the twin that has bia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from others.networks.biasfree.settings import BlockSettings
+
 TINY = 1e-20  # added to mean squares: no feature is as small, and the root has a slope at 0
 SLOPE = 0.1  # of the leaky ReLU for negative values
 BRANCH = 0.1  # the last convolution of a block starts so much smaller: a block starts as almost x
-SPARSITIES = ("none", "threshold", "soft", "differentiable")
-NORMS = ("batch", "none")
 MOMENTUM = 0.01  # of running variances: the share of a batch (the source keeps 0.99 of the old)
-MULTIPLIERS = ("none", "channel", "block")
-
-
-@dataclass(frozen=True)
-class BlockSettings:
-    """A residual block: x plus a branch of convolutions, linear at its end."""
-
-    kernels: tuple[int, ...] = (3, 3)  # odd, one for each convolution
-    widths: tuple[int, ...] = (1, 1)  # channels that come out of each, in those of the block
-    groups: tuple[int, ...] = (1, 1)  # of each convolution
-    depthwise: bool = False  # convolutions of more than 1x1 see one channel each
-    norm: str = "batch"  # before each convolution
-    activation: str = "relu"  # between convolutions
-    squeeze_excite: bool = False
-    sparsity: str = "none"  # in the place of the last activation
-    sparsity_threshold: float = 1.0  # in standard deviations over the whole image
-    symmetrical: bool = False  # sparsity keeps what is far from the mean to either side
-    reverse: bool = False  # sparsity keeps what is below the threshold instead
-    multiplier: str = "none"  # a learnt factor, for each channel or for the block
-    gate: bool = False  # the branch is on unless the image turns it off
-    drop: float = 0.0  # probability that a branch is left out in training
-
-    def __post_init__(self) -> None:
-        lengths = {len(self.kernels), len(self.widths), len(self.groups)}
-        if len(lengths) != 1 or 0 in lengths:
-            raise ValueError("kernels, widths and groups have different lengths or none at all")
-        if any(k < 1 or k % 2 == 0 for k in self.kernels):
-            raise ValueError(f"kernels is {list(self.kernels)}; expected odd numbers")
-        if min(self.widths) < 1 or self.widths[-1] != 1 or min(self.groups) < 1:
-            raise ValueError("widths and groups must be at least 1, and the last width 1")
-        if not 0 <= self.drop < 1:
-            raise ValueError(f"drop is {self.drop}; expected a probability below 1")
-        if self.sparsity != "none" and len(self.kernels) < 2:
-            raise ValueError("sparsity lies between two convolutions, and kernels has one")
-        if (self.symmetrical or self.reverse) and self.sparsity not in ("threshold", "soft"):
-            raise ValueError("symmetrical and reverse are kinds of the sparsity threshold or soft")
-        for name, known in self.choices().items():
-            if getattr(self, name) not in known:
-                value = getattr(self, name)
-                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
-
-    @staticmethod
-    def choices() -> dict[str, tuple[str, ...]]:
-        """What each setting that is a name may be."""
-        return {
-            "norm": NORMS,
-            "activation": tuple(ACTIVATIONS),
-            "sparsity": SPARSITIES,
-            "multiplier": MULTIPLIERS,
-        }
-
-    @property
-    def reach(self) -> int | None:
-        """Pixels that a block sees to each side; None if a part of it sees the whole image."""
-        whole = self.activation == "differentiable_relu" or self.sparsity != "none"
-        if whole or self.squeeze_excite or self.gate:
-            return None
-        return sum(kernel // 2 for kernel in self.kernels)
 
 
 def level(x: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Bias-free networks: residual network, U-Net and LUnet, alone or in a pyramid of scales.
 
-All parts are homogeneous, f(a x) = a f(x) for a > 0, up to the final activation, and take images
-of any height and width. Each network knows its `reach`, the pixels that it sees to each side (an
-upper bound; None if it sees the whole image), and its `step`: moved by so many pixels, an image
-has the same answer, moved.
+Every network is homogeneous, f(a x) = a f(x) for a > 0, unless its settings ask for a final
+activation, and takes images of any height and width. Each network has two attributes:
 
-Between levels of a pyramid there are a convolution and a multiplier; the tanh and the clipping of
-the source would end the homogeneity and are left out, as is its normalisation there.
+    reach   an output pixel depends on no input pixel that is more than `reach` rows or columns
+            away (an upper bound); None if a part of the network looks at the whole image
+    step    if the image is moved by `step` pixels, so is the answer, away from the border: 1 for
+            a chain of convolutions, 4 for a network that halves the image twice
+
+Between the levels of a pyramid lie a convolution and a multiplier. The source has a normalisation,
+a tanh and a clipping there, which would end the homogeneity; they are left out.
 
 Sources: the library "blind image denoising" (N. Markou), and for the pyramid Lai et al., "Fast and
 accurate image super-resolution with deep Laplacian pyramid networks", 2018.
@@ -14,116 +17,47 @@ accurate image super-resolution with deep Laplacian pyramid networks", 2018.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from others.networks.biasfree.blocks import (
-    BRANCH,
-    BlockSettings,
-    Multiplier,
-    ResidualBlock,
-    conv,
-    norm,
-)
-from others.networks.biasfree.pyramid import (
-    KERNEL,
-    KINDS,
-    down,
-    joined,
-    laplacian,
-    reach_below,
-    split,
-    up,
-)
+from others.networks.biasfree.blocks import BRANCH, Multiplier, ResidualBlock, conv, norm
+from others.networks.biasfree.pyramid import down, joined, laplacian, reach_below, split, up
+from others.networks.biasfree.settings import HEAD_GROUPS, ModelSettings
 from others.networks.ranges import InRange
 
 POOL = 3  # kernel of the means on the way down inside U-Net and LUnet
-HEAD_GROUPS = 4  # of the grouped head, as in the source
 FINALS: dict[str, Callable[[], nn.Module]] = {"none": nn.Identity, "tanh": nn.Tanh}
-HEADS = ("plain", "grouped")
-
-
-@dataclass(frozen=True)
-class PyramidSettings:
-    """Scales around a backbone; kind "none" is the backbone alone."""
-
-    kind: str = "none"
-    levels: int = 3
-    kernel: int = KERNEL  # of the means on the way down
-    shared: bool = True  # one network for all levels, or one for each
-    between: bool = False  # each level sees what was found at the coarser one
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("none", *KINDS):
-            expected = ", ".join(("none", *KINDS))
-            raise ValueError(f"kind is {self.kind!r}; expected one of {expected}")
-        if self.levels < 2 or self.kernel < 1 or self.kernel % 2 == 0:
-            raise ValueError(
-                f"levels is {self.levels} and kernel {self.kernel}; "
-                "expected at least 2, and an odd number"
-            )
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """A network."""
-
-    backbone: str = "resnet"
-    blocks: int = 6  # of the residual network; of each stage of the others
-    channels: int = 16
-    base_kernel: int = 7  # of the first convolution
-    levels: int = 3  # of U-Net and LUnet
-    block: BlockSettings = field(default_factory=BlockSettings)
-    pyramid: PyramidSettings = field(default_factory=PyramidSettings)
-    head: str = "grouped"
-    final_norm: bool = False  # before the head
-    final_activation: str = "none"  # tanh is no longer homogeneous
-    residual: bool = False  # the network finds the noise, which is subtracted
-    bias: bool = False  # the twin, with biases everywhere
-    range: tuple[float, ...] = (0.0, 1.0)  # what black and white are to it; the source's: ±0.5
-
-    def __post_init__(self) -> None:
-        known = {"backbone": BACKBONES, "head": HEADS, "final_activation": FINALS}
-        for name, choices in known.items():
-            if getattr(self, name) not in choices:
-                value = getattr(self, name)
-                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
-        least = {"blocks": 1, "channels": 1, "base_kernel": 1, "levels": 2}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least {low}")
-        if self.base_kernel % 2 == 0:
-            raise ValueError(f"base_kernel is {self.base_kernel}; expected an odd number")
-        if self.head == "grouped" and self.channels % HEAD_GROUPS:
-            raise ValueError(f"channels is {self.channels}; a grouped head needs a multiple of 4")
-        if len(self.range) != 2 or not self.range[0] < self.range[1]:
-            raise ValueError(f"range is {list(self.range)}; expected two numbers in order")
 
 
 def total(*reaches: int | None) -> int | None:
-    """The sum of reaches; None if one of them is."""
+    """The reach of several steps one after the other, which is the sum of theirs.
+
+    A step that sees the whole image has the reach None, and so has every chain with such a step.
+    """
     known = [reach for reach in reaches if reach is not None]
     return sum(known) if len(known) == len(reaches) else None
 
 
-def below(reach: int | None, kernel: int) -> int | None:
-    """`reach_below`, None for None."""
+def through_coarser(reach: int | None, kernel: int) -> int | None:
+    """The reach of going down a level, `reach` of what is done there, and coming up again.
+
+    It is None if what is done on the coarser level sees the whole image.
+    """
     return None if reach is None else reach_below(reach, kernel)
 
 
 def stage(use: ModelSettings) -> nn.Sequential:
-    """A chain of residual blocks."""
+    """`use.blocks` residual blocks one after the other: (N, channels, H, W) to the same shape."""
     blocks = (ResidualBlock(use.channels, use.block, use.bias) for _ in range(use.blocks))
     return nn.Sequential(*blocks)
 
 
 def stage_reach(use: ModelSettings) -> int | None:
-    """That of the chain."""
-    return None if use.block.reach is None else use.blocks * use.block.reach
+    """The reach of a `stage`: as many times the reach of one block as there are blocks in it."""
+    return total(*[use.block.reach] * use.blocks)
 
 
 class ResNet(nn.Module):
@@ -141,9 +75,10 @@ class ResNet(nn.Module):
 
 
 class UNet(nn.Module):
-    """Down by means over 3x3 and up by bilinear interpolation, residual blocks at every level.
+    """Residual blocks on features of full size, a half, a quarter and so on.
 
-    What comes up is put beside the features of the level and mixed with them by a convolution.
+    A level goes down by means over 3x3 pixels and comes up by bilinear interpolation. What comes up
+    is put beside the features that the level had on the way down, and a convolution mixes both.
     """
 
     def __init__(self, use: ModelSettings) -> None:
@@ -155,9 +90,9 @@ class UNet(nn.Module):
             conv(2 * use.channels, use.channels, 3, 1, use.bias) for _ in mixes
         )
         self.up = nn.ModuleList(stage(use) for _ in mixes)
-        reach = stage_reach(use)
-        for _ in mixes:
-            reach = total(stage_reach(use), 1, below(reach, POOL), stage_reach(use))
+        reach = stage_reach(use)  # of the coarsest level, where there is one stage alone
+        for _ in mixes:  # outwards: a stage, down, what is inside, up, the convolution, a stage
+            reach = total(stage_reach(use), 1, through_coarser(reach, POOL), stage_reach(use))
         self.reach = total(use.base_kernel // 2, reach)
         self.step = 2 ** (use.levels - 1)
 
@@ -177,7 +112,8 @@ class UNet(nn.Module):
 class LUNet(nn.Module):
     """A U-Net whose way down is a Laplacian pyramid of the image itself.
 
-    From the coarsest level on: features ← blocks(↑features + blocks(convolution(level))).
+    From the coarsest level on: features ← outer(↑features + inner(convolution(band))). `inner` and
+    `outer` are stages of residual blocks, and each level of the pyramid is one band.
     """
 
     def __init__(self, use: ModelSettings) -> None:
@@ -192,8 +128,8 @@ class LUNet(nn.Module):
         own = total(use.base_kernel // 2, stage_reach(use))
         reach = own
         for _ in levels[1:]:
-            band = below(0, POOL)  # of a level: what the coarser one takes away
-            reach = total(stage_reach(use), own, band, below(reach, POOL))
+            band = through_coarser(0, POOL)  # a band is x − ↑↓x, and ↑↓ mixes pixels
+            reach = total(stage_reach(use), own, band, through_coarser(reach, POOL))
         self.reach, self.step = reach, 2 ** (use.levels - 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -214,7 +150,7 @@ BACKBONES: dict[str, Callable[[ModelSettings], nn.Module]] = {
 
 
 def make_head(use: ModelSettings) -> nn.Module:
-    """(N, channels, H, W) to (N, 3, H, W): a 1x1 convolution, or the source's grouped two."""
+    """(N, channels, H, W) to (N, 3, H, W): a 1x1 convolution, or the source's two grouped ones."""
     if use.head == "plain":
         return conv(use.channels, 3, 1, bias=use.bias)
     hidden = 3 * HEAD_GROUPS
@@ -259,11 +195,11 @@ class MultiScale(nn.Module):
             nn.Sequential(conv(6, 3, 3, bias=use.bias), Multiplier(3)) for _ in pairs
         )
         self.step = 2 ** (self.use.levels - 1) * nets[0].step
-        # A level of the Laplacian pyramid, or the details of one of the Gaussian, see it by ↑↓.
-        band = below(0, self.use.kernel)
+        # Both kinds of pyramid subtract ↑↓x from x at every level, and ↑↓ mixes pixels.
+        band = through_coarser(0, self.use.kernel)
         reach = nets[0].reach
         for _ in range(self.use.levels - 1):
-            reach = total(nets[0].reach, 1, band, below(reach, self.use.kernel))
+            reach = total(nets[0].reach, 1, band, through_coarser(reach, self.use.kernel))
         self.reach = reach
 
     def forward(self, x: Tensor) -> Tensor:
@@ -288,7 +224,8 @@ def nearest(x: Tensor, like: Tensor) -> Tensor:
 class BiasFree(nn.Module):
     """(N, 3, H, W) in the model's range to the same, for any H and W of at least 1; not clipped.
 
-    Homogeneous unless the settings have biases or a final activation; `body` is without the latter.
+    It is homogeneous unless its settings have biases or a final activation. `body` is the network
+    without the final activation.
     """
 
     def __init__(self, use: ModelSettings) -> None:
@@ -303,7 +240,10 @@ class BiasFree(nn.Module):
 
 
 def build_network(use: ModelSettings) -> nn.Module:
-    """A new network for images in [0, 1]; ValueError where groups do not divide channels."""
+    """A new network for images in [0, 1], with random weights from torch's global generator.
+
+    ValueError where the groups of a convolution do not divide its channels.
+    """
     net = BiasFree(use)
     low, high = use.range
     return net if (low, high) == (0, 1) else InRange(net, low, high)

@@ -1,8 +1,9 @@
 """Pyramids of images: Gaussian and Laplacian, for any height and width, and their inverses.
 
-Every level has half the rows and columns of the finer one, rounded up. Going down is a mean over
-kernel x kernel pixels at every second one, of those that are inside the image; going up is
-bilinear. Whatever they are, what one splits the other joins exactly, up to rounding.
+Every level has half the rows and columns of the finer one, rounded up. Going down, each second
+pixel becomes the mean over the kernel x kernel pixels around it that are inside the image; going up
+is bilinear interpolation. `join` gives back exactly what `split` was given, up to rounding, because
+the details of a level are what its coarser level lacks, however coarse that is.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def down(x: Tensor, kernel: int = KERNEL) -> Tensor:
 def up(x: Tensor, like: Tensor) -> Tensor:
     """The coarser level x in the height and width of `like`.
 
-    An odd last row or column is cut off: stretched to the exact size, every pixel would lie at
-    another place between those of x.
+    x is doubled, and where `like` has an odd height or width the last row or column is cut off.
+    Interpolating to the odd size directly would shift every pixel by a fraction.
     """
     double = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
     return double[..., : like.shape[-2], : like.shape[-1]]
@@ -38,22 +39,23 @@ def gaussian(x: Tensor, levels: int, kernel: int = KERNEL) -> list[Tensor]:
 
 
 def laplacian(x: Tensor, levels: int, kernel: int = KERNEL) -> list[Tensor]:
-    """What each level has beyond the next one, and last the coarsest image itself."""
+    """At each level the details that the next coarser one lacks, and last the coarsest image."""
     images = gaussian(x, levels, kernel)
     details = [fine - up(coarse, fine) for fine, coarse in zip(images[:-1], images[1:])]
     return [*details, images[-1]]
 
 
 def split(kind: str, x: Tensor, levels: int, kernel: int = KERNEL) -> list[Tensor]:
-    """The pyramid of that kind, the finest level first."""
+    """The Gaussian or the Laplacian pyramid of an image, the finest level first."""
     return (gaussian if kind == "gaussian" else laplacian)(x, levels, kernel)
 
 
 def joined(kind: str, coarse: Tensor, fine: Tensor, kernel: int = KERNEL) -> Tensor:
-    """The image of a level out of the image below it and what the pyramid has for the level.
+    """The image at one level, from the image at the next coarser one and this level's own entry.
 
-    Laplacian: ↑coarse + fine. Gaussian: ↑coarse + (fine − ↑↓fine), so that what is coarse comes
-    from the coarse level; ↑coarse + (fine − ↑coarse) would be the finest level alone.
+    In a Laplacian pyramid the entry holds details: ↑coarse + fine. In a Gaussian pyramid the entry
+    is an image, of which the details are taken: ↑coarse + (fine − ↑↓fine). So all that is coarse
+    comes from the coarser level. (↑coarse + (fine − ↑coarse) would be `fine`, whatever coarse is.)
     """
     if kind == "laplacian":
         return up(coarse, fine) + fine
@@ -61,7 +63,7 @@ def joined(kind: str, coarse: Tensor, fine: Tensor, kernel: int = KERNEL) -> Ten
 
 
 def join(kind: str, levels: list[Tensor], kernel: int = KERNEL) -> Tensor:
-    """The image that `split` has split."""
+    """The image whose pyramid `split` gave: the inverse of `split`."""
     image = levels[-1]
     for fine in levels[-2::-1]:
         image = joined(kind, image, fine, kernel)
@@ -69,5 +71,18 @@ def join(kind: str, levels: list[Tensor], kernel: int = KERNEL) -> Tensor:
 
 
 def reach_below(reach: int, kernel: int = KERNEL) -> int:
-    """Pixels seen to a side through the next coarser level, which sees `reach` of its own."""
-    return 2 * (reach + 1) + 1 + kernel // 2
+    """The reach of `down`, then something that sees `reach` coarse pixels to each side, then `up`.
+
+    Coarse pixel c is a mean around fine pixel 2c:
+
+        fine     0   1   2   3   4   5   6   7   8
+        coarse   0       1       2       3       4
+
+    Followed backwards from fine pixel 4: `up` interpolates between the coarse pixels 1 and 2.
+    Something with a reach of 1 sees the coarse pixels 0 to 3 from there, which are means of the
+    fine pixels −1 to 7 if the kernel is 3. That is 5 to a side; from an odd pixel it would be 4.
+    The value here is an upper bound of both, 6.
+    """
+    coarse = reach + 1  # `up` also reads a neighbour of the coarse pixel p // 2
+    uneven = 1  # an odd fine pixel p lies one beside 2 (p // 2)
+    return 2 * coarse + uneven + kernel // 2

@@ -1,31 +1,32 @@
 """A model as one file that needs nothing of this project: TorchScript and ONNX.
 
     python -m others.studies.biasfree.export --model NAME --output FOLDER [--weights FILE]
+    python -m others.studies.biasfree.export --training FOLDER --output FOLDER
 
-NAME is a bias-free model. FOLDER gets NAME.pt and NAME.onnx, with
-the normalisation inside: uint8 (N, 3, H, W) to uint8 of the same shape, for any N, H and W, and
-NAME.json, which says what they are. Both are compared with the model before anything is written,
-at another size than the one they were made with. ONNX needs the packages onnx and onnxruntime.
+The model is a bias-free one of the project, or what `others.studies.biasfree.train` has left in its
+folder. --output gets NAME.pt and NAME.onnx, which map uint8 (N, 3, H, W) to uint8 of the same shape
+for any N, H and W, and NAME.json, which says what they are. The NAME of a training is that of its
+folder. Both files are compared with the model before anything is written, at another size than the
+one that they were made with.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import io
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Callable
 
+import onnxruntime
 import torch
 from torch import Generator, Tensor, nn
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.engine import command
 from others.networks.biasfree.networks import BiasFree
-from others.networks.pretrained import load_named
+from others.networks.pretrained import load_network, load_trained
 from others.records.json_files import save_json
 
 OPSET = 17  # of ONNX: the first with all operations in use here
@@ -68,11 +69,7 @@ def script_bytes(net: nn.Module, images: Tensor) -> bytes:
 
 
 def onnx_bytes(net: nn.Module, images: Tensor) -> bytes:
-    """The content of an ONNX file, with N, H and W free.
-
-    ModuleNotFoundError if onnx is not installed.
-    """
-    needed("onnx")
+    """The content of an ONNX file, with N, H and W free."""
     buffer: Any = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     with warnings.catch_warnings():
@@ -90,28 +87,16 @@ def onnx_bytes(net: nn.Module, images: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def needed(name: str, package: str | None = None) -> ModuleType:
-    """A module that only some commands need, of a package that may have another name.
-
-    ModuleNotFoundError that says how to get it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        message = f"this needs {name}, which is not installed: `pip install {package or name}`"
-        raise ModuleNotFoundError(message) from error
-
-
 def run_script(content: bytes) -> Callable[[Tensor], Tensor]:
-    """What a TorchScript file computes."""
+    """The function that a TorchScript file computes, from the file's content."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return torch.jit.load(io.BytesIO(content))
 
 
 def run_onnx(content: bytes) -> Callable[[Tensor], Tensor]:
-    """What an ONNX file computes; ModuleNotFoundError if onnxruntime is not installed."""
-    session = needed("onnxruntime").InferenceSession(content, providers=["CPUExecutionProvider"])
+    """The function that an ONNX file computes, by onnxruntime, from the file's content."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 
     def run(images: Tensor) -> Tensor:
         (name,) = (entry.name for entry in session.get_inputs())
@@ -127,7 +112,7 @@ FORMATS = {
 
 
 def difference(run: Callable[[Tensor], Tensor], net: nn.Module, images: Tensor) -> float:
-    """The largest one between what a file and the network compute."""
+    """The largest difference between the answers of a file and of the network to `images`."""
     with torch.no_grad():
         return float((run(images).double() - net(images).double()).abs().max())
 
@@ -140,9 +125,11 @@ def export(net: nn.Module, name: str, folder: Path, formats: Sequence[str]) -> l
         formats: some of "torchscript" and "onnx".
 
     Raises:
-        ModuleNotFoundError: a package is missing.
-        ValueError: a file computes something else than the network; nothing is written then.
+        ValueError: the network is not bias-free, or a file computes something else than it does;
+            nothing is written then.
     """
+    if not any(isinstance(part, BiasFree) for part in net.modules()):
+        raise ValueError(f"{name} is no bias-free model: its padding cannot be traced")
     whole = Bytes(net)
     contents: dict[Path, bytes] = {}
     for kind in formats:
@@ -160,7 +147,7 @@ def export(net: nn.Module, name: str, folder: Path, formats: Sequence[str]) -> l
 
 
 def description(net: nn.Module, name: str, files: Sequence[Path]) -> dict[str, Any]:
-    """What the files are."""
+    """The content of NAME.json: what the files take and give, and what made them."""
     return {
         "model": name,
         "files": [path.name for path in files],
@@ -172,26 +159,37 @@ def description(net: nn.Module, name: str, files: Sequence[Path]) -> dict[str, A
     }
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    result = command.parser(__spec__, __doc__)
+    source = result.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", metavar="NAME", help="a bias-free model of the project")
+    source.add_argument("--training", type=Path, metavar="FOLDER", help="where one was trained")
+    result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
+    result.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the files"
+    )
+    result.add_argument(
+        "--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="kinds of files (all)"
+    )
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the files, and say how large they are."""
+    if options.training is None:
+        net, name = load_network(options.model, options.weights), options.model
+    elif options.weights is not None:
+        raise command.UsageError("--weights goes with --model: a training has weights of its own")
+    else:
+        net, name = load_trained(options.training), options.training.resolve().name
+    for path in export(net, name, options.output, options.formats):
+        print(f"{path}: {path.stat().st_size:,} bytes")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.biasfree.export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--model", required=True, metavar="NAME")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights of it")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    given = parser.parse_args(arguments)
-    try:
-        net = load_named(given.model, given.weights)
-        if not any(isinstance(part, BiasFree) for part in net.modules()):
-            raise ValueError(f"{given.model} is no bias-free model: its padding cannot be traced")
-        for path in export(net, given.model, given.output, given.formats):
-            print(f"{path}: {path.stat().st_size:,} bytes")
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

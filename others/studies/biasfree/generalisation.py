@@ -3,19 +3,19 @@
     python -m others.studies.biasfree.generalisation --data FOLDER ... --images FOLDER [--seeds 3]
 
 Both networks are trained in the same way on noise of σ up to 10 only, on the same crops with the
-same noise, and denoise the test images at σ up to 100; by default they are a chain of twelve
+same noise, and denoise the test images at σ up to 100. By default they are a chain of twelve
 convolutions without normalisation (configs/generalisation_chain.json), much like DnCNN. The claim
-(Mohan et al., ICLR 2020, figures 1 and 5): they agree where they were trained, beyond it the twin
-collapses and the bias-free network does not.
-Nothing is clipped but the answers. Trainings lie in --output and are continued there; --json gets
-the PSNR at every σ, as mean and standard deviation over seeds, and --picture the curve.
+(Mohan et al., ICLR 2020, figures 1 and 5) is that the two agree at the noise levels of their
+training, while at stronger noise the twin collapses and the bias-free network does not. Only the
+answers are clipped, the noisy images are not.
+
+Trainings lie in --output and are continued there; --json gets the PSNR at every σ, as mean and
+standard deviation over seeds, and --picture the curve.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,22 +26,24 @@ from torch import Tensor
 
 from others.analysis.panels import save
 from others.analysis.scoring import add_options, scores, squares
+from others.engine import command
 from others.engine.hooks import every, report
+from others.records.estimates import estimate
 from others.records.json_files import save_json
 from others.records.paths import CONFIGS, RESULTS
+from others.studies.biasfree.judgement import TWINS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
-from others.studies.biasfree.train import make_experiment
+from others.studies.biasfree.training import make_experiment
 
 SIGMAS = (1, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-TWINS = {"bias_free": False, "with_biases": True}
 SIDE = 160  # pixels along a side of the test images
 NAME = "generalisation_chain"
-FILE = RESULTS / "biasfree" / NAME
-Curve = dict[str, dict[str, float]]
+COUNT, SEEDS = 100, 3  # test images at most, trainings of each network
+Curve = dict[str, dict[str, float]]  # by σ, and then by the name of a quantity
 
 
 def twin(pipeline: Pipeline, bias: bool, seed: int) -> Pipeline:
-    """The same pipeline with or without biases, and with another seed."""
+    """The same pipeline, for a network with or without biases, and with another seed."""
     return replace(
         pipeline,
         model=replace(pipeline.model, bias=bias),
@@ -52,7 +54,10 @@ def twin(pipeline: Pipeline, bias: bool, seed: int) -> Pipeline:
 def curves(
     pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor, seeds: int, output: Path
 ) -> dict[str, list[Curve]]:
-    """Train both networks with every seed, and score each: a curve for each seed."""
+    """Train both networks with every seed, and score each on `clean` (N, 3, H, W): its curves.
+
+    The trainings lie in subfolders of `output`, such as bias_free_0 for the seed 0.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     found: dict[str, list[Curve]] = {name: [] for name in TWINS}
     for seed in range(seeds):
@@ -75,66 +80,73 @@ def summary(found: dict[str, list[Curve]], noisy: Curve) -> dict[str, Any]:
     for name, each in found.items():
         rows[name] = {}
         for sigma in noisy:
-            values = [curve[sigma]["psnr_per_image_db"] for curve in each]
-            average = statistics.fmean(values)
+            psnr = estimate([curve[sigma]["psnr_per_image_db"] for curve in each])
             rows[name][sigma] = {
-                "psnr_per_image_db": round(average, 3),
-                "psnr_per_image_std_db": round(statistics.stdev(values), 3)
-                if len(values) > 1
-                else 0.0,
-                "gain_db": round(average - noisy[sigma]["psnr_per_image_db"], 3),
+                "psnr_per_image_db": round(psnr.mean, 3),
+                "psnr_per_image_std_db": round(psnr.std, 3),
+                "gain_db": round(psnr.mean - noisy[sigma]["psnr_per_image_db"], 3),
             }
     return rows
 
 
 def draw(rows: dict[str, Any], trained: float, path: Path) -> None:
-    """The curves as a PNG, with the range of the training shaded."""
+    """Draw PSNR in dB against σ in grey levels, with the training's σ, up to `trained`, shaded."""
     from matplotlib.figure import Figure  # only where one is drawn
 
     figure = Figure(figsize=(5.5, 3.8), layout="constrained")
     axes = figure.subplots()
-    axes.axvspan(0, trained, color="0.9", label="trained on")
+    axes.axvspan(0, trained, color="0.9", label="σ in the training")
     for name, row in rows.items():
         sigmas = [float(sigma) for sigma in row]
         values = [cell["psnr_per_image_db"] for cell in row.values()]
         spread = [cell.get("psnr_per_image_std_db", 0.0) for cell in row.values()]
         axes.errorbar(sigmas, values, spread, marker=".", capsize=2, label=name.replace("_", " "))
-    axes.set(xlabel="σ of the noise, of 255", ylabel="PSNR per image, dB")
+    axes.set(xlabel="σ of the noise, grey levels of 255", ylabel="PSNR per image, dB")
     axes.legend()
     save(figure, path, dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.biasfree.generalisation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument(
+        "--config",
+        type=Path,
+        default=CONFIGS / f"{NAME}.json",
+        help="that of the bias-free network, of which the twin differs in its biases",
     )
-    config = CONFIGS / f"{NAME}.json"
-    parser.add_argument("--config", type=Path, default=config, help="of the bias-free network")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="FOLDER")
-    add_options(parser, 100, SIDE)
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each (3)")
-    parser.add_argument("--output", type=Path, default=Path("out") / NAME)
-    parser.add_argument("--json", type=Path, default=FILE.with_suffix(".json"))
-    parser.add_argument("--picture", type=Path, default=FILE.with_suffix(".png"))
-    given = parser.parse_args(arguments)
-    try:
-        if given.seeds < 1:
-            raise ValueError(f"--seeds is {given.seeds}; expected at least 1")
-        pipeline = load_pipeline(given.config)
-        clean = squares(given.images, given.side, given.count)
-        found = curves(pipeline, pipeline.sets(given.data), clean, given.seeds, given.output)
-    except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+    result.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="FOLDER", help="images to train on"
+    )
+    add_options(result, COUNT, SIDE)
+    result.add_argument(
+        "--seeds", type=command.whole(1), default=SEEDS, help="trainings of each network"
+    )
+    result.add_argument("--output", type=Path, default=Path("out") / NAME, help="for trainings")
+    path = RESULTS / "biasfree" / "generalisation" / NAME
+    result.add_argument("--json", type=Path, default=path.with_suffix(".json"), help="of figures")
+    result.add_argument("--picture", type=Path, default=path.with_suffix(".png"), help="PNG file")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, score, write and draw."""
+    pipeline = load_pipeline(options.config)
+    clean = squares(options.images, options.side, options.count)
+    sets = pipeline.sets(options.data)
+    found = curves(pipeline, sets, clean, options.seeds, options.output)
     rows = summary(found, scores(lambda x: x, clean, SIGMAS, False))
-    setting = {"images": len(clean), "side": given.side, "seeds": given.seeds}
-    save_json(given.json, {**setting, "pipeline": pipeline.as_json(), "rows": rows})
-    draw(rows, pipeline.corruption.additive.high, given.picture)
+    setting = {"images": len(clean), "side": options.side, "seeds": options.seeds}
+    save_json(options.json, {**setting, "pipeline": pipeline.as_json(), "rows": rows})
+    draw(rows, pipeline.corruption.additive.high, options.picture)
     for sigma in rows["noisy"]:
         shown = (f"{name} {row[sigma]['psnr_per_image_db']:.2f}" for name, row in rows.items())
         print(f"σ {sigma}: {', '.join(shown)} dB")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -5,45 +5,49 @@ As in the library "blind image denoising" (N. Markou), errors are in grey levels
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from others.networks.biasfree.pyramid import laplacian
-from others.studies.biasfree.regularisers import Term, check_terms, penalty
+from others.records.settings import settings
+from others.studies.biasfree.regularisers import Regulariser, penalty
 
 LEVELS = 255  # grey levels from black to white
 
 
-@dataclass(frozen=True)
+@settings
 class LossSettings:
     """What is minimised."""
 
-    hinge: float = 0.0  # grey levels; the source advises 0.5 to 2
-    cutoff: float = 255.0  # grey levels: larger errors count as this
-    scales: int = 1  # of a Laplacian pyramid of the errors; 1 is the errors themselves
-    regularisation: float = 0.01  # factor of all regularisers
-    regularisers: tuple[Term, ...] = ()
+    hinge: Annotated[float, Field(ge=0)] = 0.0  # grey levels; the source advises 0.5 to 2
+    cutoff: Annotated[float, Field(gt=0)] = 255.0  # grey levels: larger errors count as this
+    scales: Annotated[int, Field(ge=1, le=10)] = 1  # of a Laplacian pyramid of the errors; 1: none
+    regularisation: Annotated[float, Field(ge=0)] = 0.01  # factor of all regularisers
+    regularisers: tuple[Regulariser, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.hinge < self.cutoff:
+        if not self.hinge < self.cutoff:
             raise ValueError(
-                f"hinge is {self.hinge} and cutoff {self.cutoff}; expected 0 <= hinge < cutoff"
+                f"hinge is {self.hinge:g} and cutoff {self.cutoff:g}; expected hinge < cutoff"
             )
-        if self.scales < 1 or self.regularisation < 0:
-            raise ValueError(
-                f"scales is {self.scales} and regularisation {self.regularisation}; "
-                "expected at least 1 and at least 0"
-            )
-        check_terms(self.regularisers)
 
 
 def dead_zone(error: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tensor:
-    """0 where |e| < hinge, then |e|, and cutoff where that is more.
+    """The cost of each error e: 0 where |e| < hinge, then |e|, but at most `cutoff`.
 
-    A step, and not |e| − hinge: errors outside the zone pull with their whole weight.
+        cost
+         |      ______ cutoff
+         |     /
+         |    /
+         |    |
+         |____|________ |e|
+            hinge
+
+    The cost jumps at the hinge, and is not |e| − hinge: so is the source's.
     """
     size = error.abs()
     return torch.where(size < hinge, torch.zeros_like(size), size.clamp_max(cutoff))
@@ -57,7 +61,7 @@ def hinge_mae(y: Tensor, d: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -
 def multi_scale_mae(
     y: Tensor, d: Tensor, scales: int = 3, hinge: float = 0.0, cutoff: float = 255.0
 ) -> Tensor:
-    """The sum of that over the levels of a Laplacian pyramid of the errors."""
+    """The sum of the mean `dead_zone` over the levels of a Laplacian pyramid of the errors of y."""
     errors = laplacian(LEVELS * (y - d), scales)
     return torch.stack([dead_zone(error, hinge, cutoff).mean() for error in errors]).sum()
 
@@ -74,7 +78,7 @@ class Objective:
         return {"class": "Objective", **asdict(self.use)}
 
     def __call__(self, y: Tensor, d: Tensor, share: float = 0.0) -> Tensor:
-        """For output and target (N, C, H, W) in [0, 1]; `share` does not matter."""
+        """The loss for outputs y and targets d, (N, C, H, W) in [0, 1]; `share` plays no part."""
         use = self.use
         if use.scales > 1:
             error = multi_scale_mae(y, d, use.scales, use.hinge, use.cutoff)

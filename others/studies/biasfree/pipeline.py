@@ -2,19 +2,19 @@
 
     {"name": "...", "model": {...}, "loss": {...}, "corruption": {...}, "training": {...}}
 
-Every entry has a default, the value in the classes of settings; an entry that is unknown or of
-another type is refused with its place. The folders of images are no part of it.
+Every entry may be left out and then has the default that stands in the classes of settings. An
+entry that is unknown, of another type or out of bounds is refused by a sentence that names it. The
+folders of images are not described here: they are options of the commands.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field
 from torch import nn
 
 from others.data.corruptions import Corruption, CorruptionSettings
@@ -23,61 +23,44 @@ from others.data.images import Crops, read_images
 from others.data.sets import Noisy
 from others.engine.experiment import PRECISIONS
 from others.engine.schedules import SCHEDULES
-from others.networks.biasfree.networks import ModelSettings, build_network
-from others.records.configuration import filled
+from others.networks.biasfree.networks import build_network
+from others.networks.biasfree.settings import ModelSettings
+from others.records.json_files import read_json
+from others.records.settings import one_of, read_settings, settings
+from others.records.study import as_json
 from others.studies.biasfree.objective import LossSettings, Objective
 
-NAME = re.compile(r"[a-z0-9_]+")
-OPTIMIZERS = ("adam", "rmsprop")
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-@dataclass(frozen=True)
+@settings
 class TrainingSettings:
     """How it is trained; `others.engine.experiment.Experiment` explains most of it."""
 
-    crop: int = 96  # pixels along a side
+    crop: Annotated[int, Field(ge=1, le=4096)] = 96  # pixels along a side
     turned: bool = True  # crops in all eight symmetries of the square
-    validation: int = 100  # images at most
-    batch_size: int = 16
-    epochs: int = 20
-    steps_per_epoch: int = 1000
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3  # at its peak
-    schedule: str = "cosine"
-    clip: float = 0.0  # most that the norm of the gradient may be; 0 is any
-    average: float = 0.999  # decay of the average of the weights; 0 is none
-    precision: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        known = {"optimizer": OPTIMIZERS, "schedule": tuple(SCHEDULES), "precision": PRECISIONS}
-        for name, choices in known.items():
-            if getattr(self, name) not in choices:
-                value = getattr(self, name)
-                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
-        for name in ("crop", "validation", "batch_size", "epochs", "steps_per_epoch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not self.learning_rate > 0 or self.clip < 0 or not 0 <= self.average < 1:
-            raise ValueError(
-                f"learning_rate, clip and average are {self.learning_rate}, {self.clip} and "
-                f"{self.average}; expected above 0, at least 0, and at least 0 but below 1"
-            )
+    validation: Count = 100  # images at most
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
+    epochs: Count = 20
+    steps_per_epoch: Count = 1000
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3  # at its peak
+    schedule: Annotated[str, AfterValidator(one_of(SCHEDULES))] = "cosine"
+    clip: Annotated[float, Field(ge=0)] = 0.0  # most that the gradient's norm may be; 0: any
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999  # decay of the average of the weights
+    precision: Annotated[str, AfterValidator(one_of(PRECISIONS))] = "float32"
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
-@dataclass(frozen=True)
+@settings
 class Pipeline:
-    """All of it."""
+    """The whole file: a network, what it minimises, the noise of its images, and its training."""
 
-    name: str = "biasfree"
+    name: Annotated[str, Field(pattern="^[a-z0-9_]+$")] = "biasfree"
     model: ModelSettings = field(default_factory=ModelSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
-
-    def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise ValueError(f"name is {self.name!r}; expected lower case letters, digits and _")
 
     def network(self) -> nn.Module:
         """A new network for images in [0, 1], from torch's global generator."""
@@ -90,8 +73,9 @@ class Pipeline:
     def sets(self, folders: Sequence[Path], val_folder: Path | None = None) -> tuple[Noisy, Noisy]:
         """Training and validation set: crops of the images in all folders, with noise.
 
-        Without `val_folder`, each folder is split as `others.data.folders.split_files` does it, and
-        the validation images are spread over what that leaves. Targets are clean.
+        Without `val_folder`, each folder is split as `others.data.folders.split_files` does it. If
+        more images are held out than `validation` asks for, each second one is taken, or each
+        third, and so on. Targets are clean.
 
         Raises:
             FileNotFoundError, ValueError: no images, or images smaller than the crop.
@@ -111,11 +95,11 @@ class Pipeline:
 
     def as_json(self) -> dict[str, Any]:
         """What `parse` reads, with every default written out."""
-        return json.loads(json.dumps(asdict(self)))
+        return as_json(asdict(self))
 
 
 def read_all(files: Sequence[Path]) -> dict[str, Any]:
-    """The images that can be read, by their folders and names."""
+    """The images that can be read, uint8 (3, H, W), by their folders and names."""
     images: dict[str, Any] = {}
     for folder in dict.fromkeys(path.parent for path in files):
         inside = [path for path in files if path.parent == folder]
@@ -125,7 +109,7 @@ def read_all(files: Sequence[Path]) -> dict[str, Any]:
 
 def parse(content: Any) -> Pipeline:
     """The pipeline that parsed JSON describes; ValueError that names the entry that is wrong."""
-    return filled(Pipeline(), content, "")
+    return read_settings(Pipeline(), content)
 
 
 def load_pipeline(path: Path) -> Pipeline:
@@ -135,10 +119,8 @@ def load_pipeline(path: Path) -> Pipeline:
         FileNotFoundError: no such file.
         ValueError: no JSON, or an entry that is unknown or wrong; the message begins with the path.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a configuration in JSON")
+    content = read_json(path)
     try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
+        return parse(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Penalties on the kernels of convolutions, by their names.
+"""Penalties on the kernels of convolutions, each a class of settings that is called with a kernel.
 
 With W a kernel of shape (out, in, k, k) as a matrix of `out` rows, and |·| and squares entry by
 entry:
@@ -10,20 +10,22 @@ entry:
     erf              a Σ|W ⊙ G| + b Σ(W ⊙ G)², G a Gaussian over the k x k taps with sum 1
 
 The third is that of Bansal et al., "Can we gain more from orthogonality regularizations in training
-deep CNNs?", 2018; the last one costs most in the middle of a kernel and so widens the effective
+deep CNNs?", 2018. The last one costs most in the middle of a kernel and so widens the effective
 receptive field. All are as in the library "blind image denoising" (N. Markou), defaults included.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Annotated, Any, Literal, Union
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-Term = dict[str, Any]  # {"name": ..., and parameters of the penalty}
+from others.records.settings import settings
+
+Factor = Annotated[float, Field(ge=0)]
 
 
 def norms(values: Tensor, a: float, b: float) -> Tensor:
@@ -31,80 +33,100 @@ def norms(values: Tensor, a: float, b: float) -> Tensor:
     return a * values.abs().sum() + b * values.square().sum()
 
 
-def l1(kernel: Tensor, a: float = 0.01) -> Tensor:
+@settings
+class L1:
     """a Σ|W|."""
-    return norms(kernel, a, 0.0)
+
+    name: Literal["l1"] = "l1"
+    a: Factor = 0.01
+
+    def __call__(self, kernel: Tensor) -> Tensor:
+        return norms(kernel, self.a, 0.0)
 
 
-def l2(kernel: Tensor, b: float = 0.01) -> Tensor:
+@settings
+class L2:
     """b Σ W²."""
-    return norms(kernel, 0.0, b)
+
+    name: Literal["l2"] = "l2"
+    b: Factor = 0.01
+
+    def __call__(self, kernel: Tensor) -> Tensor:
+        return norms(kernel, 0.0, self.b)
 
 
-def soft_orthonormal(
-    kernel: Tensor, factor: float = 1.0, a: float = 0.01, b: float = 0.0
-) -> Tensor:
+@settings
+class SoftOrthonormal:
     """factor ‖W Wᵀ − I‖² + a Σ|W Wᵀ| + b Σ(W Wᵀ)²."""
-    products = kernel.flatten(1) @ kernel.flatten(1).T  # (out, out)
-    identity = torch.eye(len(products), device=kernel.device, dtype=kernel.dtype)
-    return factor * (products - identity).square().sum() + norms(products, a, b)
+
+    name: Literal["soft_orthonormal"] = "soft_orthonormal"
+    factor: Factor = 1.0
+    a: Factor = 0.01
+    b: Factor = 0.0
+
+    def __call__(self, kernel: Tensor) -> Tensor:
+        products = kernel.flatten(1) @ kernel.flatten(1).T  # (out, out)
+        identity = torch.eye(len(products), device=kernel.device, dtype=kernel.dtype)
+        error = (products - identity).square().sum()
+        return self.factor * error + norms(products, self.a, self.b)
 
 
-def soft_orthogonal(kernel: Tensor, factor: float = 1.0, a: float = 0.01, b: float = 0.0) -> Tensor:
-    """The same without I, of the products of different rows only."""
-    products = kernel.flatten(1) @ kernel.flatten(1).T
-    different = products - torch.diag(products.diagonal())
-    return factor * different.square().sum() + norms(different, a, b)
+@settings
+class SoftOrthogonal:
+    """factor ‖P‖² + a Σ|P| + b Σ P² with P the products of different rows of W."""
+
+    name: Literal["soft_orthogonal"] = "soft_orthogonal"
+    factor: Factor = 1.0
+    a: Factor = 0.01
+    b: Factor = 0.0
+
+    def __call__(self, kernel: Tensor) -> Tensor:
+        products = kernel.flatten(1) @ kernel.flatten(1).T  # (out, out)
+        different = products - torch.diag(products.diagonal())
+        return self.factor * different.square().sum() + norms(different, self.a, self.b)
 
 
-def erf(kernel: Tensor, a: float = 0.01, b: float = 0.0, sigma: float = 1.0) -> Tensor:
-    """a Σ|W ⊙ G| + b Σ(W ⊙ G)²; taps are from −1 to 1, `sigma` is the width of G there.
+@settings
+class EffectiveField:
+    """a Σ|W ⊙ G| + b Σ(W ⊙ G)², where the taps of a kernel lie from −1 to 1 along either axis.
 
-    Of a 1x1 kernel it is a Σ|W| + b Σ W².
+    A 1x1 kernel has one tap, in the middle, where G is 1.
     """
-    rows, columns = (
-        torch.linspace(-1, 1, size, device=kernel.device, dtype=kernel.dtype)
-        if size > 1
-        else torch.zeros(1, device=kernel.device, dtype=kernel.dtype)
-        for size in kernel.shape[2:]
-    )
-    weight = torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * sigma**2))
-    return norms(kernel * (weight / weight.sum()), a, b)
+
+    name: Literal["erf"] = "erf"
+    a: Factor = 0.01
+    b: Factor = 0.0
+    sigma: Annotated[float, Field(gt=0)] = 1.0  # standard deviation of G, on the scale of the taps
+
+    def __call__(self, kernel: Tensor) -> Tensor:
+        rows, columns = (
+            torch.linspace(-1, 1, size, device=kernel.device, dtype=kernel.dtype)
+            if size > 1
+            else torch.zeros(1, device=kernel.device, dtype=kernel.dtype)
+            for size in kernel.shape[2:]
+        )
+        weight = torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * self.sigma**2))
+        return norms(kernel * (weight / weight.sum()), self.a, self.b)
 
 
-REGULARISERS: dict[str, Callable[..., Tensor]] = {
-    "l1": l1,
-    "l2": l2,
-    "soft_orthonormal": soft_orthonormal,
-    "soft_orthogonal": soft_orthogonal,
-    "erf": erf,
+REGULARISERS: dict[str, Any] = {
+    "l1": L1,
+    "l2": L2,
+    "soft_orthonormal": SoftOrthonormal,
+    "soft_orthogonal": SoftOrthogonal,
+    "erf": EffectiveField,
 }
+Regulariser = Annotated[
+    Union[L1, L2, SoftOrthonormal, SoftOrthogonal, EffectiveField],
+    Field(discriminator="name"),  # {"name": "l1", "a": 0.1} in a JSON file
+]
 
 
-def check_terms(terms: Sequence[Term]) -> None:
-    """ValueError that says what was expected for a term of another form, name or parameter."""
-    for term in terms:
-        name = term.get("name") if isinstance(term, dict) else None
-        if name not in REGULARISERS:
-            expected = ", ".join(REGULARISERS)
-            raise ValueError(f'a regulariser is {term!r}; expected a "name" among {expected}')
-        known = list(inspect.signature(REGULARISERS[name]).parameters)[1:]
-        for key, value in term.items():
-            if key == "name":
-                continue
-            if key not in known:
-                raise ValueError(f"{name} has no {key!r}; expected some of {', '.join(known)}")
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or value < 0 or (key == "sigma" and value == 0):
-                raise ValueError(f"{key} of {name} is {value!r}; expected a number above 0, or 0")
-
-
-def penalty(net: nn.Module, terms: Sequence[Term]) -> Tensor:
+def penalty(net: nn.Module, terms: Sequence[Regulariser]) -> Tensor:
     """The sum of all terms over all convolutions of a network; 0 without terms."""
     result = torch.zeros((), device=next(net.parameters()).device)
     for term in terms:
-        parameters = {key: value for key, value in term.items() if key != "name"}
         for module in net.modules():
             if isinstance(module, nn.Conv2d):
-                result = result + REGULARISERS[term["name"]](module.weight, **parameters)
+                result = result + term(module.weight)
     return result

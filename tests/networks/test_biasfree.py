@@ -4,104 +4,46 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 from others.data.corruptions import Corruption
 from others.networks.biasfree.blocks import (
     ACTIVATIONS,
-    BlockSettings,
     DifferentiableReLU,
     ScaleNorm2d,
     Sparse,
     differentiable_relu,
     level,
 )
-from others.networks.biasfree.networks import (
-    BiasFree,
-    ModelSettings,
-    PyramidSettings,
-    build_network,
+from others.networks.biasfree.networks import BACKBONES, FINALS, BiasFree, build_network
+from others.networks.biasfree.pyramid import (
+    down,
+    gaussian,
+    join,
+    laplacian,
+    reach_below,
+    split,
+    up,
 )
-from others.networks.biasfree.pyramid import KINDS, gaussian, join, laplacian, split
-from others.networks.catalogue import make_network
-from others.networks.pretrained import NAMES
+from others.networks.biasfree.settings import BlockSettings, ModelSettings
+from others.networks.catalogue import BIAS_FREE, make_network
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import load_pipeline
+from tests.helpers.biasfree import SETTINGS, shaken
 
-BLOCKS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "no norm": {"norm": "none"},
-    "bottleneck": {"kernels": (1, 3, 1), "widths": (1, 2, 1), "groups": (1, 1, 2)},
-    "depthwise": {"kernels": (1, 3, 1), "widths": (1, 2, 1), "groups": (1,) * 3, "depthwise": True},
-    **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
-    "squeeze and excite": {"squeeze_excite": True},
-    "sparse threshold": {"sparsity": "threshold"},
-    "sparse symmetrical": {"sparsity": "threshold", "symmetrical": True},
-    "sparse reverse": {"sparsity": "threshold", "reverse": True},
-    "sparse soft": {"sparsity": "soft"},
-    "sparse differentiable": {"sparsity": "differentiable"},
-    "channel multiplier": {"multiplier": "channel"},
-    "block multiplier": {"multiplier": "block"},
-    "gate": {"gate": True},
-    "drop": {"drop": 0.5},
-}
-SHARED: dict[str, Any] = {"pyramid": PyramidSettings("laplacian", 2)}
-MODELS: dict[str, dict[str, Any]] = {
-    "unet": {"backbone": "unet"},
-    "lunet": {"backbone": "lunet"},
-    "unet of 4 levels": {"backbone": "unet", "levels": 4},
-    "plain head": {"head": "plain"},
-    "final norm": {"final_norm": True},
-    "residual": {"residual": True},
-    **{
-        f"{kind} {levels} {'shared' if shared else 'own'}{' between' if between else ''}": {
-            "pyramid": PyramidSettings(kind, levels, 5, shared, between)
-        }
-        for kind in KINDS
-        for levels, shared, between in ((3, True, False), (4, False, False), (3, False, True))
-    },
-    "lunet in a pyramid": {"backbone": "lunet", "levels": 2, **SHARED},
-    "residual unet in a pyramid": {"backbone": "unet", "levels": 2, "residual": True, **SHARED},
-}
-SETTINGS: dict[str, ModelSettings] = {
-    **{
-        f"resnet, {name}": ModelSettings(blocks=2, channels=8, block=BlockSettings(**block))
-        for name, block in BLOCKS.items()
-    },
-    **{
-        name: replace(ModelSettings(blocks=1, channels=8, base_kernel=3), **model)
-        for name, model in MODELS.items()
-    },
-}
-
-
-def seeded(seed: int = 0) -> Generator:
-    """Its seed."""
-    return Generator().manual_seed(seed)
-
-
-def shaken(use: ModelSettings) -> BiasFree:
-    """A network in float64 and evaluation mode, all of whose values are random."""
-    torch.manual_seed(0)
-    net = BiasFree(use).double().eval()
-    with torch.no_grad():
-        for name, values in net.named_parameters():
-            if values.dim() < 4 and "threshold" not in name and "steepness" not in name:
-                values.add_(0.2 * torch.randn(values.shape, generator=seeded()))
-        for name, values in net.named_buffers():
-            if "var" not in name:
-                continue
-            values.mul_(0.5 + torch.rand(values.shape, generator=seeded()))
-    return net
+KINDS = ("gaussian", "laplacian")
 
 
 def images(height: int = 13, width: int = 11) -> Tensor:
     """Two images in float64."""
-    return torch.rand(2, 3, height, width, generator=seeded(), dtype=torch.float64)
+    return torch.rand(
+        2, 3, height, width, generator=Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -131,7 +73,9 @@ def test_reach_and_step(name: str) -> None:
     answer. A part that sees the whole image has no reach."""
     net = shaken(SETTINGS[name])
     side = 4 * net.step if net.reach is None else 2 * net.reach + 2 * net.step + 1
-    x = torch.rand(1, 3, side, side, generator=seeded(), dtype=torch.float64).requires_grad_()
+    x = torch.rand(
+        1, 3, side, side, generator=Generator().manual_seed(0), dtype=torch.float64
+    ).requires_grad_()
     for place in {side // 2, side // 2 + net.step - 1}:
         (gradient,) = torch.autograd.grad(net(x)[..., place, place].sum(), x)
         seen = gradient[0].abs().sum(0)
@@ -170,7 +114,9 @@ def test_scale_norm() -> None:
     """Training divides by the batch's deviation and subtracts nothing; the running variance
     follows; a dead channel has a finite gradient."""
     layer = ScaleNorm2d(2)
-    x = torch.randn(4, 2, 5, 5, generator=seeded()) * torch.tensor([3.0, 0.0]).view(1, 2, 1, 1)
+    x = torch.randn(4, 2, 5, 5, generator=Generator().manual_seed(0)) * torch.tensor(
+        [3.0, 0.0]
+    ).view(1, 2, 1, 1)
     x = (x + torch.tensor([7.0, 0.0]).view(1, 2, 1, 1)).requires_grad_()
     y = layer(x)
     std = x[:, 0].std(unbiased=False)
@@ -199,7 +145,7 @@ def test_differentiable_relu() -> None:
 @pytest.mark.parametrize(("threshold", "zeros"), [(0.0, 0.5), (1.0, 0.841), (2.0, 0.977)])
 def test_sparsity(threshold: float, zeros: float) -> None:
     """Of normal features so many become 0; the others stay as they are; reverse is the rest."""
-    x = 5 + 3 * torch.randn(2, 16, 40, 40, generator=seeded())
+    x = 5 + 3 * torch.randn(2, 16, 40, 40, generator=Generator().manual_seed(0))
     y = Sparse("threshold", threshold)(x)
     assert float((y == 0).float().mean()) == pytest.approx(zeros, abs=0.01)
     assert torch.equal(y + Sparse("threshold", threshold, reverse=True)(x), x)
@@ -216,7 +162,7 @@ def test_a_gate_is_on_and_can_be_off() -> None:
     """A block's gate is 1 for a weight of 0, and 0 for a large one: then the block is x."""
     net: Any = BiasFree(SETTINGS["resnet, gate"]).eval()
     block = net.body.backbone.blocks[0]
-    x = torch.rand(1, 8, 5, 5, generator=seeded())
+    x = torch.rand(1, 8, 5, 5, generator=Generator().manual_seed(0))
     with torch.no_grad():
         gate = block.branch[-1].weigh.weight
         gate.zero_()
@@ -248,13 +194,35 @@ def test_pyramid_of_a_flat_image() -> None:
         torch.testing.assert_close(band, torch.zeros_like(band), atol=1e-6, rtol=0)
 
 
+def test_the_picture_of_a_reach() -> None:
+    """As the docstring of `reach_below` says: 5 pixels to a side of pixel 4, 4 of pixel 5."""
+    x = torch.zeros(1, 1, 32, 32, dtype=torch.float64, requires_grad=True)
+    for pixel, first, last in ((16, 11, 19), (17, 13, 21)):  # the picture's 4 and 5, off the border
+        coarse = F.avg_pool2d(down(x, 3), 3, 1, 1)  # something that sees one pixel to each side
+        (gradient,) = torch.autograd.grad(up(coarse, x)[0, 0, pixel, pixel], x)
+        rows = (gradient[0, 0] != 0).any(1).nonzero().flatten().tolist()
+        assert (rows[0], rows[-1]) == (first, last)
+    assert reach_below(1, 3) == 6
+
+
+def test_every_choice_of_the_settings_can_be_built() -> None:
+    """The names that settings may have are those of the tables of parts."""
+    for kind, name, table in (
+        (BlockSettings, "activation", ACTIVATIONS),
+        (ModelSettings, "backbone", BACKBONES),
+        (ModelSettings, "final_activation", FINALS),
+    ):
+        choices = kind.__pydantic_fields__[name].annotation  # type: ignore[attr-defined]
+        assert set(get_args(choices)) == set(table)
+
+
 @pytest.mark.parametrize("name", [path.stem for path in sorted(CONFIGS.glob("*.json"))])
 def test_every_configuration_builds(name: str) -> None:
     """A configuration has the name of its file, makes a network, its noise and its loss."""
     pipeline = load_pipeline(CONFIGS / f"{name}.json")
     assert pipeline.name == name
     net = pipeline.network()
-    x = Corruption(pipeline.corruption)(images().float(), seeded())
+    x = Corruption(pipeline.corruption)(images().float(), Generator().manual_seed(0))
     loss = pipeline.objective(net)(net(x), x, 0.0)
     loss.backward()
     assert all(values.grad is not None for values in net.parameters())
@@ -262,7 +230,7 @@ def test_every_configuration_builds(name: str) -> None:
 
 def test_shipped_networks_are_named() -> None:
     """The three sizes are among the networks of the project, and together below 5 MB."""
-    nets = {name: make_network(name) for name in NAMES}
+    nets = {name: make_network(name) for name in BIAS_FREE}
     counts = [sum(values.numel() for values in net.parameters()) for net in nets.values()]
     assert counts == sorted(counts)
     assert 4 * sum(counts) < 4.5e6

@@ -16,21 +16,20 @@ from others.analysis.jacobian import (
     effective_dimension,
     jacobian,
     linear_part,
-    load_differentiable,
     main,
     mask,
-    measure,
+    mask_sums,
+    measure_jacobian,
     row,
     spectrum,
     summary,
-    sums,
     telling_pixels,
 )
-from others.networks.biasfree.blocks import BlockSettings
-from others.networks.biasfree.networks import ModelSettings, PyramidSettings, build_network
+from others.networks.biasfree.networks import build_network
+from others.networks.biasfree.settings import BlockSettings, ModelSettings, PyramidSettings
 from others.networks.catalogue import make_network
 from others.records.weights import save_weights
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 SIDE = 6
 SMALL = ModelSettings(blocks=2, channels=8, base_kernel=3)
@@ -76,7 +75,7 @@ def test_rows_of_a_linear_network() -> None:
     torch.testing.assert_close(jacobian(net, x), net.matrix)
     block = rows[:, 2:4, 2:4][..., 2:4, 2:4].reshape(12, 12)
     torch.testing.assert_close(jacobian(net, x, 2), block)
-    torch.testing.assert_close(sums(net, x)[2, 4], rows[:, 2, 4].mean(0).sum())
+    torch.testing.assert_close(mask_sums(net, x)[2, 4], rows[:, 2, 4].mean(0).sum())
     torch.testing.assert_close((net(x) - linear_part(net, x)).flatten(), net.bias)
 
 
@@ -93,7 +92,7 @@ def test_a_mean_filter() -> None:
     expected[2:5, 1:4] = 1 / 9
     torch.testing.assert_close(weights, expected)
     assert effective_area(weights) == pytest.approx(9)
-    figures = measure(Box(), image(24), 10, 8)
+    figures = measure_jacobian(Box(), image(24), 10, 8)
     assert figures["sum"] == pytest.approx(1)
     assert figures["area"] == pytest.approx(9)
     assert figures["own"] == pytest.approx(1 / 9)
@@ -186,6 +185,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (tmp_path / "masks.png").stat().st_size > 10_000
     assert "σ 40: sum " in capsys.readouterr().out
     assert biases["biasfree_6"] < 0.01 < 0.1 < biases["miniproject_1"]
-    with pytest.raises(SystemExit, match="no model 'miniproject_2'"):
+    with pytest.raises(SystemExit, match=r"miniproject_2 is no network of torch\.nn"):
         main(["--model", "miniproject_2", *common])
-    assert load_differentiable("miniproject_1").training is False
+    for wrong in (["--patch", "60"], ["--crop", "30"], ["--first", "2"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["--model", "miniproject_1", *common, *wrong])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,14 +12,26 @@ import torch
 from torch import Tensor, nn
 
 from others.analysis.scoring import score, scores, squares, with_noise
-from others.records.paths import CONFIGS
+from others.networks.pretrained import Denoiser
+from others.networks.receptive_field import Field
+from others.records.paths import CONFIGS, RESULTS
+from others.records.settings import merged
+from others.records.study import read_study
 from others.report.readme import GENERALISATIONS
 from others.studies.biasfree import ablation, generalisation
 from others.studies.biasfree import noise_table as table
-from others.studies.biasfree.ablation import PLAIN, ROWS, judged, merged
-from others.studies.biasfree.generalisation import TWINS
+from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS
+from others.studies.biasfree.judgement import (
+    SIGMAS,
+    SOURCE,
+    TWINS,
+    advice_table,
+    error_table,
+    findings,
+    judged,
+)
 from others.studies.biasfree.pipeline import load_pipeline, parse
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 TINY: dict[str, Any] = {
     "model": {"blocks": 1, "channels": 4, "base_kernel": 3, "head": "plain"},
@@ -68,53 +78,35 @@ def test_score_by_hand() -> None:
     assert list(scores(lambda x: x, clean, (1, 80))) == ["1", "80"]
 
 
-@pytest.fixture
-def scikit_image(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """In the place of scikit-image, something that notes how it is called and gives its input."""
-    calls: list[dict[str, Any]] = []
-
-    def denoise_nl_means(image: Any, **options: Any) -> Any:
-        calls.append({"shape": image.shape, **options})
-        return image
-
-    module = SimpleNamespace(denoise_nl_means=denoise_nl_means)
-    monkeypatch.setitem(sys.modules, "skimage", SimpleNamespace(restoration=module))
-    monkeypatch.setitem(sys.modules, "skimage.restoration", module)
-    return calls
-
-
 def test_table(
     photos: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    scikit_image: list[dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Every model is scored at every level and saved; what is there is not measured again; other
-    images are refused. Non-local means gets each image, channels last, and its noise."""
+    """Every model is scored at every level and saved; what is there is not measured again, unless
+    the model has other weights; other images are refused."""
     asked: list[str] = []
 
-    def load(name: str) -> nn.Module:
+    def load(name: str) -> Denoiser:
         asked.append(name)
-        return nn.AvgPool2d(3, 1, 1)
+        return Denoiser(nn.AvgPool2d(3, 1, 1), Field(1, 1), torch.device("cpu"))
 
-    monkeypatch.setattr(table, "load_named", load)
+    monkeypatch.setattr(table, "load_denoiser", load)
+    monkeypatch.setattr(table, "non_local_means", lambda sigma, images: images)
     path = tmp_path / "table.json"
     options = ["--images", str(photos), "--side", "16", "--json", str(path), "--models"]
     table.main([*options, "blur"])
     table.main([*options, "blur", table.NLM])
     assert asked == ["blur"]
-    assert len(scikit_image) == 3 * len(table.SIGMAS)
-    assert scikit_image[3]["shape"] == (16, 16, 3)
-    assert scikit_image[3]["sigma"] == pytest.approx(0.88 * 5 / 255)
-    result = json.loads(path.read_text())
-    assert list(result["rows"]) == ["noisy", "blur", table.NLM]
-    assert result["rows"][table.NLM] == result["rows"]["noisy"]
-    assert 1 in result["findings"]["blur"]["worse_than_input_at"]
+    rows = read_study(path)["rows"]
+    assert list(rows) == ["noisy", "blur", table.NLM]
+    assert rows[table.NLM]["seeds"] == rows["noisy"]["seeds"]
+    assert list(rows["blur"]["seeds"]["0"]) == [str(sigma) for sigma in SIGMAS]
     lines = capsys.readouterr().out.splitlines()
-    assert "| σ | noisy | blur | non_local_means | source, noisy | source, denoised |" in lines
-    assert lines[-3].startswith("| 80 | ")
-    monkeypatch.setattr(table, "PRETRAINED", tmp_path)
+    assert "σ\tnoisy\tblur\tnon_local_means\tsource, noisy\tsource, denoised" in lines
+    assert lines[-3].startswith("80\t")
+    monkeypatch.setattr(table, "weights_file", lambda name: tmp_path / f"{name}.pth")
     (tmp_path / "blur.pth").write_bytes(b"other weights")
     for _ in range(2):
         table.main([*options, "blur"])
@@ -123,28 +115,39 @@ def test_table(
         table.main([*options, "blur", "--count", "2"])
 
 
-def test_table_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
-    monkeypatch.setitem(sys.modules, "skimage.restoration", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install scikit-image"):
-        table.non_local_means(10, torch.zeros(1, 3, 8, 8))
+def test_non_local_means() -> None:
+    """Channels and images keep their order, and an image of noise gets smoother."""
+    clean = torch.stack([torch.full((3, 24, 24), 0.3), torch.full((3, 24, 24), 0.6)])
+    clean[:, 1] += 0.2
+    noisy = with_noise(clean, 20)
+    answer = table.non_local_means(20, noisy)
+    assert float((answer - clean).square().mean()) < 0.3 * float((noisy - clean).square().mean())
+
+
+def study_of(scores: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Results of the table of noise and error, as their file has them."""
+    return {"rows": {name: {"changes": {}, "seeds": {"0": row}} for name, row in scores.items()}}
 
 
 def test_findings_by_hand() -> None:
     """A model that halves the source's errors, and is worse than its input at σ = 1 only."""
-    rows = {
-        "noisy": {
-            str(s): {"mae": pair[0], "psnr_per_image_db": 0.0} for s, pair in table.SOURCE.items()
-        },
-        "half": {
-            str(s): {"mae": pair[1] / 2, "psnr_per_image_db": 0.0}
-            for s, pair in table.SOURCE.items()
-        },
-    }
-    expected = {"worse_than_input_at": [1], "mae_over_source": 0.5}
-    assert table.findings(rows) == {"half": expected}
-    rows["half"]["1"]["mae"] = 0.0  # where the source is worse than its input, nothing is compared
-    assert table.findings(rows)["half"] == {"worse_than_input_at": [], "mae_over_source": 0.5}
+    pairs = {str(s): pair for s, pair in SOURCE.items()}
+    noisy = {s: {"mae": pair[0], "psnr_per_image_db": 0.0} for s, pair in pairs.items()}
+    half = {s: {"mae": pair[1] / 2, "psnr_per_image_db": 0.0} for s, pair in pairs.items()}
+    found = findings(study_of({"noisy": noisy, "half": half}))
+    assert found == {"half": {"worse_than_input_at": [1], "mae_over_source": 0.5}}
+    half["1"]["mae"] = 0.0  # where the source is worse than its input, nothing is compared
+    found = findings(study_of({"noisy": noisy, "half": half}))
+    assert found["half"] == {"worse_than_input_at": [], "mae_over_source": 0.5}
+
+
+def test_the_table_is_header_and_lines() -> None:
+    """Every line has a cell for each model and the source's two, all of them strings."""
+    row = {str(s): {"mae": 1.234, "psnr_per_image_db": 30.0} for s in SIGMAS}
+    header, lines = error_table(study_of({"noisy": row, "other": row}))
+    assert header == ["σ", "noisy", "other", "source, noisy", "source, denoised"]
+    assert lines[0] == ["1", "1.23 (30.00 dB)", "1.23 (30.00 dB)", "0.65", "4.33"]
+    assert len(lines) == len(SIGMAS)
 
 
 def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
@@ -187,21 +190,14 @@ def test_every_row_is_a_pipeline() -> None:
     base = json.loads((CONFIGS / "ablation.json").read_text())
     plain = parse(base)
     for name, row in ROWS.items():
-        pipeline = ablation.variant(base, row, 3)
+        pipeline = ablation.variant(base, row.changes, 3)
         assert (replace(pipeline, training=plain.training) == plain) == (name == PLAIN), name
         assert pipeline.training.seed == 3
         net = pipeline.network()
         pipeline.objective(net)(net(torch.rand(1, 3, 16, 16)), torch.rand(1, 3, 16, 16), 0.0)
     claims = [claim for row in ROWS.values() for claim in row.claims]
     assert {claim.number for claim in claims} == set(range(1, 8))
-    assert {claim.measure for claim in claims} == set(ablation.MEASURES)
-
-
-def test_merged() -> None:
-    """Inner entries are replaced one by one, and nothing is changed in place."""
-    base = {"a": {"b": 1, "c": 2}, "d": 3}
-    assert merged(base, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
-    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert {claim.measure for claim in claims} == set(MEASURES)
 
 
 def test_ablation_is_continued(
@@ -216,18 +212,17 @@ def test_ablation_is_continued(
     lines = capsys.readouterr().out.splitlines()
     runs = [line.split(":")[0] for line in lines if ", seed " in line]
     assert runs == ["plain, seed 0", "hinge 1, seed 0", "plain, seed 1", "hinge 1, seed 1"]
-    results = json.loads(path.read_text())
-    assert results["judged"]["hinge 1"]["seeds"] == 2
-    assert "| hinge 1 | " in lines[-1]
+    assert judged(read_study(path))["hinge 1"]["seeds"] == 2
+    assert lines[-1].startswith("hinge 1: claim 1, a small hinge in the loss works very well: ")
     with pytest.raises(SystemExit, match="side: 16 -> 12"):
         ablation.main([*options, "--side", "12"])
     config.write_text(json.dumps(merged(TINY, {"training": {"steps_per_epoch": 2}})))
-    with pytest.raises(SystemExit, match=r"setting .*: base\.training\.steps_per_epoch: 1 -> 2"):
+    with pytest.raises(SystemExit, match=r"base\.training\.steps_per_epoch: 1 -> 2"):
         ablation.main(options)
     config.write_text(json.dumps({"model": {"blocks": -1}}))
-    with pytest.raises(SystemExit, match=r"config\.json: model: blocks is -1"):
+    with pytest.raises(SystemExit, match=r"config\.json: model\.blocks is -1"):
         ablation.main([*options, "--json", str(tmp_path / "other.json")])
-    with pytest.raises(SystemExit, match="--seeds is 0"):
+    with pytest.raises(SystemExit, match="2"):
         ablation.main([*options, "--seeds", "0"])
 
 
@@ -251,6 +246,9 @@ def test_verdicts_by_hand() -> None:
     assert [claim["verdict"] for claim in lines["residual"]["claims"]] == ["refuted"] * 3
     assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
+    header, table_lines = advice_table({"rows": rows})
+    assert table_lines[0][:2] == ["final norm", "-1.00 ± 0.00"]
+    assert len(header) == len(table_lines[0]) == 8
 
 
 def test_worst_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,25 +269,38 @@ def test_images_are_not_changed() -> None:
 
 
 def published(name: str) -> dict[str, Any]:
-    """A result of others/results/biasfree; without it the test is skipped."""
-    path = table.FILE.with_name(f"{name}.json")
-    if not path.is_file():
-        pytest.skip(f"{name} was not measured")
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A result of others/results/biasfree."""
+    return json.loads((RESULTS / "biasfree" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_published_table() -> None:
     """The pretrained models are better than their input at every σ, and below the source."""
-    for name, found in published("table")["findings"].items():
+    for name, found in findings(published("table")).items():
         if name.startswith("biasfree"):
             assert found["worse_than_input_at"] == []
             assert found["mae_over_source"] < 0.9
 
 
+@pytest.mark.parametrize("name", ["ablation", "ablation_again"])
+def test_a_published_study_can_be_continued(name: str) -> None:
+    """Its setting is that of the configuration, and its rows are those of the table of advice."""
+    results = read_study(RESULTS / "biasfree" / f"{name}.json")
+    assert results["setting"]["base"] == load_pipeline(CONFIGS / "ablation.json").as_json()
+    assert {n: row["changes"] for n, row in results["rows"].items()} == {
+        n: row.changes for n, row in ROWS.items()
+    }
+
+
+def test_published_weights_are_those_that_were_measured() -> None:
+    """Nothing in the table would be measured again."""
+    for name, row in published("table")["rows"].items():
+        assert table.weights_row(name).changes == row["changes"]
+
+
 @pytest.mark.parametrize("name", sorted(GENERALISATIONS.values()))
 def test_published_generalisation(name: str) -> None:
     """Where both were trained the twins agree; far beyond, the one without biases is ahead."""
-    rows = published(name)["rows"]
+    rows = published(f"generalisation/{name}")["rows"]
     ahead = {
         sigma: rows["bias_free"][sigma]["psnr_per_image_db"]
         - rows["with_biases"][sigma]["psnr_per_image_db"]
@@ -303,7 +314,7 @@ def test_published_generalisation(name: str) -> None:
 
 def test_the_twin_of_the_chain_collapses() -> None:
     """Its gain over the noisy image falls to less than half; that of the bias-free one rises."""
-    rows = published("generalisation_chain")["rows"]
+    rows = published("generalisation/generalisation_chain")["rows"]
     free, twin = ({s: rows[name][s]["gain_db"] for s in ("10", "100")} for name in TWINS)
     assert twin["100"] < twin["10"] / 2
     assert free["100"] > free["10"]
@@ -312,7 +323,7 @@ def test_the_twin_of_the_chain_collapses() -> None:
 def test_published_masks() -> None:
     """The masks of the bias-free network add up to about 1, nothing is left beside them, and the
     dimension falls with the noise."""
-    rows = list(published("jacobian_biasfree_12")["rows"].values())
+    rows = list(published("jacobian/jacobian_biasfree_12")["rows"].values())
     assert all(0.9 < row["sum"]["mean"] < 1.2 for row in rows)
     assert all(row["bias"]["mean"] < 0.01 for row in rows)
     dimensions = [row["dimension"]["mean"] for row in rows]

@@ -1,9 +1,8 @@
-"""The pipeline of the bias-free models: configuration, training, pretrained models, export."""
+"""The pipeline of the bias-free models: configuration, training, trained models, export."""
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from torch import Generator, nn
 
 from others.analysis.scoring import score, with_noise
 from others.data.generated import noisy_and_clean
-from others.networks import catalogue
-from others.networks.biasfree.networks import ModelSettings, build_network
-from others.networks.catalogue import make_network
-from others.networks.pretrained import NAMES, installed, load_model, load_named
+from others.networks.biasfree.networks import build_network
+from others.networks.biasfree.settings import ModelSettings
+from others.networks.catalogue import BIAS_FREE, make_network
+from others.networks.pretrained import load_network, load_trained, weights_file
 from others.records.checkpoints import CONFIG, HISTORY
-from others.records.paths import CONFIGS, PRETRAINED
+from others.records.paths import CONFIGS
 from others.records.weights import save_weights
 from others.studies.biasfree import export as exporting
 from others.studies.biasfree.export import (
@@ -34,9 +33,11 @@ from others.studies.biasfree.export import (
     script_bytes,
 )
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
-from others.studies.biasfree.train import install, main
-from tests.test_biasfree import SETTINGS, shaken
-from tests.test_images import write_images
+from others.studies.biasfree.regularisers import SoftOrthogonal
+from others.studies.biasfree.train import main
+from others.studies.biasfree.training import install
+from tests.helpers.biasfree import SETTINGS, shaken
+from tests.helpers.images import write_images
 
 TINY = {
     "name": "tiny",
@@ -65,7 +66,7 @@ def test_everything_is_written_out() -> None:
     """A pipeline as JSON has every setting, and reads back as the same pipeline."""
     pipeline = parse(TINY)
     assert pipeline.model.blocks == 1
-    assert pipeline.loss.regularisers == ({"name": "soft_orthogonal"},)
+    assert pipeline.loss.regularisers == (SoftOrthogonal(),)
     assert parse(pipeline.as_json()) == pipeline
     assert parse({}) == Pipeline()
     assert pipeline.as_json()["training"]["learning_rate"] == 1e-3
@@ -76,35 +77,48 @@ def test_everything_is_written_out() -> None:
     [
         ([], "the file is .*; expected an object in braces"),
         ({"modle": {}}, "modle is unknown; expected some of name, model, loss"),
-        ({"name": "../x"}, "name is '../x'; expected lower case letters"),
+        ({"name": "../x"}, "name is '../x'; expected a name that matches"),
         ({"model": 3}, "model is 3; expected an object"),
         ({"model": {"blocks": 2.5}}, "model.blocks is 2.5; expected a whole number"),
         ({"model": {"blocks": True}}, "model.blocks is True; expected a whole number"),
-        ({"model": {"blocks": 0}}, "model: blocks is 0; expected at least 1"),
+        ({"model": {"blocks": 0}}, "model.blocks is 0; expected at least 1"),
+        ({"model": {"blocks": 10**9}}, "model.blocks is 1000000000; expected at most 256"),
+        ({"model": {"channels": 10**9}}, "model.channels is 1000000000; expected at most 512"),
+        ({"model": {"levels": 60}}, "model.levels is 60; expected at most 10"),
+        ({"model": {"base_kernel": 10**6 + 1}}, "model.base_kernel is 1000001; expected at most"),
+        ({"model": {"base_kernel": 4}}, "model: base_kernel is 4; expected an odd number"),
         ({"model": {"residual": 1}}, "model.residual is 1; expected true or false"),
-        ({"model": {"backbone": "vgg"}}, "model: backbone is 'vgg'; expected one of resnet, unet"),
+        ({"model": {"backbone": "vgg"}}, "model.backbone is 'vgg'; expected 'resnet', 'unet' or"),
         ({"model": {"channels": 6}}, "a grouped head needs a multiple of 4"),
         ({"model": {"range": [1, 0]}}, "expected two numbers in order"),
-        ({"model": {"block": {"kernels": [3, 2]}}}, "model.block: kernels is"),
+        ({"model": {"range": [1]}}, r"model.range.1 is \[1\]; expected another entry"),
+        ({"model": {"block": {"kernels": [3, 2]}}}, "model.block: kernels is 2; expected an odd"),
+        ({"model": {"block": {"kernels": [3, 999]}}}, "kernels.1 is 999; expected at most 63"),
         ({"model": {"block": {"kernels": 3}}}, "model.block.kernels is 3; expected a list"),
-        ({"model": {"block": {"kernels": [3]}}}, "different lengths"),
-        ({"model": {"block": {"activation": "elu"}}}, "activation is 'elu'; expected one of relu"),
-        ({"model": {"pyramid": {"levels": 1}}}, "model.pyramid: levels is 1"),
+        ({"model": {"block": {"kernels": []}}}, "kernels is .*; expected entries, at least 1"),
+        ({"model": {"block": {"kernels": [3]}}}, "kernels, widths and groups have 1, 2, 2 entries"),
+        ({"model": {"block": {"activation": "elu"}}}, "activation is 'elu'; expected 'relu', "),
+        ({"model": {"pyramid": {"levels": 1}}}, "model.pyramid.levels is 1; expected at least 2"),
         ({"loss": {"hinge": "low"}}, "loss.hinge is 'low'; expected a number"),
-        ({"loss": {"hinge": 300}}, "expected 0 <= hinge < cutoff"),
-        ({"loss": {"regularisers": [{"name": "l3"}]}}, "loss: a regulariser is .* among l1, l2"),
-        ({"loss": {"regularisers": [{"name": "l1", "b": 1}]}}, "l1 has no 'b'; expected some of a"),
-        ({"corruption": {"additive": {"low": 9, "high": 1}}}, "corruption.additive: low, high"),
-        ({"corruption": {"smoothing": 2}}, "corruption: smoothing is 2.0; expected a probability"),
+        ({"loss": {"hinge": float("nan")}}, "loss.hinge is nan; expected a finite number"),
+        ({"loss": {"hinge": 300}}, "loss: hinge is 300 and cutoff 255; expected hinge < cutoff"),
+        ({"loss": {"regularisers": [{"name": "l3"}]}}, "expected 'name' to be one of 'l1', 'l2'"),
+        ({"loss": {"regularisers": ["l1"]}}, "loss.regularisers.0 is 'l1'; expected an object"),
+        ({"loss": {"regularisers": [{"name": "l1", "b": 1}]}}, "l1.b is unknown; .* of name, a$"),
+        ({"loss": {"regularisers": [{"name": "erf", "sigma": 0}]}}, "sigma is 0; .* more than 0"),
+        ({"corruption": {"additive": {"low": 9, "high": 1}}}, "corruption.additive: low is 9 and"),
+        ({"corruption": {"smoothing": 2}}, "corruption.smoothing is 2; expected at most 1"),
         ({"corruption": {"additive": {"weight": 0}}}, "weight 0; expected one above"),
-        ({"training": {"schedule": "steps"}}, "training: schedule is 'steps'; expected one of"),
-        ({"training": {"average": 1}}, "training: learning_rate, clip and average"),
+        ({"training": {"schedule": "steps"}}, "schedule is 'steps'; expected one of constant, "),
+        ({"training": {"average": 1}}, "training.average is 1; expected less than 1"),
+        ({"training": {"steps_per_epoch": 0}}, "training.steps_per_epoch is 0; expected at least"),
     ],
 )
 def test_a_wrong_configuration_is_refused(content: Any, message: str) -> None:
-    """The message names the place, what is there and what was expected."""
-    with pytest.raises(ValueError, match=message):
+    """The message names the place, what is there and what was expected, in one line."""
+    with pytest.raises(ValueError, match=message) as caught:
         parse(content)
+    assert "\n" not in str(caught.value)
 
 
 def test_groups_that_do_not_divide() -> None:
@@ -119,7 +133,7 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
         load_pipeline(tmp_path / "none.json")
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(ValueError, match=r"broken\.json: Expecting property name"):
+    with pytest.raises(ValueError, match=r"broken\.json is not JSON: Expecting property name"):
         load_pipeline(tmp_path / "broken.json")
 
 
@@ -139,7 +153,7 @@ def test_sets(photos: Path, tmp_path: Path) -> None:
 def test_training(
     config: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command trains, continues where it was, and installs a model that `load_model` finds;
+    """The command trains, continues where it was, and installs a model that `load_network` finds;
     another configuration in the same folder is refused."""
     store = tmp_path / "pretrained"
     monkeypatch.setattr("others.studies.biasfree.train.install", lambda p, e: install(p, e, store))
@@ -152,12 +166,12 @@ def test_training(
     saved = json.loads((output / CONFIG).read_text())
     assert saved["loss"]["hinge"] == 0.5
     assert saved["net"]["block"]["kernels"] == [3, 3]
-    net = load_model("tiny", store)
+    net = load_network("tiny", store=store)
     assert not net.training
     x = torch.rand(1, 3, 9, 7)
     with torch.no_grad():
         torch.testing.assert_close(net(2 * x), 2 * net(x))
-    described = json.loads((store / "tiny.json").read_text())
+    described = json.loads((store / "biasfree" / "tiny.json").read_text())
     assert described["trained"]["epochs"] == 2
     assert parse(described["pipeline"]) == parse(TINY)
     config.write_text(json.dumps({**TINY, "loss": {"hinge": 1.0}}))
@@ -172,47 +186,33 @@ def test_a_default_of_an_entry_within(tmp_path: Path) -> None:
     assert only.corruption.additive.weight == 1
 
 
-def test_another_network_is_not_replaced(config: Path, photos: Path, tmp_path: Path) -> None:
+def test_another_network_is_not_replaced(
+    config: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A configuration that has the name of another network is not installed, nor trained."""
     config.write_text(json.dumps({**TINY, "name": "dncnn"}))
     options = ["--config", str(config), "--data", str(photos), "--output", str(tmp_path / "out")]
-    with pytest.raises(SystemExit, match="'dncnn' names another network"):
+    with pytest.raises(SystemExit, match="2"):
         main([*options, "--install"])
+    assert "'dncnn' names another network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing weights are named with what there is; weights may be given for a known network."""
-    with pytest.raises(FileNotFoundError, match=r"no biasfree_9\.pth with its biasfree_9\.json"):
-        load_model("biasfree_9", tmp_path)
-    (tmp_path / "x.pth").write_bytes(b"")
-    (tmp_path / "x.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"x\.json: .*; expected the pipeline of a model"):
-        load_model("x", tmp_path)
-    with pytest.raises(ValueError, match=r"unknown model 'magic'; expected one of .*biasfree_12"):
-        catalogue.bias_free("magic")
-    with pytest.raises(ValueError, match="no model 'magic'"):
-        load_named("magic")
-    save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
-    assert load_named("biasfree_6", tmp_path / "weights.pth").training is False
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BIAS_FREE)
 def test_shipped_weights(name: str) -> None:
     """Those that are shipped are of the network that is named so, and below 5 MB in all; they are
     closer to generated images than their noisy inputs."""
-    if not installed(name):
-        pytest.skip(f"{name} has no weights yet")
-    described = json.loads((PRETRAINED / f"{name}.json").read_text())
+    described = json.loads(weights_file(name).with_suffix(".json").read_text())
     ours = parse(described["pipeline"])
     assert asdict(ours.model) == asdict(load_pipeline(CONFIGS / f"{name}.json").model)
+    assert ours.as_json() == described["pipeline"]
     clean = noisy_and_clean(8, Generator().manual_seed(0))[1].float() / 255
-    net = load_model(name)
+    net = load_network(name)
     for sigma in (10, 50):
         noisy = with_noise(clean, sigma)
         before, after = (score(one, noisy, clean)["mae"] for one in (lambda x: x, net))
         assert after < before, sigma
-    assert sum((PRETRAINED / f"{n}.pth").stat().st_size for n in NAMES) < 5e6
+    assert sum(weights_file(n).stat().st_size for n in BIAS_FREE) < 5e6
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -226,9 +226,7 @@ def test_torchscript_is_the_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_onnx_is_the_network(name: str) -> None:
-    """So it is for ONNX, in another program."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    """The ONNX file, run by onnxruntime, gives what the network gives, also at other sizes."""
     net = shaken(SETTINGS[name]).float()
     run = run_onnx(onnx_bytes(net, torch.rand(EXAMPLE)))
     for shape in (OTHER, (1, 3, 1, 1)):
@@ -246,12 +244,8 @@ def test_bytes() -> None:
     assert Bytes(Affine())(images).flatten().tolist() == [0, 0, 2, 100, 255]
 
 
-def test_export_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_export_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command writes files that denoise uint8 images of any size, and their description."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
     options = ["--model", "biasfree_6", "--weights", str(tmp_path / "weights.pth")]
@@ -259,7 +253,7 @@ def test_export_command(
     content = json.loads((tmp_path / "out" / "biasfree_6.json").read_text())
     assert content["files"] == ["biasfree_6.pt", "biasfree_6.onnx"]
     images = example((1, 3, 20, 31))
-    whole = Bytes(load_named("biasfree_6", tmp_path / "weights.pth"))
+    whole = Bytes(load_network("biasfree_6", tmp_path / "weights.pth"))
     for name, run in zip(content["files"], (run_script, run_onnx)):
         found = run((tmp_path / "out" / name).read_bytes())
         assert found(images).dtype == torch.uint8
@@ -272,16 +266,35 @@ def test_export_command(
         )
 
 
+def test_a_training_is_exported_from_its_folder(
+    config: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files of a training have the name of its folder and compute its averaged last weights,
+    without anything being installed; other folders are refused."""
+    folder, out = tmp_path / "mine", tmp_path / "out"
+    main(["--config", str(config), "--data", str(photos), "--output", str(folder), "--epochs", "1"])
+    options = ["--output", str(out), "--formats", "torchscript", "--training"]
+    exporting.main([*options, str(folder)])
+    images = example((1, 3, 11, 12))
+    run = run_script((out / "mine.pt").read_bytes())
+    assert difference(run, Bytes(load_trained(folder)), images) <= 1
+    with pytest.raises(SystemExit, match=r"config\.json: no such file"):
+        exporting.main([*options, str(tmp_path / "none")])
+    with pytest.raises(SystemExit, match="2"):
+        exporting.main([*options, str(folder), "--weights", str(folder / "last.pth")])
+    assert "a training has weights of its own" in capsys.readouterr().err
+    (folder / CONFIG).write_text(json.dumps({"net": {"class": "DnCNN"}}))
+    with pytest.raises(SystemExit, match=r"is of no bias-free model: net\.class is unknown"):
+        exporting.main([*options, str(folder)])
+
+
 def test_a_file_that_computes_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a format gets wrong is found before anything is written; so is a missing package."""
+    """What a format gets wrong is found before anything is written."""
     net = build_network(ModelSettings(blocks=1, channels=4, base_kernel=3)).eval()
     wrong = (script_bytes, lambda content: lambda images: 255 - images, ".pt")
     monkeypatch.setitem(exporting.FORMATS, "torchscript", wrong)
     with pytest.raises(ValueError, match="torchscript of x differs from it by"):
         exporting.export(net, "x", tmp_path / "out", ["torchscript"])
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install onnx"):
-        exporting.export(net, "x", tmp_path / "out", ["onnx"])
     assert not (tmp_path / "out").exists()

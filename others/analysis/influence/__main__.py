@@ -1,0 +1,70 @@
+"""Two claims of the report on TNet, measured: what moves a denoised pixel?
+
+    python -m others.analysis.influence --net tnet [--data data] [--n 8] [--sigma 0.1] [--json PATH]
+
+The claims are that a noisy pixel has little influence on its own denoised value, and that an edge
+stops the influence of the pixels beyond it. The noisy images are those of val_data.pkl. For each
+claim the command prints the difference that it says is positive, with its 95 % confidence, and
+whether the claim holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from others.analysis.influence import Smoothing, measure
+from others.data.course import VALIDATION, load_pair
+from others.engine import command
+from others.networks.pretrained import load_network
+from others.records.json_files import save_json
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument(
+        "--net", default="tnet", metavar="NAME", help="a model of others.denoise but miniproject_2"
+    )
+    result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the network")
+    command.add_data(result)
+    result.add_argument(
+        "--images", type=command.whole(1), default=1000, help="validation images at most"
+    )
+    smoothing = Smoothing()
+    result.add_argument(
+        "--n", type=command.whole(1), default=smoothing.n, help="noisy copies of each image"
+    )
+    result.add_argument(
+        "--sigma",
+        type=float,
+        default=smoothing.sigma,
+        help="standard deviation of the copies' noise, as a share of the image's range",
+    )
+    result.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print the verdicts, and write the figures if they are asked for."""
+    network = load_network(options.net, options.weights)
+    pair = load_pair(options.data / VALIDATION)
+    noisy, clean = (images[: options.images].float() / 255 for images in pair)
+    result = measure(network, noisy, clean, Smoothing(options.n, options.sigma))
+    for name in ("one pixel moved", "edges"):
+        for claim, figures in result[name].items():
+            if claim != "rows":
+                interval = f"{figures['mean']:.4f} ± {figures['confidence']:.4f}"
+                print(f"{claim}: {interval}, {figures['verdict']}")
+    if options.json:
+        save_json(options.json, {"net": options.net, **result})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    command.main(parser(), run, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What the results of the bias-free studies say: verdicts, comparisons, and tables of both.
+
+A table is its header and its lines, all of them strings; others/report renders them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from others.records.estimates import estimate, verdict
+from others.records.formats import signed
+from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS, Claim
+
+Result = dict[str, Any]
+Table = tuple[list[str], list[list[str]]]  # header, lines
+Scores = dict[str, dict[str, float]]  # of one model: by σ, and then by the name of a quantity
+
+TWINS = {"bias_free": False, "with_biases": True}  # by name, whether a network has biases
+SIGMAS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80)  # of the noise in the table of noise and error
+SOURCE = {  # the source's own table: mean absolute errors of the noisy and of the denoised images
+    1: (0.65, 4.33),
+    5: (3.50, 3.39),
+    10: (6.44, 5.19),
+    20: (13.22, 6.60),
+    30: (19.84, 8.46),
+    40: (27.02, 12.95),
+    50: (30.59, 15.06),
+    60: (34.34, 17.81),
+    70: (40.64, 22.36),
+    80: (45.68, 27.99),
+}
+
+
+def judged(results: Result) -> dict[str, Result]:
+    """What the rows of the study of the source's advice gain over the plain row, and what it says.
+
+    Differences are taken seed by seed: both runs of a seed start alike, which makes the difference
+    less random than either. Rows that the table of advice has no longer are left out.
+
+    Args:
+        results: of `others.studies.biasfree.ablation`, as its file has them.
+
+    Returns:
+        For each row but the plain one: the number of `seeds`, for each measure the mean `gain` with
+        its 95 % `confidence`, how many `times_` the processor time and the parameters, and the
+        `claims` with their verdicts.
+    """
+    plain = results["rows"].get(PLAIN, {"seeds": {}})["seeds"]
+    found: dict[str, Result] = {}
+    for name, row in results["rows"].items():
+        pairs = [(row["seeds"][seed], plain[seed]) for seed in row["seeds"] if seed in plain]
+        if name != PLAIN and name in ROWS and pairs:
+            found[name] = compared(pairs, ROWS[name].claims)
+    return found
+
+
+def compared(pairs: list[tuple[Result, Result]], claims: tuple[Claim, ...]) -> Result:
+    """One entry of `judged`, from the runs of a row and the plain runs of the same seeds."""
+    line: Result = {"seeds": len(pairs)}
+    for measure in MEASURES:
+        gain = estimate([run[measure] - plain[measure] for run, plain in pairs])
+        line[measure] = {"gain": round(gain.mean, 3), "confidence": round(gain.confidence, 3)}
+    for cost in ("cpu_seconds", "parameters"):
+        ratio = statistics.fmean(run[cost] / plain[cost] for run, plain in pairs)
+        line[f"times_{cost}"] = round(ratio, 2)
+    line["claims"] = []
+    for claim in claims:
+        gain, confidence = line[claim.measure]["gain"], line[claim.measure]["confidence"]
+        says = verdict(gain if claim.higher else -gain, confidence)
+        line["claims"].append({"claim": claim.number, "text": claim.text, "verdict": says})
+    return line
+
+
+def advice_table(results: Result) -> Table:
+    """A line for each row of the study of the source's advice: gains, costs and verdicts."""
+    header = ["row", "σ as trained, dB", "σ beyond, dB", "early, dB", "worst, levels", "time"]
+    header += ["parameters", "claims"]
+    lines = []
+    for name, line in judged(results).items():
+        gains = [f"{signed(line[m]['gain'])} ± {line[m]['confidence']:.2f}" for m in MEASURES]
+        costs = [f"x {line[f'times_{cost}']:.2f}" for cost in ("cpu_seconds", "parameters")]
+        claims = "; ".join(f"{c['claim']}, {c['text']}: {c['verdict']}" for c in line["claims"])
+        lines.append([name, *gains, *costs, claims])
+    return header, lines
+
+
+def scores_of(results: Result) -> dict[str, Scores]:
+    """The scores of each model in the results of `others.studies.biasfree.noise_table`."""
+    return {name: row["seeds"]["0"] for name, row in results["rows"].items()}
+
+
+def findings(results: Result) -> dict[str, Result]:
+    """For each model: at which σ it is worse than its input, and its error over the source's.
+
+    The latter is the mean ratio of the errors over the σ where the source's model is better than
+    its own input. At σ = 1 it is worse, and any model is far below it.
+    """
+    rows = scores_of(results)
+    noisy = rows.pop("noisy")
+    comparable = [s for s, (before, after) in SOURCE.items() if after < before]
+    found = {}
+    for name, row in rows.items():
+        worse = [s for s in SIGMAS if row[str(s)]["mae"] >= noisy[str(s)]["mae"]]
+        ratio = statistics.fmean(row[str(s)]["mae"] / SOURCE[s][1] for s in comparable)
+        found[name] = {"worse_than_input_at": worse, "mae_over_source": round(ratio, 3)}
+    return found
+
+
+def error_table(results: Result) -> Table:
+    """A line for each noise level: the error of each model in grey levels, and its PSNR."""
+    rows = scores_of(results)
+    lines = []
+    for sigma in SIGMAS:
+        cells = [row[str(sigma)] for row in rows.values()]
+        ours = [f"{cell['mae']:.2f} ({cell['psnr_per_image_db']:.2f} dB)" for cell in cells]
+        lines.append([str(sigma), *ours, *(f"{value:.2f}" for value in SOURCE[sigma])])
+    return ["σ", *rows, "source, noisy", "source, denoised"], lines

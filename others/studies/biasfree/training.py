@@ -1,0 +1,70 @@
+"""The training that a pipeline describes, and where the weights of its model are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from others.data.seeds import seeded
+from others.engine.experiment import Experiment
+from others.engine.schedules import SCHEDULES
+from others.engine.stats_manager import DenoisingStatsManager
+from others.records.json_files import save_json
+from others.records.paths import PRETRAINED
+from others.records.weights import save_weights
+from others.studies.biasfree.pipeline import Pipeline
+
+
+def make_optimizer(net: torch.nn.Module, pipeline: Pipeline) -> torch.optim.Optimizer:
+    """The optimizer of all parameters of a network."""
+    use = pipeline.training
+    if use.optimizer == "rmsprop":
+        return torch.optim.RMSprop(net.parameters(), use.learning_rate)
+    return torch.optim.Adam(net.parameters(), use.learning_rate)
+
+
+def make_experiment(
+    pipeline: Pipeline, sets: tuple[Any, Any], output: Path | None, device: torch.device
+) -> Experiment:
+    """The experiment of a pipeline on these sets, continued if its folder holds it already.
+
+    ValueError if the folder belongs to an experiment with another configuration.
+    """
+    use = pipeline.training
+    with seeded(use.seed, device):
+        net = pipeline.network().to(device)
+    return Experiment(
+        net,
+        *sets,
+        make_optimizer(net, pipeline),
+        DenoisingStatsManager(0, 1),
+        output,
+        use.batch_size,
+        perform_validation_during_training=True,
+        seed=use.seed,
+        loss=pipeline.objective(net),
+        schedule=SCHEDULES[use.schedule],
+        average=use.average or None,
+        clip=use.clip or None,
+        precision=use.precision,
+        steps_per_epoch=use.steps_per_epoch,
+        config={"net": pipeline.as_json()["model"]},
+    )
+
+
+def install(pipeline: Pipeline, experiment: Experiment, store: Path = PRETRAINED) -> Path:
+    """Keep a trained model where `others.networks.pretrained` finds it by the pipeline's name.
+
+    Writes biasfree/NAME.pth, the last weights, averaged if the configuration says so, and
+    biasfree/NAME.json, the configuration and the figures. Returns the path of the weights.
+    """
+    path = store / "biasfree" / f"{pipeline.name}.pth"
+    save_weights(experiment.denoiser, path)
+    last = experiment.history[-1]
+    trained = {"images": len(experiment.train_set), "epochs": experiment.epoch}
+    seconds = round(sum(entry["seconds"] for entry in experiment.history))
+    figures = {**trained, "validation": last["validation"], "seconds": seconds}
+    save_json(path.with_suffix(".json"), {"pipeline": pipeline.as_json(), "trained": figures})
+    return path

@@ -19,7 +19,7 @@ from others.records.formats import (
 from others.records.paths import RESULTS
 from others.records.weights import digest
 from others.report.results import Results
-from others.studies.submission.report_images import WEIGHTS
+from others.studies.submission.models import WEIGHTS
 
 COMPARABLE = 0.5  # dB between two noisy inputs, beyond which gains over them are not compared
 

@@ -1,4 +1,4 @@
-"""The TNet study: its rows, runs that are never done twice, its tables and its figures."""
+"""The TNet study: its rows, runs that are never done twice, and its tables."""
 
 from __future__ import annotations
 
@@ -11,35 +11,27 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Generator, Tensor, nn
+from torch import nn
 
 from Miniproject_1.model import WEIGHTS, Model
 from others.analysis.influence import Smoothing
 from others.data.course import TRAIN, VALIDATION, save_pair
-from others.networks.catalogue import make_network
-from others.networks.tnet import STAGES, TNet
 from others.records.paths import RESULTS
 from others.records.study import read_study
-from others.records.weights import save_weights
 from others.studies.tnet import __main__ as study_command
-from others.studies.tnet import figures, norms, rows, runs, study, tables
+from others.studies.tnet import norms, rows, runs, study, tables
 from others.studies.tnet.rows import ROWS, TNetRow
 from others.studies.tnet.runs import Budget, StudyImages
+from tests.helpers.images import pixels
 
 BUDGET = Budget(pairs=8, epochs=2, precision="float32")
 SMALL = TNetRow("TNet", batch_size=4)
 
 
-def noise(*size: int, seed: int = 0) -> Tensor:
-    """Random uint8 images (N, 3, H, W)."""
-    generator = Generator().manual_seed(seed)
-    return torch.randint(256, (size[0], 3, *size[1:]), generator=generator).byte()
-
-
 @pytest.fixture
 def images() -> StudyImages:
     """Eight pairs to train on and six to score on."""
-    sets = [noise(count, 32, 32, seed=seed) for seed, count in enumerate((8, 8, 6, 6))]
+    sets = [pixels(count, 32, 32, seed=seed) for seed, count in enumerate((8, 8, 6, 6))]
     return StudyImages(*sets)
 
 
@@ -234,48 +226,10 @@ def test_a_longer_cosine_is_another_training(tmp_path: Path, images: StudyImages
 def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
     """A budget that the data does not cover is an error."""
     for name in (TRAIN, VALIDATION):
-        save_pair(tmp_path / name, noise(4, 8, 8), noise(4, 8, 8, seed=1))
+        save_pair(tmp_path / name, pixels(4, 8, 8), pixels(4, 8, 8, seed=1))
     assert len(StudyImages.read(tmp_path, 3).train_input) == 3
     with pytest.raises(ValueError, match="has 4 pairs; expected at least 5"):
         StudyImages.read(tmp_path, 5)
-
-
-def test_momentum_does_not_enter_the_training() -> None:
-    """With another momentum of the running statistics the weights become the same."""
-    x, trained = noise(8, 32, 32).float() / 255, []
-    for momentum in (0.1, 0.9, None):
-        torch.manual_seed(0)
-        net = TNet(batch_norm=STAGES, momentum=momentum)
-        optimizer = torch.optim.Adam(net.parameters(), 1e-3)
-        for _ in range(2):
-            optimizer.zero_grad()
-            (net(x) - x).square().mean().backward()
-            optimizer.step()
-        trained.append(torch.cat([value.detach().flatten() for value in net.parameters()]))
-    assert torch.equal(trained[0], trained[1])
-    assert torch.equal(trained[0], trained[2])
-
-
-def test_statistics_estimated_again_by_hand() -> None:
-    """Without momentum they are the means over all batches; with one, the old ones fade."""
-    net = nn.Sequential(nn.BatchNorm2d(3))
-    x = torch.cat([torch.zeros(32, 3, 2, 2), torch.ones(32, 3, 2, 2)])
-    again = next(norms.layers(norms.estimated_again(net, x, None)))
-    assert again.running_mean is not None
-    torch.testing.assert_close(again.running_mean, torch.full((3,), 0.5))
-    faded = next(norms.layers(norms.estimated_again(net, x, 0.25)))
-    assert faded.running_mean is not None
-    torch.testing.assert_close(faded.running_mean, torch.full((3,), 0.25))
-    assert not net[0].running_mean.any()  # type: ignore[union-attr]  # the network itself is as it was
-
-
-def test_statistics_of_a_batch_are_used_and_forgotten() -> None:
-    """In this mode every batch comes out with mean 0, and the running statistics stay."""
-    net = nn.Sequential(nn.BatchNorm2d(3)).eval()
-    fresh = norms.batchwise(net)
-    answer = fresh(5 + torch.rand(4, 3, 2, 2))
-    torch.testing.assert_close(answer.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
-    assert not fresh[0].running_mean.any()  # type: ignore[index]
 
 
 def test_batch_normalisation_is_evaluated_in_all_its_modes(command: Command) -> None:
@@ -344,35 +298,3 @@ def test_unknown_rows_and_missing_files_end_with_a_sentence(
         study_command.main(["--data", str(tmp_path)])
     study_command.main(["--list"])
     assert "tnet_dropout: {" in capsys.readouterr().out
-
-
-def test_the_figures_are_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Three PNGs; a pixel or an image that there is not is refused before any is written."""
-    torch.manual_seed(0)
-    for name in ("tnet", "unet"):
-        save_weights(make_network(name), tmp_path / f"{name}.pth")
-    save_pair(tmp_path / VALIDATION, noise(2, 32, 32), noise(2, 32, 32, seed=1))
-    monkeypatch.setattr(figures, "COPIES", (1, 2))
-    inputs = ["--data", str(tmp_path), "--weights", str(tmp_path), "--output"]
-    figures.main([*inputs, str(tmp_path / "out"), "--n", "2"])
-    drawn = sorted((tmp_path / "out").iterdir())
-    assert [path.name for path in drawn] == ["figure_2.png", "figure_3.png", "smoothing.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
-    with pytest.raises(SystemExit, match="outside the image of 32x32"):
-        figures.main([*inputs, str(tmp_path / "none"), "--pixel", "40", "3"])
-    with pytest.raises(SystemExit):
-        figures.main([*inputs, str(tmp_path / "none"), "--image", "2"])
-    assert "--image is 2; expected 0 to 1" in capsys.readouterr().err
-    assert not (tmp_path / "none").exists()
-
-
-def test_the_sharpest_edge_by_hand() -> None:
-    """The pixel is beside the step, not at the higher one along the border."""
-    clean = torch.zeros(3, 16, 16)
-    clean[:, :, 8:] = 0.5
-    clean[:, 0] = 1
-    row, column = figures.sharpest_edge(clean).tolist()
-    assert column in (7, 8)
-    assert 3 <= row < 13

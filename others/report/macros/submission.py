@@ -107,10 +107,12 @@ def stretches(log: dict[str, Any]) -> list[dict[str, Any]]:
 def training_one(results: Results) -> dict[str, str]:
     """How Miniproject 1 was trained: the earliest stretch, and a sentence on the others."""
     log, *later = stretches(results.read("training/miniproject_1"))
+    photographs = max(training.get("photographs", 0) for training in later)
     defaults = vars(SettingsOne())  # of settings that the log of an older training does not name
     settings = {**defaults, **log["settings"]}
     return {
         "OneAgain": continued(log, later),
+        "OnePhotographs": whole(photographs),
         "OneEpochs": plain(log["epochs"]),
         "OnePairs": whole(log["pairs"]),
         "OneBatchSize": plain(settings["batch_size"]),

@@ -17,7 +17,7 @@ from others.networks.receptive_field import Field
 from others.records.paths import CONFIGS, RESULTS
 from others.records.settings import merged
 from others.records.study import read_study
-from others.report.readme import GENERALISATIONS
+from others.report.pages import GENERALISATIONS
 from others.studies.biasfree import ablation, generalisation
 from others.studies.biasfree import noise_table as table
 from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS

@@ -46,7 +46,7 @@ CROP = 128  # pixels along a side of the square that is taken from the middle of
 PATCH = 16  # pixels along a side of the patch whose singular values are computed
 WINDOW = 20  # pixels to each side of the pixel whose mask is drawn
 ROWS_AT_ONCE = 64  # rows of the Jacobian that one backward pass computes
-SIGMAS = [10.0, 30.0, 60.0]  # of the noise, in grey levels
+SIGMAS = [10, 30, 60]  # of the noise, in grey levels
 Figures = dict[str, Any]
 
 
@@ -192,7 +192,9 @@ def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, 
     return found
 
 
-def draw_masks(net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Path) -> None:
+def draw_masks(
+    net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Path, model: str
+) -> None:
     """Draw, for each noise level, the noisy and the denoised image and the masks of three pixels.
 
     A colour bar beside each mask gives its scale: weights, which have no unit.
@@ -201,7 +203,7 @@ def draw_masks(net: nn.Module, clean: Tensor, sigmas: Sequence[float], path: Pat
 
     pixels = telling_pixels(clean)
     figure, axes = grid(len(sigmas), 2 + len(pixels))
-    figure.suptitle("Masks: the weight of each noisy pixel in the denoised pixel that is marked")
+    figure.suptitle(f"{model}: the weight of each noisy pixel in the denoised pixel that is marked")
     for line, sigma in zip(axes, sigmas):
         x = with_noise(clean, sigma)
         with torch.no_grad():
@@ -278,7 +280,8 @@ def run(options: argparse.Namespace) -> None:
         shown = (f"{name} {f['mean']:.3g} ± {f['std']:.2g}" for name, f in found.items())
         print(f"σ {sigma:g}: {', '.join(shown)}", flush=True)
     output = options.output or Path("out") / f"jacobian_{options.model}.png"
-    draw_masks(net, images[0], options.sigma, output)
+    model = options.model if options.weights is None else f"{options.model} ({options.weights})"
+    draw_masks(net, images[0], options.sigma, output, model)
     print(output)
     if options.json:
         setting = {"model": options.model, "images": len(images), "crop": options.crop}

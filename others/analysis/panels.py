@@ -19,7 +19,7 @@ def magnitude(gradient: Tensor) -> Tensor:
 
 
 def grid(rows: int, columns: int) -> tuple[Any, Any]:
-    """A figure that no window shows, and its axes [row][column] without ticks."""
+    """A figure for a file, without a window, and its axes [row][column], which have no ticks."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -33,7 +33,11 @@ def grid(rows: int, columns: int) -> tuple[Any, Any]:
 
 
 def show(axis: Any, panel: Panel, pixel: Tensor | None = None, signed: bool = False) -> None:
-    """Draw an image, or a map: from 0 in black, or if it is signed with 0 in white."""
+    """Draw an image or a map, with a square around `pixel` (row, column) if there is one.
+
+    A map goes from 0 in black to its largest value, or if it is signed from blue for the largest
+    weight over white for 0 to red for the most negative.
+    """
     title, values = panel
     axis.set_title(title, fontsize=8)
     if values.dim() == 3:

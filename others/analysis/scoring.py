@@ -50,7 +50,8 @@ def with_noise(clean: Tensor, sigma: float, clip: bool = True, *seed: object) ->
     """
     noise = Strength(sigma, sigma, weight=1)
     corruption = Corruption(CorruptionSettings(additive=noise, per_channel=1, clip=clip))
-    return corruption(clean, Generator().manual_seed(seed_of("test", sigma, *seed)))
+    level = int(sigma) if sigma == int(sigma) else sigma  # 10 and 10.0 are one level, with one seed
+    return corruption(clean, Generator().manual_seed(seed_of("test", level, *seed)))
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """SmoothGrad: which pixels of a noisy image move a denoiser's answer, or its loss.
 
-The gradient of a score with respect to the input, averaged over copies of the input with more noise
-(Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017):
+SmoothGrad is the gradient of a score with respect to the input, averaged over copies of the input
+with more noise (Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017):
 
     G(x) = 1/n sum_i ds(x + e_i)/dx,  e_i normal with the standard deviation sigma (max x - min x).
 
@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 Network = Callable[[Tensor], Tensor]
-Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,): each image's score is its own affair
+Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,): of each image, whatever the others are
 
 
 def output_score(network: Network, pixels: Tensor | None = None) -> Score:

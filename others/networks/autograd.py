@@ -12,10 +12,10 @@ from Miniproject_2.framework.module import Named
 
 
 class Autograd(Module):
-    """`forward` builds torch's graph, `backward` runs through it; gradients add up in place.
+    """`forward` builds torch's graph and `backward` runs through it; gradients add up in place.
 
-    Images of 16 bits are computed under torch.autocast, which is what our framework does with
-    them: rounded copies of the weights, float32 parameters and gradients.
+    Images of 16 bits (bfloat16) are computed under torch.autocast, which does what our framework
+    does with them: it rounds copies of the weights, while parameters and gradients stay float32.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -24,7 +24,7 @@ class Autograd(Module):
             parameter.grad = torch.zeros_like(parameter)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The network's answer, taken out of the graph."""
+        """The network's answer (N, 3, H, W), detached from torch's graph."""
         (x,) = inputs
         short = x.dtype == torch.bfloat16
         with torch.enable_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=short):
@@ -32,7 +32,7 @@ class Autograd(Module):
         return self._leave(self._y.detach())
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        """autograd's gradients, added to those of the parameters; none of the input is kept."""
+        """Add autograd's gradients to those of the parameters; the input gets no gradient."""
         gradient = self._check_gradient(gradients[0])
         self._y.backward(gradient)
         return gradient

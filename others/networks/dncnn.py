@@ -1,11 +1,11 @@
 """DnCNN, UDnCNN and DUDnCNN: the three denoisers of the assignment "Image Denoising with Deep CNNs"
 (Deledalle and Paul, ECE 285, UCSD, 2019).
 
-All three are one chain of D + 2 convolutions of 3x3 around which the input is added, so that the
-chain has the noise to find and not the image (Zhang et al., "Beyond a Gaussian denoiser", 2017).
-They have the same parameters, by the same names, and differ in what an output pixel sees: UDnCNN
-pools and unpools, DUDnCNN spreads its filters where UDnCNN would have pooled. Images are float
-(N, 3, H, W) in [-1, 1], of any H and W; answers are not clipped.
+All three are one chain of D + 2 convolutions of 3x3 pixels, to whose answer the input is added. The
+chain therefore has to find the noise and not the image (Zhang et al., "Beyond a Gaussian denoiser",
+2017). The three networks have the same parameters by the same names, and differ in what an output
+pixel sees: UDnCNN pools and unpools, and DUDnCNN dilates its filters where UDnCNN would pool.
+Images are float (N, 3, H, W) in [-1, 1], of any H and W; answers are not clipped.
 """
 
 from __future__ import annotations
@@ -51,13 +51,15 @@ class DnCNN(NNRegressor):
     def initialise(self) -> None:
         """He's initialisation before every ReLU, and a gain of 1.25 sqrt(C) for the norms.
 
-        He's weights (variance 2 / inputs) hand on the mean square of the features. A ReLU makes a
-        share 1 / pi of that their mean, which the next convolution turns into a constant and the
-        norm subtracts; 1 / sqrt(1 - 1 / pi) = 1.21, here 1.25, makes up for it. The norm must
-        not also divide by the standard deviation: the assignment's `BatchNorm2d(C, C)` passes
-        eps = C, far above the variance of untrained features, so that it divides by sqrt(C) and the
-        gain of sqrt(C) undoes it. With torch's eps of 1e-5 the same gain multiplies the
-        features by 10, with a gain of 1 they fade by 8 from layer to layer and y is all but x.
+        Why 1.25: He's weights (variance 2 / inputs) keep the mean square of the features from layer
+        to layer. After a ReLU, a share of 1 / pi of the mean square is the squared mean of the
+        features. The next convolution turns this mean into a constant, which the norm subtracts.
+        A gain of 1 / sqrt(1 - 1 / pi) = 1.21, here 1.25, makes up for the loss.
+
+        Why sqrt(C): the assignment's `BatchNorm2d(C, C)` passes eps = C, far above the variance of
+        untrained features. The norm then divides by sqrt(C) and not by the standard deviation, and
+        the gain undoes this. With torch's eps of 1e-5 each layer would multiply the features by 10.
+        With a gain of 1 and eps = C each would divide them by 8: the answer is almost the input.
         """
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -66,7 +68,7 @@ class DnCNN(NNRegressor):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def dilation(self, k: int) -> int:
-        """The step between the taps of convolution k: 1 but for DUDnCNN."""
+        """The step between the taps of convolution k: 1, except in DUDnCNN."""
         return 1
 
     def layer(self, k: int, h: Tensor) -> Tensor:
@@ -88,9 +90,14 @@ class DnCNN(NNRegressor):
 class _Hourglass(DnCNN):
     """The hidden layers as a contracting path, a middle and an expansive path.
 
-    Layers 1 to K = D // 2 - 1 contract. Their features are kept, and added to the input of the
-    layer of the expansive path that lies opposite, D - k + 1; the sum is divided by sqrt(2),
-    which leaves the range of the features as it was.
+    Layers 1 to K = D // 2 - 1 contract, and the last K layers expand. The features of layer k are
+    kept and added to the input of the layer that lies opposite, D - k + 1. The sum is divided by
+    sqrt(2), which leaves the range of the features as it was. For D = 6, where K is 2:
+
+        1 -> 2 -> 3 -> 4 -> 5 -> 6
+        |    |              ^    ^
+        |    +--------------+    |
+        +------------------------+
     """
 
     @property
@@ -115,21 +122,21 @@ class _Hourglass(DnCNN):
         return h
 
     def contract(self, h: Tensor) -> tuple[Tensor, tuple[Tensor, Size] | None]:
-        """What follows a contracting layer: the features, and what undoes it."""
+        """What follows a contracting layer: its features, and what `expand` needs to undo it."""
         return h, None
 
     def expand(self, h: Tensor, place: tuple[Tensor, Size] | None) -> Tensor:
-        """The opposite, after a layer of the expansive path."""
+        """What follows a layer of the expansive path, with the `place` that `contract` gave."""
         return h
 
 
 class UDnCNN(_Hourglass):
     """DnCNN in the shape of a U: 2x2 max pooling on the way down, unpooling on the way up.
 
-    Unpooling puts each value where the maximum was and zeros around it. An odd row or column at the
-    end is in no window: pooling leaves it out, unpooling restores the size with zeros.
-    Images of fewer than 2 ** (D // 2 - 1) pixels along an axis, of which nothing would be left, are
-    padded by repeating the last row and column.
+    Unpooling puts each value where the maximum was, and zeros around it. The last row or column of
+    an odd size is in no window of a pooling, which leaves it out; unpooling restores it as zeros.
+    Images with fewer than 2 ** (D // 2 - 1) pixels along an axis, of which nothing would be left,
+    are padded by repeating the last row and column.
     """
 
     def __init__(self, D: int, C: int = 64) -> None:
@@ -156,11 +163,12 @@ class UDnCNN(_Hourglass):
 
 
 class DUDnCNN(_Hourglass):
-    """UDnCNN with dilated filters in place of pooling: a convolution that follows k poolings and l
-    unpoolings there has 2 ** (k - l) - 1 holes between its taps here.
+    """UDnCNN with dilated filters in the place of its poolings.
 
-    For D = 6 the dilations are 1, 1, 2, 4, 4, 4, 2, 1. On a GPU cuDNN tries out its algorithms for
-    each new size of image: by default it took slow ones for dilated filters (question 20).
+    A convolution that follows k poolings and l unpoolings in UDnCNN has 2 ** (k - l) - 1 holes
+    between its taps here. For D = 6 the dilations are 1, 1, 2, 4, 4, 4, 2, 1. On a GPU, cuDNN is
+    told to try out its algorithms for each new size of images, since by default it took slow ones
+    for dilated filters (question 20 of the assignment).
     """
 
     def dilation(self, k: int) -> int:

@@ -1,7 +1,7 @@
-"""The network that the EE-559 handout prescribes for its second miniproject, with its free choices.
+"""The network that the EE-559 handout prescribes for Miniproject 2, and its open choices.
 
-Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsampling, Sigmoid: on our own
-framework, and the same in torch.nn with the same weights.
+It is Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsampling, Sigmoid. Here
+it is built on our own framework, and once more in torch.nn with the same weights, to compare both.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from Miniproject_2.model import CHANNELS
 def prescribed(
     channels: tuple[int, int] = CHANNELS, kernel: int = 4, nearest: int = 0
 ) -> f.Sequential:
-    """A new one on our framework: (N, 3, H, W) to the same, H and W multiples of 4.
+    """The network on our framework, new: (N, 3, H, W) to the same, H and W multiples of 4.
 
     Args:
         channels: after the first convolution (and before the last), and after the second.
-        kernel: of the convolutions with a stride, 2 or more.
-        nearest: odd size of the kernel after nearest upsampling; 0 for transposed convolutions.
+        kernel: side of the convolutions with a stride, 2 or more.
+        nearest: 0 for upsampling by transposed convolutions, or the odd side of the convolution
+            that follows nearest upsampling.
     """
     few, many = channels
     strided = kernel, 2, (kernel - 1) // 2  # kernel, stride, padding
@@ -31,9 +32,16 @@ def prescribed(
             return f.Upsampling(inputs, outputs, nearest, padding=nearest // 2)
         return f.TransposeConv2d(inputs, outputs, *strided, kernel % 2)
 
-    first, second = f.Conv2d(3, few, *strided), f.Conv2d(few, many, *strided)
-    ups = up(many, few), up(few, 3)
-    return f.Sequential(first, f.ReLU(), second, f.ReLU(), ups[0], f.ReLU(), ups[1], f.Sigmoid())
+    return f.Sequential(
+        f.Conv2d(3, few, *strided),  # (N, few, H/2, W/2)
+        f.ReLU(),
+        f.Conv2d(few, many, *strided),  # (N, many, H/4, W/4)
+        f.ReLU(),
+        up(many, few),
+        f.ReLU(),
+        up(few, 3),
+        f.Sigmoid(),
+    )
 
 
 def torch_twin(ours: f.Sequential) -> nn.Sequential:

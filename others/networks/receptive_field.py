@@ -1,12 +1,10 @@
 """What a network costs and what it sees: parameters, multiply-adds, receptive fields.
 
-    python -m others.networks.receptive_field [--net NAME ...]
-
-The receptive field of an output pixel is the set of input pixels that can change it. It is
-found twice, independently. *Computed*: every layer says which of its inputs an output needs, and
-the chain of layers is followed backwards. *Measured*: the input pixels at which the gradient of
-the output pixel is not zero, for random weights and images. Pooling gives pixels of
-different position different fields, so both are asked for each position.
+The receptive field of an output pixel is the set of input pixels that can change it. It is found
+in two independent ways. It is *computed* by asking every layer which of its inputs an output needs,
+from the last layer back to the first. It is *measured* as the input pixels at which the gradient of
+the output pixel is not zero, for random weights and images. Under a pooling, pixels at different
+positions have fields of different sizes, so both ways look at every position until they repeat.
 """
 
 from __future__ import annotations
@@ -25,22 +23,31 @@ aten = torch.ops.aten
 
 
 class Layer(NamedTuple):
-    """A layer along one axis, by the inputs that its output at o needs.
+    """A layer along one axis, described by which inputs are connected with which outputs.
 
-    Downwards (convolutions, pooling) those are o stride − padding to o stride − padding + reach.
-    Upwards (their transposes, unpooling, nearest upsampling) they are the i for which o is among
-    i stride − padding to i stride − padding + reach.
+    A convolution or pooling goes *downwards*: the kernel for output o lies on the inputs from
+    o stride − padding on. With stride 2, padding 1 and a kernel of 3:
+
+        inputs    -1  0  1  2  3  4  5
+        output 0   [-----]                 needs the inputs -1 to 1 (-1 is padding)
+        output 1         [-----]           needs the inputs 1 to 3
+        output 2               [-----]     needs the inputs 3 to 5
+
+    Transposed convolution, unpooling and nearest upsampling go *upwards*: the same picture, but
+    with inputs and outputs exchanged. Input i spreads over the outputs from i stride − padding on,
+    and an output needs all inputs that reach it: output 1 above needs the inputs 0 and 1.
     """
 
     stride: int
     padding: int
-    reach: int  # dilation (kernel − 1)
+    reach: int  # pixels from the first to the last tap of a kernel: dilation (kernel − 1)
     upwards: bool = False
 
     def needs(self, low: int, high: int) -> tuple[int, int]:
         """The first and the last input that the outputs from `low` to `high` need."""
         if self.upwards:
-            first = -((self.reach - low - self.padding) // self.stride)  # rounded up
+            # The inputs i with i stride − padding <= high and i stride − padding + reach >= low.
+            first = -((self.reach - low - self.padding) // self.stride)  # a quotient rounded up
             return first, (high + self.padding) // self.stride
         return low * self.stride - self.padding, high * self.stride - self.padding + self.reach
 
@@ -73,16 +80,19 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _of(self, value: Any) -> int:
-        """The entry of this axis; a single number is for both."""
+        """The entry of a setting for this axis; a single number holds for both axes."""
         values = value if isinstance(value, (list, tuple)) else [value]
         return values[min(self.axis, len(values) - 1)]
 
 
 def layers_of(net: nn.Module, axis: int = 0, side: int = SIDE) -> list[Layer]:
-    """The layers of a network of 3 channels, taken for one chain, along an axis.
+    """The layers of a network for 3 channels along an axis, in the order in which they run.
 
-    That is right where all that goes beside the chain, such as skips, has no layers of its own.
-    ValueError if what goes down does not come up again: then there are layers of unknown kinds.
+    They are taken for one chain. This is right for a network with skips if these have no layers of
+    their own, since a skip then sees less than the chain beside it.
+
+    ValueError if the strides of what goes down and of what comes up do not cancel: the network then
+    has layers of a kind that is not known here.
     """
     image = torch.zeros(1, 3, side, side, device=next(net.parameters()).device)
     with torch.no_grad(), Recorder(axis) as recorder:
@@ -95,14 +105,14 @@ def layers_of(net: nn.Module, axis: int = 0, side: int = SIDE) -> list[Layer]:
 
 
 def period(layers: list[Layer]) -> int:
-    """After so many pixels the fields repeat: the product of all strides downwards."""
+    """The number of pixels after which the fields repeat: the product of all strides downwards."""
     return math.prod(layer.stride for layer in layers if not layer.upwards)
 
 
 def field(layers: list[Layer], position: int) -> tuple[int, int]:
     """The first and last input pixel that the output pixel at `position` sees, along one axis.
 
-    The image is taken for unbounded: the first may be negative.
+    The image is taken to be unbounded, so the first may be negative.
     """
     low = high = position
     for layer in reversed(layers):
@@ -111,7 +121,7 @@ def field(layers: list[Layer], position: int) -> tuple[int, int]:
 
 
 def computed_sizes(net: nn.Module, axis: int = 0) -> list[int]:
-    """The sizes of the receptive field along an axis, in pixels, each one once, sorted."""
+    """The different sizes that receptive fields have along an axis, in pixels, sorted."""
     layers = layers_of(net, axis)
     fields = [field(layers, position) for position in range(period(layers))]
     return sorted({high - low + 1 for low, high in fields})
@@ -123,8 +133,9 @@ def measured_field(
     """First and last row, then column, at which the gradient of an output pixel is not zero.
 
     The output pixel is at (position, position) of a square image. Weights and images are drawn
-    `draws` times, in float64, and the supports united: which pixel wins a pooling differs. Batch
-    normalisation is that of evaluation; in training each pixel sees the whole batch.
+    `draws` times, in float64, and the places of all draws are united, because a pooling hands on
+    the gradient of one pixel alone and each draw has another winner. Batch normalisation is that of
+    evaluation; in training every pixel would see the whole batch.
     """
     generator = Generator().manual_seed(seed)
     support = torch.zeros(side, side, dtype=torch.bool)
@@ -143,15 +154,21 @@ def measured_field(
 
 
 def measured_sizes(net: nn.Module, largest: int, repeats: int = 1, draws: int = 4) -> list[int]:
-    """What `computed_sizes` gives, from gradients.
+    """The sizes that `computed_sizes` gives, found from gradients.
+
+    The positions that are looked at lie in the middle of an image, far enough from its border:
+
+        |<-- `centre` pixels -->|<-- `repeats` positions -->|<-- `centre` pixels -->|
+
+    `centre` is at least `largest`, and a multiple of `repeats`, so that the first position is like
+    position 0.
 
     Args:
-        largest: no field is larger, in pixels; images are about twice as large.
-        repeats: positions to be asked, one after the other: the period.
+        largest: an upper bound of the sizes, in pixels.
+        repeats: the period of the network.
     """
-    centre = -(-largest // repeats) * repeats  # a multiple, at which the pattern starts anew
+    centre = math.ceil(largest / repeats) * repeats
     side = 2 * centre + repeats
-    side += -side % repeats
     fields = [measured_field(net, centre + position, side, draws)[0] for position in range(repeats)]
     return sorted({high - low + 1 for low, high in fields})
 
@@ -175,7 +192,7 @@ class Parameters(NamedTuple):
 
 
 def parameters_of(net: nn.Module) -> Parameters:
-    """The trained values of a network by what they are: matrices count as weights."""
+    """The numbers of trained values of a network; all with two dimensions or more are weights."""
     biases = sum(
         module.bias.numel()
         for module in net.modules()
@@ -187,27 +204,28 @@ def parameters_of(net: nn.Module) -> Parameters:
 
 
 def multiply_adds(net: nn.Module, height: int, width: int) -> int:
-    """Products summed in the convolutions for one image of this size; torch counts two a product.
+    """The multiply-adds of a network's convolutions for one image of this height and width.
 
-    Pooling, norms and activations are left out: about a hundredth.
+    Pooling, normalisations and activations are not counted; they are about a hundredth of all.
     """
     image = torch.zeros(1, 3, height, width, device=next(net.parameters()).device)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         _evaluated(net)(image)
-    return counter.get_total_flops() // 2
+    return counter.get_total_flops() // 2  # torch counts a multiply-add as two operations
 
 
 class Field(NamedTuple):
-    """What a network sees: pixels to each side (None for the whole image), and its step."""
+    """What a network sees, as tiles and paddings need to know it."""
 
-    reach: int | None
-    step: int
+    reach: int | None  # pixels to each side that an output depends on; None for the whole image
+    step: int  # an image that is moved by this number of pixels has the same answer, moved
 
 
 def field_of(net: nn.Module) -> Field:
-    """The field of a network, from its attributes `reach` and `step` or from its layers.
+    """The field of a network: from its attributes `reach` and `step` if it has them (or the network
+    within an `InRange` has them), else from its layers.
 
-    ValueError if the layers are not one chain of known ones.
+    ValueError if the layers are not one chain of known kinds.
     """
     for module in (net, getattr(net, "net", None)):
         if hasattr(module, "reach") and hasattr(module, "step"):

@@ -16,7 +16,7 @@ class NeuralNetwork(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where its parameters are."""
+        """The device of the network's parameters."""
         return next(self.parameters()).device
 
     @abstractmethod
@@ -38,7 +38,7 @@ class NNRegressor(NeuralNetwork):
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[nn.Module]:
-    """`net` in evaluation mode and without gradients, afterwards in the mode it was in."""
+    """`net` in evaluation mode and without gradients, and afterwards in its mode from before."""
     was_training = net.training
     try:
         with torch.no_grad():

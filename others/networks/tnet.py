@@ -1,8 +1,8 @@
 """TNet, the thin network, and BaseNet, its baseline: the two autoencoders of the report "Training a
 Noise2Noise Denoising Autoencoder with PyTorch" (Salvi, Van Den Heuvel and Lhotka, EPFL).
 
-Images are float (N, 3, H, W) in [0, 1], of any H and W of at least 1: what does not fit the strides
-is padded by repeating the last row and column, and cut off again. Answers are not clipped.
+Images are float (N, 3, H, W) in [0, 1], with any H and W of at least 1. Where a size does not fit
+the strides, the last row and column are repeated, and cut off again. Answers are not clipped.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LEAST = 32  # pixels along an axis that BaseNet's unpadded convolutions need
 class BaseNet(nn.Module):
     """Six convolutions without padding and their mirror image, with a ReLU after every one.
 
-    A 32x32 image becomes a vector of 8 numbers, and nothing passes it by. With a ReLU on so few
-    features, and another on the output, a training can end with a constant or a black image.
-    166,923 parameters.
+    A 32x32 image becomes a vector of 8 numbers, and there are no skips around it. With a ReLU on
+    only 8 features and another one on the output, a training can end with a constant or a black
+    image. The network has 166,923 parameters.
     """
 
     def __init__(self) -> None:
@@ -51,15 +51,17 @@ class BaseNet(nn.Module):
 class TNet(nn.Module):
     """A U-Net of seven convolutions, whose maps are pooled by 2, 4 and 4.
 
-    A leaky ReLU comes before and after every convolution, so also on the input, where it changes
-    nothing, and on the output. A skip is what a stage had before pooling. 43,064 parameters.
+    A leaky ReLU comes before and after every convolution. So there is one on the input, where it
+    changes nothing, and one on the output. A skip is what a stage had before its pooling. The
+    network has 43,064 parameters.
 
     Args:
-        batch_norm: the stages, of 0 to 5, that end with a batch normalisation; `STAGES` for all,
-            as in the report's TNet+BN: 43,486 parameters. Those of the way down normalise what was
-            pooled, 3 and 4 the upsampled features with the skip, 5 the three channels that meet
-            the input.
-        momentum: of the running statistics; None averages all batches alike.
+        batch_norm: the stages, of 0 to 5, that end with a batch normalisation; `STAGES` for all of
+            them, which is the report's TNet+BN with 43,486 parameters. The stages 0 to 2, on the
+            way down, normalise their pooled features, 3 and 4 the upsampled features with the
+            skip, and 5 the three channels that are put beside the input.
+        momentum: the share of the newest batch in the running statistics; None averages all
+            batches alike.
         dropout: the probability that a channel is left out after each stage of the way down.
         latent: channels of the 1x1 map that a 32x32 image becomes.
 
@@ -112,5 +114,5 @@ def _conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _joined(x: Tensor, skip: Tensor, scale: int) -> Tensor:
-    """The features of a coarser map, each repeated scale x scale times, beside those of a skip."""
+    """The features x of a coarser map, each repeated scale x scale times, and those of a skip."""
     return torch.cat([F.interpolate(x, scale_factor=scale, mode="nearest"), skip], 1)

@@ -1,7 +1,7 @@
 """The U-Net of Noise2Noise (Lehtinen et al., ICML 2018, appendix A.1).
 
-Every block of the decoder has weights of its own: copies of this network are in circulation in
-which one block serves three scales, with 576,099 parameters where this one has 991,203.
+Every block of the decoder has weights of its own, and the network 991,203 parameters. Copies of it
+are in circulation in which one block serves three scales, with 576,099 parameters.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ POOLINGS = 5
 class UNet(nn.Module):
     """(N, 3, H, W) in [0, 1] to the same shape, for any H and W of at least 1; not clipped.
 
-    Five max poolings by 2, and back by nearest upsampling; a leaky ReLU after every convolution
-    but the last, which is linear. The skips are the pooled maps and, at full resolution, the input.
-    Weights start with He's initialisation, as in the paper. H and W are padded to multiples of 32
-    by repeating the last row and column.
+    The encoder has five max poolings by 2, the decoder as many nearest upsamplings. A leaky ReLU
+    follows every convolution but the last, which is linear. The skips are the pooled maps and, at
+    full resolution, the input itself. Weights start with He's initialisation, as in the paper. The
+    last row and column are repeated until H and W are multiples of 32.
 
     Args:
-        width: channels of the encoder, twice that many in the decoder.
+        width: channels of the encoder; the decoder has twice as many.
     """
 
     def __init__(self, width: int = 48) -> None:

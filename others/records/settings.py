@@ -114,10 +114,12 @@ def one_of(choices: Collection[str]) -> Callable[[str], str]:
     return check
 
 
-def sentence(error: ValidationError, kind: type, place: str = "") -> str:
+def sentence(error: ValidationError, kind: Any, place: str = "") -> str:
     """The first fault that pydantic found, in a sentence that names the entry."""
     fault = error.errors(include_url=False)[0]
     path = [str(part) for part in fault["loc"]]
+    if path and isinstance(fault["loc"][0], int):  # an argument that was given by position
+        path[0] = list(kind.__pydantic_fields__)[int(path[0])]
     where = ".".join([place, *path] if place else path)
     if fault["type"] in UNKNOWN:
         return f"{where} is unknown; expected some of {', '.join(known_names(kind, path))}"

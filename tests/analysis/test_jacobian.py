@@ -187,6 +187,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert biases["biasfree_6"] < 0.01 < 0.1 < biases["miniproject_1"]
     with pytest.raises(SystemExit, match=r"miniproject_2 is no network of torch\.nn"):
         main(["--model", "miniproject_2", *common])
+    with pytest.raises(SystemExit, match=r"jacobian: low is -5\.0; expected at least 0$"):
+        main(["--model", "miniproject_1", *common, "--sigma", "-5"])
     for wrong in (["--patch", "60"], ["--crop", "30"], ["--first", "2"]):
         with pytest.raises(SystemExit, match="2"):
             main(["--model", "miniproject_1", *common, *wrong])

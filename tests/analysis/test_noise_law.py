@@ -1,32 +1,32 @@
-"""What the noise is: its law, measured on images whose noise is known."""
+"""The command that measures the noise of the course's images."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Generator
 
-from others.analysis import noise_law
+from others.analysis.noise_law.__main__ import main
+from others.data.course import CLEAN, TRAIN, save_pair
+from others.data.generated import clean_of_pairs, noisy_pairs
 
 
-def test_the_law_of_a_known_noise() -> None:
-    """White normal noise has no mean, no correlation, kurtosis 3, and no taste for edges."""
-    generator = Generator().manual_seed(0)
-    clean = torch.rand(200, 3, 16, 16, generator=generator) * 0.5 + 0.25
-    one, two = (clean + 0.1 * torch.randn(clean.shape, generator=generator) for _ in range(2))
-    found = noise_law.measure_noise(one, two, clean)
-    assert found["std"] == pytest.approx(0.1, rel=0.02)
-    assert abs(found["mean"]) < 0.001
-    assert found["kurtosis"] == pytest.approx(3, rel=0.05)
-    assert found["tail"] == pytest.approx(0.0027, rel=0.2)
-    assert all(abs(value) < 0.02 for value in found["correlations"].values())
-    assert all(group["share"] == pytest.approx(0.1, rel=0.1) for group in found["by_contrast"])
-    bins = found["histogram"]
-    assert sum(bins["density"]) * bins["step"] == pytest.approx(1, abs=1e-4)
-
-
-def test_contrast_by_hand() -> None:
-    """The contrast of a pixel is its largest difference to a neighbour."""
-    image = torch.tensor([[0.0, 0.0, 0.4], [0.0, 0.1, 0.4]]).expand(1, 3, 2, 3)
-    expected = torch.tensor([[0.0, 0.4, 0.4], [0.1, 0.3, 0.3]])
-    assert torch.allclose(noise_law.contrast(image)[0], expected)
+def test_the_command_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It measures the images that have a clean version, and refuses clean images of others."""
+    noisy_a, noisy_b = noisy_pairs(6, Generator().manual_seed(0))
+    clean = clean_of_pairs(4, Generator().manual_seed(0))
+    save_pair(tmp_path / TRAIN, noisy_a, noisy_b)
+    save_pair(tmp_path / CLEAN, noisy_a[:4], clean)
+    options = ["--data", str(tmp_path), "--json", str(tmp_path / "noise.json")]
+    main(options)
+    found = json.loads((tmp_path / "noise.json").read_text())
+    assert found["images"] == 4
+    noise = (noisy_a[:4].float() - clean.float()) / 255
+    assert found["std"] == pytest.approx(float(noise.square().mean().sqrt()), abs=1e-5)
+    assert "kurtosis" in capsys.readouterr().out
+    save_pair(tmp_path / CLEAN, torch.zeros_like(noisy_a[:4]), clean)
+    with pytest.raises(SystemExit, match="is not about the first images of"):
+        main(options)

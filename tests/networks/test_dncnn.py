@@ -189,6 +189,13 @@ def test_fields_by_hand() -> None:
     assert [field(layers, position) for position in range(4)] == [(-1, 2), (-1, 2), (1, 4), (1, 4)]
 
 
+def test_the_picture_of_a_layer() -> None:
+    """What the docstring of `Layer` draws: stride 2, padding 1 and a kernel of 3, and back."""
+    assert [Layer(2, 1, 2).needs(o, o) for o in range(3)] == [(-1, 1), (1, 3), (3, 5)]
+    upwards = Layer(2, 1, 2, upwards=True)
+    assert [upwards.needs(o, o) for o in range(3)] == [(0, 0), (0, 1), (1, 1)]
+
+
 @pytest.mark.parametrize(
     "layer",
     [

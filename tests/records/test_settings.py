@@ -93,6 +93,13 @@ def test_a_wrong_entry_is_named_in_one_sentence(content: Any, message: str) -> N
     assert str(caught.value) == message
 
 
+def test_an_argument_by_position_is_named_too() -> None:
+    """Whether settings are made with names or without, the sentence is the same."""
+    for make in (lambda: Inner("inner", -5), lambda: Inner(low=-5)):
+        with pytest.raises(ValueError, match=r"^low is -5; expected at least 0$"):
+            make()
+
+
 def test_merged() -> None:
     """Inner entries are replaced one by one, and nothing is changed in place."""
     base = {"a": {"b": 1, "c": 2}, "d": 3}

@@ -61,6 +61,8 @@ def test_squares_and_noise(photos: Path) -> None:
     grey = torch.full((4, 3, 64, 64), 0.5)
     noisy = with_noise(grey, 20)
     assert torch.equal(noisy, with_noise(grey, 20))
+    assert torch.equal(noisy, with_noise(grey, 20.0))  # as a command line has it
+    assert not torch.equal(noisy, with_noise(grey, 20.5))
     assert 255 * float((noisy - grey).std()) == pytest.approx(0.88 * 20, rel=0.03)
     steps = 255 * noisy
     torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)

@@ -1,11 +1,11 @@
 """The parts of bias-free networks: each is a map with f(a x) = a f(x) for every a > 0.
 
-The options are those of the library "blind image denoising" (N. Markou). Where a part of it
-looks at the size of its input (gates, the differentiable ReLU, sparsity), it sees here the input
-divided by its own level, so that the part stays homogeneous: that is where these
-definitions differ. The level is taken over the whole image, and so such a part sees all of it.
+The options are those of the library "blind image denoising" (N. Markou). Some of its parts look at
+the size of their input (gates, the differentiable ReLU, sparsity), which ends the homogeneity. Here
+such a part looks at the input divided by its `level` and stays homogeneous; apart from this the
+definitions are the same. The level is taken over the whole image, so such a part sees all of it.
 
-Features are (N, C, H, W). With `bias` the same parts make the twin that has biases.
+Features are (N, C, H, W). With `bias` the same parts make the twin network that has biases.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from others.networks.biasfree.settings import BlockSettings
 
-TINY = 1e-20  # added to mean squares: no feature is as small, and the root has a slope at 0
+TINY = 1e-20  # added to mean squares, so that their root has a slope at 0
 SLOPE = 0.1  # of the leaky ReLU for negative values
-BRANCH = 0.1  # the last convolution of a block starts so much smaller: a block starts as almost x
-MOMENTUM = 0.01  # of running variances: the share of a batch (the source keeps 0.99 of the old)
+BRANCH = 0.1  # factor of the last weights of a block, which therefore starts as almost x
+MOMENTUM = 0.01  # the share of a batch in running variances; the source keeps 0.99 of the old
 
 
 def level(x: Tensor) -> Tensor:
@@ -56,12 +56,11 @@ def norm(channels: int, bias: bool = False) -> nn.Module:
 class ScaleNorm2d(nn.Module):
     """Batch normalisation without biases: y = γ x / sqrt(var + eps) (Mohan et al., section 3).
 
-    (Their code adds a constant to the root instead, which is the same but where var is tiny.)
-
-    Nothing is subtracted and nothing added. Leaving out the shift alone, as Keras does for
-    `center=False`, keeps the subtraction of the mean and with it a bias. The variance of each
-    channel is that of the batch in training and a running one in evaluation, where the map is
-    linear.
+    Nothing is subtracted and nothing is added. To leave out the shift alone, as Keras does for
+    `center=False`, would keep the subtraction of the mean, which is a bias. The variance of a
+    channel is that of the batch in training, and a running one in evaluation, where the map is
+    linear. (The code of Mohan et al. adds its small constant to the root and not to the variance,
+    which makes a difference only where the variance is tiny.)
     """
 
     running_var: Tensor
@@ -85,10 +84,10 @@ class ScaleNorm2d(nn.Module):
 def differentiable_relu(
     x: Tensor, threshold: float | Tensor, maximum: float | None, steepness: float | Tensor
 ) -> Tensor:
-    """x between the threshold t and the maximum M, 0 below and M above, all of it smooth.
+    """A smooth function of x: about 0 below the threshold t, then x, and M above the maximum M.
 
-    [s(x − M) M + (1 − s(x − M)) x] s(x − t) with s(u) = sigmoid(steepness u); x s(x − t) if there
-    is no maximum.
+    It is [s(x − M) M + (1 − s(x − M)) x] s(x − t) with s(u) = sigmoid(steepness u), or x s(x − t)
+    if there is no maximum.
     """
     on = torch.sigmoid(steepness * (x - threshold))
     if maximum is None:
@@ -98,7 +97,9 @@ def differentiable_relu(
 
 
 class DifferentiableReLU(nn.Module):
-    """`differentiable_relu` of the features over their level, times the level; t and k are learnt.
+    """`differentiable_relu` of the features over their level, times the level.
+
+    The threshold and the steepness are learnt.
 
     Args:
         maximum: in levels; None for no maximum.
@@ -126,18 +127,18 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Sparse(nn.Module):
-    """Keeps the features that stand out: normalises without learning, then lets few through.
+    """Keeps the features x that stand out among all features of an image, and drops the others.
 
-    z is the feature minus the mean, over the standard deviation σ, both over all channels and
-    pixels of an image. With the threshold t = 1 and normal features 84 % become 0.
+    z = (x − mean) / σ, with mean and standard deviation σ over all channels and pixels of an image.
+    With the threshold t = 1, 84 % of normally distributed features become 0.
 
         threshold        x where z > t, else 0
         soft             x sigmoid(z − t)
         differentiable   σ sign(z) D(|z|), D the differentiable ReLU from t to t + 2
 
     Args:
-        symmetrical: |z| in the place of z.
-        reverse: keeps what would become 0, and the other way round.
+        symmetrical: take |z| in the place of z.
+        reverse: keep the features that would become 0, and drop those that would be kept.
     """
 
     def __init__(
@@ -165,8 +166,8 @@ class Sparse(nn.Module):
 class SqueezeExcite(nn.Module):
     """x times a factor in [0, 1] for each channel (Hu et al., 2018).
 
-    The factors follow from the means of the channels over the level of all of them: a brighter
-    image has the same.
+    The factors follow from the means of the channels, divided by the level of all features, so that
+    a brighter image has the same factors.
     """
 
     def __init__(self, channels: int, ratio: int = 8) -> None:
@@ -180,9 +181,10 @@ class SqueezeExcite(nn.Module):
 
 
 class BlockGate(nn.Module):
-    """x times one factor in [0, 1] for each image, which is 1 unless learnt otherwise.
+    """x times one factor in [0, 1] for each image, which is 1 before anything is learnt.
 
-    hard_sigmoid(2.5 − relu(w · s)) with the means s of the channels as `SqueezeExcite` has them.
+    The factor is hard_sigmoid(2.5 − relu(w · s)), where s are the means of the channels divided by
+    the level of all features and w is learnt.
     """
 
     def __init__(self, channels: int) -> None:
@@ -206,7 +208,7 @@ class Multiplier(nn.Module):
 
 
 class Drop(nn.Module):
-    """In training 0 with the probability p, else x / (1 − p), each image on its own."""
+    """In training, an image's features x become 0 with the probability p, else x / (1 − p)."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -221,7 +223,7 @@ class ResidualBlock(nn.Module):
 
     Args:
         channels: of input and output.
-        bias: biases in convolutions and norms: no longer homogeneous.
+        bias: give convolutions and norms biases; the block is then no longer homogeneous.
     """
 
     def __init__(self, channels: int, use: BlockSettings, bias: bool = False) -> None:

@@ -89,18 +89,22 @@ def summary(found: dict[str, list[Curve]], noisy: Curve) -> dict[str, Any]:
     return rows
 
 
-def draw(rows: dict[str, Any], trained: float, path: Path) -> None:
-    """Draw PSNR in dB against σ in grey levels, with the training's σ, up to `trained`, shaded."""
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Draw PSNR in dB against σ in grey levels; the σ of the training are shaded."""
     from matplotlib.figure import Figure  # only where one is drawn
 
     figure = Figure(figsize=(5.5, 3.8), layout="constrained")
     axes = figure.subplots()
+    pipeline = results["pipeline"]
+    trained = pipeline["corruption"]["additive"]["high"]
     axes.axvspan(0, trained, color="0.9", label="σ in the training")
-    for name, row in rows.items():
+    for name, row in results["rows"].items():
         sigmas = [float(sigma) for sigma in row]
         values = [cell["psnr_per_image_db"] for cell in row.values()]
         spread = [cell.get("psnr_per_image_std_db", 0.0) for cell in row.values()]
         axes.errorbar(sigmas, values, spread, marker=".", capsize=2, label=name.replace("_", " "))
+    seeds = f"mean ± std of {results['seeds']} seeds" if results["seeds"] > 1 else "one seed"
+    axes.set_title(f"{pipeline['name']}, {seeds}", fontsize=10)
     axes.set(xlabel="σ of the noise, grey levels of 255", ylabel="PSNR per image, dB")
     axes.legend()
     save(figure, path, dpi=100)
@@ -137,8 +141,9 @@ def run(options: argparse.Namespace) -> None:
     found = curves(pipeline, sets, clean, options.seeds, options.output)
     rows = summary(found, scores(lambda x: x, clean, SIGMAS, False))
     setting = {"images": len(clean), "side": options.side, "seeds": options.seeds}
-    save_json(options.json, {**setting, "pipeline": pipeline.as_json(), "rows": rows})
-    draw(rows, pipeline.corruption.additive.high, options.picture)
+    results = {**setting, "pipeline": pipeline.as_json(), "rows": rows}
+    save_json(options.json, results)
+    draw(results, options.picture)
     for sigma in rows["noisy"]:
         shown = (f"{name} {row[sigma]['psnr_per_image_db']:.2f}" for name, row in rows.items())
         print(f"σ {sigma}: {', '.join(shown)} dB")

@@ -36,7 +36,7 @@ from others.studies.biasfree.export import (
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.train import install, main
 from tests.test_biasfree import SETTINGS, shaken
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 TINY = {
     "name": "tiny",

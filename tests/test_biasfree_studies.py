@@ -21,7 +21,7 @@ from others.studies.biasfree import noise_table as table
 from others.studies.biasfree.ablation import PLAIN, ROWS, interval, judged, merged, verdict
 from others.studies.biasfree.generalisation import TWINS
 from others.studies.biasfree.pipeline import load_pipeline, parse
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 TINY: dict[str, Any] = {
     "model": {"blocks": 1, "channels": 4, "base_kernel": 3, "head": "plain"},

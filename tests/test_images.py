@@ -17,6 +17,7 @@ from others.data.folders import course_sets, image_sets, is_course, split_files
 from others.data.images import Crops, image_files, read_images
 from others.data.noise import gaussian, point_sampling
 from others.data.sets import Images, Items, Noisy, Pairs, as_pairs
+from tests.helpers.images import pixels, write_images
 
 CPU = torch.device("cpu")
 
@@ -24,22 +25,6 @@ CPU = torch.device("cpu")
 def generator(seed: int = 0) -> Generator:
     """Seeded."""
     return Generator().manual_seed(seed)
-
-
-def pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
-    """uint8 (count, 3, H, W)."""
-    return torch.randint(256, (count, 3, height, width), generator=generator(seed)).byte()
-
-
-def write_images(folder: Path, sizes: list[tuple[int, int]], kind: str = "png") -> list[Path]:
-    """Images of these heights and widths, named by their number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{number}.{kind}" for number in range(len(sizes))]
-    for path, (height, width) in zip(paths, sizes):
-        image = pixels(1, height, width, seed=height)[0].permute(1, 2, 0).contiguous()
-        data = bytes(image.flatten().tolist())
-        Image.frombytes("RGB", (width, height), data).save(path)
-    return paths
 
 
 def test_reading(tmp_path: Path) -> None:

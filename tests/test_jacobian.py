@@ -30,7 +30,7 @@ from others.networks.biasfree.blocks import BlockSettings
 from others.networks.biasfree.networks import ModelSettings, PyramidSettings, build_network
 from others.networks.catalogue import make_network
 from others.records.weights import save_weights
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 SIDE = 6
 SMALL = ModelSettings(blocks=2, channels=8, base_kernel=3)

@@ -15,7 +15,7 @@ from others.report import readme
 from others.studies.bench import framework
 from others.studies.submission import limits
 from others.studies.submission import train as train_submission
-from tests.test_images import write_images
+from tests.helpers.images import write_images
 
 
 def test_readme_shows_the_results() -> None:

@@ -1,0 +1,26 @@
+"""Random images, and folders of them, for the tests of every room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+
+def pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
+    """uint8 (count, 3, H, W)."""
+    generator = Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, height, width), generator=generator).byte()
+
+
+def write_images(folder: Path, sizes: list[tuple[int, int]], kind: str = "png") -> list[Path]:
+    """Images of these heights and widths, named by their number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number}.{kind}" for number in range(len(sizes))]
+    for path, (height, width) in zip(paths, sizes):
+        image = pixels(1, height, width, seed=height)[0].permute(1, 2, 0).contiguous()
+        data = bytes(image.flatten().tolist())
+        Image.frombytes("RGB", (width, height), data).save(path)
+    return paths

@@ -35,8 +35,8 @@ from others.studies.biasfree.export import (
 )
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.train import install, main
-from tests.test_biasfree import SETTINGS, shaken
 from tests.helpers.images import write_images
+from tests.test_biasfree import SETTINGS, shaken
 
 TINY = {
     "name": "tiny",

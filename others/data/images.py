@@ -7,29 +7,37 @@ once and on whatever device the pixels are: no workers, no files while training.
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
 from others.data.sets import checksum
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from others.files.image_file import read_picture
+from others.files.kinds import REFUSED_SUFFIXES, SUFFIXES
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images directly in `folder`, sorted by name; FileNotFoundError if there is none."""
+    """The images directly in `folder`, sorted by name; FileNotFoundError if there is none.
+
+    Images of kinds that are refused are among them, and links that lead nowhere: whoever reads them
+    is told so, and nothing in a folder is skipped without a word.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise FileNotFoundError(
-            f"{folder}: no images in it; expected {', '.join(sorted(SUFFIXES))}"
+    suffixes = (*SUFFIXES, *REFUSED_SUFFIXES)
+    with os.scandir(folder) as entries:
+        names = sorted(
+            entry.name
+            for entry in entries
+            if entry.name.lower().endswith(suffixes) and not entry.is_dir()
         )
-    return files
+    if not names:
+        raise FileNotFoundError(f"{folder}: no images in it; expected {', '.join(SUFFIXES)}")
+    return [folder / name for name in names]
 
 
 def middle(image: Tensor, side: int) -> Tensor:
@@ -42,15 +50,28 @@ def middle(image: Tensor, side: int) -> Tensor:
 
 
 def read_image(path: Path) -> Tensor:
-    """uint8 (3, H, W); OSError for a file that is truncated or no image."""
-    with Image.open(path) as image:
-        pixels = image.convert("RGB")
-    data = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
-    return data.view(pixels.height, pixels.width, 3).permute(2, 0, 1).contiguous()
+    """An image to train on or to measure with: uint8 (3, H, W), as it is to be seen.
+
+    Grey is repeated in the three channels, and 16 bits are rounded to 8: 65535 becomes 255.
+
+    Raises:
+        FileNotFoundError: no such file.
+        OSError: a file that is damaged or no image.
+        ValueError: an image of a kind that is not read (`others.files.kinds`), or one with
+            transparent pixels, for it has no colour of its own there. An alpha channel in which
+            every pixel is opaque says nothing and is dropped.
+    """
+    picture = read_picture(path)
+    if picture.alpha is not None and bool((picture.alpha < picture.white).any()):
+        raise ValueError(f"{path}: has transparent pixels; expected an image without")
+    values = picture.colour
+    if picture.white == 65535:
+        values = (values + 128) // 257  # 257 = 65535 / 255; + 128: to the nearest
+    return values.to(torch.uint8).expand(3, -1, -1).contiguous()
 
 
 def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
-    """Those of the files that can be read, by their names, and a warning for each that cannot.
+    """The images that can be read, by the names of their files; a warning for each that cannot.
 
     ValueError if none can.
     """
@@ -58,8 +79,8 @@ def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
     for path in files:
         try:
             images[path.name] = read_image(path)
-        except (OSError, SyntaxError) as error:  # Pillow raises the latter for a broken PNG
-            warnings.warn(f"{path}: skipped, cannot be read: {error}", stacklevel=2)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"skipped, cannot be read: {error}", stacklevel=2)
     if not images:
         names = ", ".join(str(path) for path in files[:3])
         raise ValueError(f"none of {len(files)} images could be read: {names} ...")

@@ -1,4 +1,4 @@
-"""Pixels from and to the two libraries that decode them: Pillow for 8 bits, OpenCV for 16."""
+"""Pixels from and to the two libraries that decode and encode them, Pillow and OpenCV."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def to_pillow(pixels: Tensor, mode: str) -> Image.Image:
     return Image.frombytes(mode, (pixels.shape[2], pixels.shape[1]), values.tobytes())
 
 
-def from_opencv(data: bytes) -> Tensor:
-    """int32 (C, H, W) from 0 to 65535 of a file that holds 16 bits a channel; OSError otherwise."""
+def from_opencv(data: bytes, bits: int = 16) -> Tensor:
+    """int32 (C, H, W) of a file with 8 or 16 bits a channel; OSError if it is damaged."""
     logging = cv2.utils.logging
     # What OpenCV would print about a damaged file comes as an exception from here.
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
@@ -45,7 +45,7 @@ def from_opencv(data: bytes) -> Tensor:
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
         logging.setLogLevel(level)
-    if array is None or array.dtype != np.uint16:
+    if array is None or array.dtype != (np.uint16 if bits == 16 else np.uint8):
         raise OSError("the file is truncated or damaged")
     channels = torch.from_numpy(array.astype(np.int32)).view(*array.shape[:2], -1)
     return channels.permute(2, 0, 1)[ORDERS[channels.shape[2]]]

@@ -1,4 +1,5 @@
-"""PNG: what is around the pixels, which Pillow (8 bits a channel) and OpenCV (16) decode.
+"""PNG: what is around the pixels, which OpenCV decodes. It is stricter than Pillow, which takes
+missing rows for black, and gives 16 bits whole.
 
 A PNG is a signature and chunks. A chunk is length (4 bytes), name (4), content and checksum (4):
 
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from others.files.kinds import Extras, Picture, check_size, parted
 from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
-from others.files.pixels import from_opencv, from_pillow, to_opencv, to_pillow
+from others.files.pixels import from_opencv, to_opencv, to_pillow
 from others.files.resolution import Resolution
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -94,30 +95,23 @@ def read_png(data: bytes) -> Picture:
     check_size(width, height, length, MOST_PACKED * len(data))
     if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
         raise ValueError("holds several frames; expected one")
-    pixels = pixels16(data, colour) if depth == 16 else pixels8(data, colour)
+    pixels = pixels_of(data, depth, colour)
     if b"tRNS" in content and colour in (GREY, RGB):
         pixels = with_key(pixels, content[b"tRNS"], depth)
     extras, orientation = extras_of(chunks, after)
     return parted(upright(pixels, orientation), 65535 if depth == 16 else 255, extras)
 
 
-def pixels8(data: bytes, colour: int) -> Tensor:
-    """int32 (C, H, W) of at most 8 bits; of a palette with the alpha that it has."""
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        if colour != PALETTE:  # Pillow does not scale a transparent colour of 2 or 4 bits
-            image.info.pop("transparency", None)
-        return from_pillow(image)
-
-
-def pixels16(data: bytes, colour: int) -> Tensor:
-    """int32 (C, H, W) of 16 bits.
+def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
+    """int32 (C, H, W) of 16 bits or else of 8, of a palette with the alpha that it has.
 
     OpenCV gives grey with alpha as three equal channels and alpha, and an alpha channel for a
     transparent colour if there are three channels; `with_key` makes one for any number of them.
     """
-    pixels = from_opencv(data)
-    return pixels[[0, 3]] if colour == GREY_ALPHA else pixels[: CHANNELS[colour]]
+    pixels = from_opencv(data, 16 if depth == 16 else 8)
+    if colour == GREY_ALPHA:
+        return pixels[[0, 3]]
+    return pixels if colour == PALETTE else pixels[: CHANNELS[colour]]
 
 
 def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:

@@ -27,6 +27,7 @@ CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, IS_RGB: 3, IS_PALETTE: 1, IS_YCB
 UNSIGNED, ALPHA, XMP, PROFILE = 1, 2, 700, 34675
 COLOUR_MAP = 320
 RESOLUTION = (282, 283, 296)  # x, y, unit
+PACKINGS = (1, 8, 32946)  # none and deflate, which tifffile decodes without another package
 UNITS = {1: "", 2: "inch", 3: "centimetre"}
 # How the pixels are stored, which the file that is written has of its own.
 STORED = {
@@ -91,23 +92,20 @@ def pixels8(data: bytes) -> Tensor:
 def pixels16(page: Any, data: bytes) -> Tensor:
     """int32 (C, H, W) of 16 bits, white as the largest number.
 
-    tifffile decodes what is plain or packed by deflate. Where it lacks the packing, OpenCV decodes
-    all but grey with alpha.
+    Packings that tifffile does not decode, OpenCV does, but for grey with alpha.
     """
     height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
-    try:
-        array = torch.from_numpy(page.asarray().astype(np.int32))
-        together = page.planarconfig == 1  # the samples of a pixel, else all that are red and so on
-        pixels = (
-            array.view(height, width, samples).permute(2, 0, 1)
-            if together
-            else array.view(samples, height, width)
-        )
-    except KeyError as error:  # "requires the 'imagecodecs' package"
+    if int(page.compression) not in PACKINGS:
         if samples == 2:
             packing = page.compression.name
-            raise ValueError(f"is packed by {packing}; expected no packing") from error
+            raise ValueError(f"has grey with alpha packed by {packing}; expected no packing")
         pixels = from_opencv(data)
+    else:
+        array = torch.from_numpy(page.asarray().astype(np.int32))
+        if page.planarconfig == 1:  # the samples of a pixel are together
+            pixels = array.reshape(height, width, samples).permute(2, 0, 1)
+        else:  # all reds, then all greens and so on
+            pixels = array.reshape(samples, height, width)
     if pixels.shape != (samples, height, width):
         raise OSError("the file is damaged")
     if int(page.photometric) == WHITE_IS_ZERO:
@@ -144,7 +142,7 @@ def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
 
 
 def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
-    """Names of the directories inside the page, and the number of tags that tifffile cannot read."""
+    """Names of the directories inside the page, and how many tags tifffile cannot read."""
     names = [name for code, name in DIRECTORIES.items() if code in page.tags]
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
     size = 8 if page.parent.is_bigtiff else 2

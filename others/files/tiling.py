@@ -90,8 +90,7 @@ def tiles(height: int, width: int, field: Field, tile: int = TILE) -> Iterator[T
     margin += -margin % field.step
     for rows in spans(height, tile, margin, field.step):
         for columns in spans(width, tile, margin, field.step):
-            seen, kept, inner = zip(rows, columns)
-            yield Tile(seen, kept, inner)
+            yield Tile((rows[0], columns[0]), (rows[1], columns[1]), (rows[2], columns[2]))
 
 
 def count_tiles(height: int, width: int, field: Field, tile: int = TILE) -> int:

@@ -23,7 +23,7 @@ def upright(pixels: Tensor, orientation: int) -> Tensor:
     if orientation >= 5:
         pixels = pixels.mT
     flipped = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation, ())
-    return pixels.flip(flipped).contiguous()
+    return pixels.flip(flipped) if flipped else pixels
 
 
 def exif_entry(exif: bytes) -> tuple[int, str] | None:

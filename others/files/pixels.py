@@ -26,8 +26,8 @@ def from_pillow(image: Image.Image) -> Tensor:
         image = image.convert("L")
     if image.mode not in EIGHT:
         raise ValueError(f"holds pixels of mode {image.mode}; expected grey or RGB of 8 or 16 bits")
-    data = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-    return data.view(image.height, image.width, -1).permute(2, 0, 1).int().contiguous()
+    data = torch.from_numpy(np.array(image)).view(image.height, image.width, -1)
+    return data.int().permute(2, 0, 1)
 
 
 def to_pillow(pixels: Tensor, mode: str) -> Image.Image:

@@ -64,7 +64,9 @@ def denoised(denoiser: Denoiser, picture: Picture, tile: int = TILE) -> Picture:
     # Off unless on a terminal, and for an image that is done at once.
     for part in tqdm(parts, "tiles", count, leave=False, disable=None if count > 1 else True):
         x = part.of(colour).to(denoiser.device).float() / white
-        y = denoiser.apply(x.expand(3, -1, -1)[None])[0].float()
+        # The order of a pixel's numbers in memory: convolutions are up to 2.5 times faster so.
+        x = x.expand(3, -1, -1)[None].contiguous(memory_format=torch.channels_last)
+        y = denoiser.apply(x)[0].float()
         y = y[:, part.inner[0], part.inner[1]]
         if len(colour) == 1:
             y = y.mean(0, keepdim=True)

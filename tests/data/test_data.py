@@ -19,7 +19,7 @@ from others.data.dead_leaves import SIZE
 from others.engine.metrics import psnr_pooled
 from others.generate import main
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def seeded(seed: int) -> Generator:

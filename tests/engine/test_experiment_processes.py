@@ -16,7 +16,7 @@ from others.train import main
 from tests.experiments import same
 from tests.helpers.images import pixels
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def figures(output: Path) -> list[dict[str, Any]]:

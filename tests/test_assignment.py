@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor, nn
 
-from others import evaluate as evaluate_submission
 from others.data.scenes import generate, leaves
 from others.networks.pretrained import load_network
 from others.studies.assignment import __main__ as command
@@ -228,15 +227,6 @@ def test_committed_results() -> None:
         content = (study.PRETRAINED / f"{name}.pth").read_bytes()
         assert len(content) < 1_000_000
         assert (name, hashlib.sha256(content).hexdigest()) in digests
-
-
-def test_evaluate_knows_the_assignment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m others.evaluate --assignment` scores its networks."""
-    seen: list[list[str]] = []
-    monkeypatch.setattr(evaluate, "main", seen.append)
-    monkeypatch.setattr(sys, "argv", ["evaluate", "--assignment", "BSDS", "--json", "x.json"])
-    evaluate_submission.main()
-    assert seen == [["--data", "BSDS", "--json", "x.json"]]
 
 
 @pytest.mark.usefixtures("tiny")

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, default_collate
 from Miniproject_1.noise2noise.augmentation import augment
 from others.data.course import check_pair
 from others.data.noise import clean_of
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.records.configuration import describe, describe_call
 
 Batch = tuple[Tensor, Tensor]
@@ -204,7 +204,7 @@ class Items:
     def batch(self, indices: Tensor, generator: Generator) -> Batch:
         """The pairs with these numbers, stacked."""
         seed = int(torch.randint(2**62, (1,), generator=generator))
-        with seeded(seed, self.device):
+        with global_seed(seed, self.device):
             first, second = default_collate([self.dataset[i] for i in indices.tolist()])
         return first, second
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from Miniproject_1.noise2noise.symmetries import turn
@@ -16,17 +16,13 @@ from others.data.course import TRAIN, VALIDATION, save_pair
 from others.data.folders import course_sets, image_sets, is_course, split_files
 from others.data.images import Crops, image_files, read_image, read_images
 from others.data.noise import gaussian, point_sampling
+from others.data.seeds import seeded
 from others.data.sets import Images, Items, Noisy, Pairs, as_pairs
 from others.files.image_file import write_picture
 from others.files.kinds import Picture
 from tests.helpers.images import pixels, write_images
 
 CPU = torch.device("cpu")
-
-
-def generator(seed: int = 0) -> Generator:
-    """Seeded."""
-    return Generator().manual_seed(seed)
 
 
 def test_reading(tmp_path: Path) -> None:
@@ -136,7 +132,7 @@ def test_crops() -> None:
     images = {"a": numbered(4, 6, 0), "b": numbered(5, 3, 100)}
     crops = Crops(images, (4, 3))
     assert len(crops) == 2
-    drawn = crops.images(torch.tensor([1, 0]).repeat(60), generator())
+    drawn = crops.images(torch.tensor([1, 0]).repeat(60), seeded())
     assert drawn.shape == (120, 3, 4, 3)
     for which, image in enumerate((images["b"], images["a"])):
         places = [window.float() / 255 for window in windows(image, 4, 3)]
@@ -145,14 +141,14 @@ def test_crops() -> None:
             for crop in drawn[which::2]
         }
         assert seen == set(range(len(places)))
-    assert torch.equal(crops.images(torch.tensor([1, 0]).repeat(60), generator()), drawn)
+    assert torch.equal(crops.images(torch.tensor([1, 0]).repeat(60), seeded()), drawn)
 
 
 def test_turned_crops() -> None:
     """Turned crops are the eight symmetries of a window."""
     image = numbered(3, 3, 7)
     crops = Crops({"a": image}, 3, turned=True)
-    drawn = crops.images(torch.zeros(200, dtype=torch.long), generator())
+    drawn = crops.images(torch.zeros(200, dtype=torch.long), seeded())
     symmetries = [turn(image.float() / 255, which) for which in range(8)]
     seen = [next(k for k, s in enumerate(symmetries) if torch.equal(s, crop)) for crop in drawn]
     assert set(seen) == set(range(8))
@@ -163,16 +159,16 @@ def test_pairs() -> None:
     stay together."""
     first, second = pixels(6, 4, 4), pixels(6, 4, 4, seed=1)
     indices = torch.tensor([4, 0, 2])
-    x, d = Pairs(first, second).batch(indices, generator())
+    x, d = Pairs(first, second).batch(indices, seeded())
     assert torch.equal(x, first[indices].float() / 255)
     assert torch.equal(d, second[indices].float() / 255)
     for augmentation in ("turn", "exchange"):
         pairs = Pairs(first, second, augmentation)
-        a, b = pairs.batch(indices, generator(3))
+        a, b = pairs.batch(indices, seeded(3))
         which = [k for k in range(8) if torch.allclose(turn(x + d, k), a + b)]
         assert len(which) == 1
         assert torch.equal(turn(x, which[0]), a) is (augmentation == "turn")
-        assert torch.equal(a, pairs.batch(indices, generator(3))[0])
+        assert torch.equal(a, pairs.batch(indices, seeded(3))[0])
     with pytest.raises(ValueError, match="unknown augmentation 'flip'; expected one of none, turn"):
         Pairs(first, second, "flip")
     with pytest.raises(ValueError, match="pairs: holds"):
@@ -182,15 +178,15 @@ def test_pairs() -> None:
 def test_noisy_sets() -> None:
     """Targets are the clean images, or other noisy copies; for point sampling the cells' means."""
     source, indices = Images(pixels(5, 8, 8)), torch.tensor([3, 1])
-    clean = source.images(indices, generator())
+    clean = source.images(indices, seeded())
     noise = partial(gaussian, std=0.1)
-    x, d = Noisy(source, noise).batch(indices, generator())
+    x, d = Noisy(source, noise).batch(indices, seeded())
     assert torch.equal(d, clean)
-    other, noisy = Noisy(source, noise, noisy_targets=True).batch(indices, generator())
+    other, noisy = Noisy(source, noise, noisy_targets=True).batch(indices, seeded())
     assert torch.equal(other, x)
     assert 0.05 < (noisy - clean).std() < 0.15
     assert (noisy - x).abs().min() > 0
-    sampled, cells = Noisy(source, partial(point_sampling, cell=4)).batch(indices, generator())
+    sampled, cells = Noisy(source, partial(point_sampling, cell=4)).batch(indices, seeded())
     torch.testing.assert_close(cells, clean.unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2)))
     assert sampled.shape == cells.shape == (2, 3, 2, 2)
 
@@ -201,7 +197,7 @@ def test_any_set() -> None:
     assert isinstance(pairs, Pairs)
     items = as_pairs(TensorDataset(torch.arange(3.0), -torch.arange(3.0)), CPU)
     assert isinstance(items, Items)
-    x, d = items.batch(torch.tensor([2, 0]), generator())
+    x, d = items.batch(torch.tensor([2, 0]), seeded())
     assert (x.tolist(), d.tolist()) == ([2, 0], [-2, 0])
     with pytest.raises(TypeError, match="got a int; expected a set with `batch`"):
         as_pairs(3, CPU)
@@ -230,10 +226,10 @@ def test_sets_of_folders(tmp_path: Path) -> None:
     train, val = image_sets(tmp_path, gaussian, crop=4, val_crop=6)
     assert not is_course(tmp_path)
     assert (len(train), len(val)) == (3, 1)
-    x, d = train.batch(torch.arange(3), generator())
+    x, d = train.batch(torch.arange(3), seeded())
     assert x.shape == (3, 3, 4, 4)
     assert d.min() < 0 or (255 * d - (255 * d).round()).abs().max() > 0.01
-    x, d = val.batch(torch.arange(1), generator())
+    x, d = val.batch(torch.arange(1), seeded())
     assert x.shape == (1, 3, 6, 6)
     torch.testing.assert_close(255 * d, (255 * d).round())
     for name, count in ((TRAIN, 5), (VALIDATION, 3)):

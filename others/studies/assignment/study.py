@@ -28,8 +28,9 @@ from typing import Any, Callable, NamedTuple
 import torch
 
 from Miniproject_1.noise2noise.files import write_atomically
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.engine.experiment import Experiment
+from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.catalogue import make_network
@@ -111,7 +112,7 @@ class Study:
     def experiment(self, name: str) -> Experiment:
         """The training of a row, at the point where it was stopped."""
         row, protocol = ROWS[name], self.protocol
-        with seeded(self.seed, self.device):
+        with global_seed(self.seed, self.device):
             inner: Any = make_network(row.net)
         net = inner.net.to(self.device, memory_format=torch.channels_last)
         return Experiment(
@@ -122,12 +123,14 @@ class Study:
             DenoisingStatsManager(),
             self.folder / name,
             protocol.batch_size,
-            seed=self.seed,
-            schedule=SCHEDULES[protocol.schedule],
-            average=protocol.average,
-            precision=protocol.precision,
-            steps_per_epoch=protocol.steps_per_epoch,
-            config={"row": name, "epochs": protocol.epochs},
+            options=TrainingOptions(
+                seed=self.seed,
+                schedule=SCHEDULES[protocol.schedule],
+                average=protocol.average,
+                precision=protocol.precision,
+                steps_per_epoch=protocol.steps_per_epoch,
+                config={"row": name, "epochs": protocol.epochs},
+            ),
         )
 
     def train(self, name: str) -> tuple[Path, Row]:

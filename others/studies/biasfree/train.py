@@ -20,10 +20,11 @@ from typing import Any
 
 import torch
 
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.engine.distributed import processes, rank
 from others.engine.experiment import Experiment
 from others.engine.hooks import Picture, every, report
+from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.catalogue import NETS
@@ -50,7 +51,7 @@ def make_experiment(
     ValueError as `Experiment`: the folder belongs to another one.
     """
     use = pipeline.training
-    with seeded(use.seed, device):
+    with global_seed(use.seed, device):
         net = pipeline.network().to(device)
     return Experiment(
         net,
@@ -60,14 +61,16 @@ def make_experiment(
         output,
         use.batch_size,
         perform_validation_during_training=True,
-        seed=use.seed,
-        loss=pipeline.objective(net),
-        schedule=SCHEDULES[use.schedule],
-        average=use.average or None,
-        clip=use.clip or None,
-        precision=use.precision,
-        steps_per_epoch=use.steps_per_epoch,
-        config={"net": pipeline.as_json()["model"]},
+        options=TrainingOptions(
+            seed=use.seed,
+            loss=pipeline.objective(net),
+            schedule=SCHEDULES[use.schedule],
+            average=use.average or None,
+            clip=use.clip or None,
+            precision=use.precision,
+            steps_per_epoch=use.steps_per_epoch,
+            config={"net": pipeline.as_json()["model"]},
+        ),
     )
 
 

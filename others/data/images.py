@@ -1,7 +1,7 @@
 """Folders of images, and random crops of them.
 
-The files are decoded once and kept as uint8; a crop is then an indexed read, for a whole batch at
-once and on whatever device the pixels are: no workers, no files while training.
+The files are decoded once and kept as uint8. The crops of a batch are then read from that tensor at
+once, on whatever device it is: a training opens no file and needs no workers that load images.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
+from others.data.packed import PackedImages
 from others.data.sets import checksum
 from others.files.image_file import read_picture
 from others.files.kinds import REFUSED_SUFFIXES, SUFFIXES
@@ -93,7 +94,8 @@ class Crops:
     Args:
         images: uint8 (3, H, W), of any sizes, by their names.
         size: of the crops, in pixels: a side, or height and width.
-        turned: each crop in one of the eight symmetries of the square.
+        turned: whether each crop is turned and flipped into one of the eight symmetries of the
+            square.
 
     Raises:
         ValueError: no images, images smaller than the crop, or turned crops that are not square.
@@ -105,14 +107,11 @@ class Crops:
         self.size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
         self.turned = turned
         self._check(images)
-        shapes = torch.tensor([image.shape[1:] for image in images.values()])
-        lengths = torch.tensor([image.numel() for image in images.values()])
-        self.pixels = torch.cat([image.flatten() for image in images.values()])
-        self.table = torch.cat([(lengths.cumsum(0) - lengths)[:, None], shapes], 1)  # start, H, W
+        self.packed = PackedImages(list(images.values()))
         self.config = {
             "class": "Crops",
             "images": len(images),
-            "checksum": checksum(self.pixels),
+            "checksum": checksum(self.packed.pixels),
             "size": list(self.size),
             "turned": turned,
         }
@@ -136,44 +135,46 @@ class Crops:
 
     @classmethod
     def from_folder(cls, folder: Path, size: int | tuple[int, int], turned: bool = False) -> Crops:
-        """Crops of all images in a folder; FileNotFoundError and ValueError as explained above."""
+        """Crops of all images in a folder.
+
+        FileNotFoundError if there is none; ValueError as for the constructor.
+        """
         return cls(read_images(image_files(Path(folder))), size, turned)
 
     @property
     def device(self) -> torch.device:
         """Where the pixels are."""
-        return self.pixels.device
+        return self.packed.device
 
     def to(self, device: torch.device) -> Crops:
         """The same source, with its pixels on `device`."""
         moved = copy.copy(self)
-        moved.pixels, moved.table = self.pixels.to(device), self.table.to(device)
+        moved.packed = self.packed.to(device)
         return moved
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.packed)
 
     def images(self, indices: Tensor, generator: Generator) -> Tensor:
         """A crop of each of the images with these numbers: (N, 3, height, width) in [0, 1]."""
-        start, height, width = self.table[indices].unbind(1)  # (N,) each
-        top, left = self._corners(height, width, generator)
+        top, left = self._corners(indices, generator)
         rows, columns = self._steps(len(indices), generator)
-        place = (top + rows) * width[:, None, None] + left + columns  # (N, height, width)
-        plane = (height * width)[:, None] * torch.arange(3, device=self.device)  # (N, 3)
-        index = (start[:, None] + plane)[..., None, None] + place[:, None]
-        return self.pixels[index].float() / 255
+        return self.packed.read(indices, top + rows, left + columns).float() / 255
 
-    def _corners(
-        self, height: Tensor, width: Tensor, generator: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _corners(self, indices: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Top and left (N, 1, 1), each possible place equally likely."""
+        height, width = self.packed.sizes[indices].unbind(1)
         free = torch.stack([height - self.size[0], width - self.size[1]]) + 1
         share = torch.rand(free.shape, generator=generator, device=self.device)
         top, left = (share * free).long()[..., None, None]
         return top, left
 
     def _steps(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Which row and column of the crop each of its pixels shows, broadcast to (N, h, w)."""
+        """Which row and column of the crop each of its pixels shows, broadcast to (N, h, w).
+
+        Three coins turn a crop: whether rows are counted from below, whether columns are counted
+        from the right, and whether rows and columns change places. That makes 8 symmetries.
+        """
         height, width = self.size
         rows = torch.arange(height, device=self.device)[:, None]
         columns = torch.arange(width, device=self.device)

@@ -123,15 +123,15 @@ def test_a_taught_network_learns_its_teachers_answers(
     """Targets of all noisy images are the teacher's; asked for once."""
     row = replace(SMALL, teacher="miniproject_1")
     pairs = runs.training_set(row, images, tmp_path / "run")
-    assert torch.equal(pairs.first, torch.cat([images.first, images.second]))
+    assert torch.equal(pairs.input, torch.cat([images.first, images.second]))
     model = Model()
     model.load_pretrained_model()
-    expected = model.predict(pairs.first, ensemble=False).round().to(torch.uint8)
-    assert (pairs.second.int() - expected.int()).abs().max() <= 1
+    expected = model.predict(pairs.input, ensemble=False).round().to(torch.uint8)
+    assert (pairs.target.int() - expected.int()).abs().max() <= 1
     path = tmp_path / "run" / runs.ANSWERS
     before = path.stat().st_mtime_ns
     again = runs.training_set(row, images, tmp_path / "run")
-    assert torch.equal(again.second, pairs.second)
+    assert torch.equal(again.target, pairs.target)
     assert path.stat().st_mtime_ns == before
     other = replace(images, first=255 - images.first)
     runs.training_set(row, other, tmp_path / "run")
@@ -140,7 +140,7 @@ def test_a_taught_network_learns_its_teachers_answers(
     with monkeypatch.context() as patch:  # the same name, other weights
         bright = SimpleNamespace(apply=lambda x: torch.ones_like(x))
         patch.setattr(runs, "load_denoiser", lambda name: bright)
-        assert (runs.training_set(row, images, tmp_path / "run").second == 255).all()
+        assert (runs.training_set(row, images, tmp_path / "run").target == 255).all()
     assert row.configuration()["teacher"] == "miniproject_1"
     assert "teacher" not in SMALL.configuration()
 

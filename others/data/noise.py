@@ -1,10 +1,11 @@
 """Noise models by their names, and the loss that Noise2Noise pairs with each.
 
-Each is a function of clean images, float (N, 3, H, W) in [0, 1], and a generator on their device,
-and gives noisy ones. The parameter that measures its strength is a number, or two numbers between
-which one is drawn for each image. Two draws are independent given the image: that is what
-Noise2Noise trains on. Nothing is clipped, for clipping moves the mean: the range is [0, 1] where
-pixels are replaced, picked or rounded, and unbounded where noise is added to them.
+A noise model is a function of clean images, float (N, 3, H, W) in [0, 1], and a generator on their
+device; it gives noisy images. The parameter that measures its strength is a number, or two numbers
+between which one is drawn for each image. Two noisy copies of an image are independent given the
+image, as Noise2Noise needs them. Nothing is clipped, because clipping would move the mean: where
+noise is added to pixels, values are unbounded; where pixels are replaced, picked or rounded, they
+stay in [0, 1].
 
 Sources: Lehtinen et al., "Noise2Noise", 2018 (Gaussian, Poisson, Bernoulli, text, random impulses,
 and the losses); the mini-project of EE-559, whose images are sampled at points.
@@ -202,9 +203,10 @@ def text_overlay(
 class Noise(NamedTuple):
     """A row of the table.
 
-    `loss` is the one of `others.engine.losses` whose statistic the noise keeps, `parameter` the one
-    that measures the strength. On the command line that is a `level` from `low` to `high`, in units
-    of `unit`.
+    The noise keeps the statistic of the targets that `loss`, one of `others.engine.losses`,
+    converges to.
+    `parameter` is the argument of `add` that measures the strength. On the command line, the
+    strength is a `level` from `low` to `high`, which is multiplied by `unit`.
     """
 
     add: Callable[..., Tensor]

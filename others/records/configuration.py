@@ -17,8 +17,9 @@ Settings = TypeVar("Settings")
 def describe(thing: Any) -> Any:
     """What a setting is, as JSON that stays the same on other machines and versions of torch.
 
-    A dictionary `thing.config` if there is one; the name of a function, with its settings if it is
-    a partial; else what the object prints, or its class if it prints an address.
+    An object with a dictionary `config` is described by it, a module by its class and number of
+    parameters, a function by its name, and a partial of one by its settings too. Anything else is
+    what it prints, or its class and length where it would print an address.
     """
     if isinstance(getattr(thing, "config", None), dict):
         return thing.config
@@ -35,7 +36,7 @@ def describe(thing: Any) -> Any:
 
 
 def describe_call(function: Callable[..., Any]) -> dict[str, Any]:
-    """A function, or a partial of one, with all its settings, those left at their default too."""
+    """A function or a partial of one, with all its settings, defaults included."""
     inner = function.func if isinstance(function, partial) else function
     parameters = inspect.signature(inner).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
@@ -44,7 +45,7 @@ def describe_call(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Class and settings; those that are off are left out, for newer versions of torch add some."""
+    """Class and settings. Settings that are off are left out, because newer versions add some."""
     settings = {
         key: value for key, value in optimizer.defaults.items() if value not in (None, False)
     }
@@ -72,7 +73,15 @@ def differences(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 
 
 def filled(default_of: Settings, values: Any, place: str) -> Settings:
-    """Settings with what a dictionary says replaced; `place` is where it stands, for messages."""
+    """The settings `default_of`, a dataclass, with the entries of a dictionary in their place.
+
+    Args:
+        values: entries by their names; a nested dataclass takes a nested dictionary.
+        place: what a message calls the dictionary, such as "training.optimizer".
+
+    Raises:
+        ValueError: an unknown name, or a value of another type than the default.
+    """
     if not isinstance(values, dict):
         raise ValueError(f"{place or 'the file'} is {values!r}; expected an object in braces")
     defaults = {entry.name: getattr(default_of, entry.name) for entry in fields(default_of)}  # type: ignore[arg-type]
@@ -91,7 +100,7 @@ def filled(default_of: Settings, values: Any, place: str) -> Settings:
 
 
 def checked(default: Any, value: Any, where: str) -> Any:
-    """`value` if it is of the type of the default; whole numbers may stand for others."""
+    """`value`, if it has the type of the default; a whole number may stand for any number."""
     if isinstance(default, tuple):
         if not isinstance(value, list):
             raise ValueError(f"{where} is {value!r}; expected a list")

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from Miniproject_1.noise2noise.symmetries import turn
 from others.denoise import main, planned
 from others.files.image_file import read_picture, write_picture
-from others.networks import pretrained
 from others.networks.catalogue import make_network
-from others.networks.pretrained import load_network, model_names
+from others.networks.pretrained import load_denoiser, load_network, model_names
 from others.records.weights import save_weights
 from tests.helpers.files import picture, same, values
 
@@ -32,16 +32,15 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "weights.pth"
 
 
-def test_ensemble_of_odd_sizes() -> None:
-    """Padded before it is turned, an image of odd size has the mean of the eight turns' answers."""
-    blur = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+def test_the_ensemble_turns_with_the_image() -> None:
+    """The mean over eight turns of a turned image, of odd size too, is the turned mean."""
+    denoiser = load_denoiser("dncnn", ensemble=True)
     x = values(3, 7, 9).float()[None] / 255
     with torch.no_grad():
-        y = pretrained._answered(blur, 4, True, x)
-    assert y.shape == x.shape
-    torch.testing.assert_close(
-        pretrained._answered(nn.Identity(), 4, True, x), x, rtol=0, atol=1e-6
-    )
+        answer = denoiser.apply(x)
+        for which in range(8):
+            turned = denoiser.apply(turn(x, which))
+            torch.testing.assert_close(turned, turn(answer, which), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "L;16", "RGBA;16"])

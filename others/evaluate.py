@@ -1,9 +1,10 @@
-"""Score both pretrained models on the validation images: a table and a picture.
+"""Both pretrained models on the validation images: a table of scores and a picture.
 
     python -m others.evaluate [--data data] [--picture out/denoised.png] [--json PATH]
 
 The models get uint8 batches of 100 images, as from the course's script. With generated images the
-scores are not those of photographs: the first line printed says which file they are about.
+scores are not those of photographs: the first line says which file they are about. The networks of
+the DnCNN assignment are scored by `python -m others.studies.assignment.evaluate`.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
-    picture = Path("out/denoised.png")
-    result.add_argument("--picture", type=Path, default=picture, help="noisy, denoised, clean")
+    result.add_argument(
+        "--picture", type=Path, default=Path("out/denoised.png"), help="where images are shown"
+    )
     result.add_argument("--json", type=Path, help="also write the scores to this file")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
-    """Score, print the table, write the picture."""
+    """Score both models and show what they do."""
     path = options.data / VALIDATION
     noisy, clean = load_pair(path)
     rows, images = evaluate(noisy, clean)
@@ -43,14 +45,14 @@ def run(options: argparse.Namespace) -> None:
     save_picture(options.picture, images)
     print(f"{options.picture}: noisy, denoised by each model, clean")
     if options.json:
-        digest = hashlib.sha256(bytes(noisy.flatten().tolist())).hexdigest()[:16]
+        digest = hashlib.sha256(noisy.numpy().tobytes()).hexdigest()[:16]
         versions = {"torch": torch.__version__, "python": platform.python_version()}
         content = {"images": len(noisy), "sha256_of_noisy": digest, **versions, "rows": rows}
         save_json(options.json, content)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """The command line."""
     command.main(parser(), run, arguments)
 
 

@@ -10,7 +10,8 @@ from typing import IO, Callable
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `path` and rename it: a kill leaves the old one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    # Not all of the name: it may have the 255 bytes that a name can have.
+    temporary = path.with_name(f"{path.name[:40]}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             write(file)

@@ -1,4 +1,4 @@
-"""Scores of both shipped models: the command prints a table and writes a picture and the scores."""
+"""`make run`: scores and a picture of both submissions."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from others import evaluate
-from others.data.course import make_data
-
-
-def test_evaluation_writes_table_picture_and_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Both shipped models beat their input on generated images; the files are complete."""
-    make_data(tmp_path, pairs=1, validation=12)
-    arguments = ["--data", tmp_path, "--picture", tmp_path / "p.png", "--json", tmp_path / "r.json"]
-    evaluate.main([*map(str, arguments)])
-    assert "Miniproject 2" in capsys.readouterr().out
-    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
-    for name in ("Miniproject 1", "Miniproject 2"):
-        score = rows[name]["self_ensemble_psnr_per_image_db"]
-        assert score > rows["noisy"]["psnr_per_image_db"]
+from others.data.course import VALIDATION, save_pair
+from others.evaluate import main
+from tests.helpers.images import pixels
 
 
-def test_evaluation_without_data_says_how_to_get_it(tmp_path: Path) -> None:
-    """A missing file ends the command with a sentence, not a traceback."""
+def test_scores_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table, the picture and the JSON file are about the images in the folder."""
+    clean = pixels(9, 8, 8) // 2 + 64
+    save_pair(tmp_path / VALIDATION, clean // 2 + 32, clean)
+    picture, scores = tmp_path / "denoised.png", tmp_path / "scores.json"
+    main(["--data", str(tmp_path), "--picture", str(picture), "--json", str(scores)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{tmp_path / VALIDATION}: 9 images of 8x8"
+    content = json.loads(scores.read_text())
+    assert content["images"] == 9
+    assert set(content["rows"]) == {"noisy", "Miniproject 1", "Miniproject 2"}
+    assert any(line.startswith("| Miniproject 2 | ") for line in lines)
+    with Image.open(picture) as image:
+        assert image.width > image.height / 3
+
+
+def test_no_data(tmp_path: Path) -> None:
+    """A missing file is one line, which says how to make it."""
     with pytest.raises(SystemExit, match="make data"):
-        evaluate.main(["--data", str(tmp_path)])
+        main(["--data", str(tmp_path)])

@@ -31,6 +31,7 @@ from others.studies.submission.report_images import hexadecimal
 ROOT = REPORT.parent
 TEXTS = [REPORT / f"{name}.tex" for name in PDFS]
 TYPED = re.compile(r"\d+[.,]\d+|\d\s*(?:~|\\,)?(?:dB|\\%)|\d{4,}")  # what is measured looks so
+LATEX_OWN = {"Big"}  # macros that LaTeX defines
 CONSTANTS = ("50/255", "2\\,\\%", "10--90\\,\\%")  # of the code, not measured
 SETTINGS = ("loss_weight_exponent", "noisy")
 CHANGED = ["submission", "public", "noise", "pictures", "exploration", "training/miniproject_1"]
@@ -68,9 +69,7 @@ def test_pdfs_are_fit_to_be_handed_in(path: str) -> None:
 def changed(content: Any) -> Any:
     """A JSON value with one added to every fraction but those that say what was measured."""
     if isinstance(content, dict):
-        return {
-            key: value if key in SETTINGS else changed(value) for key, value in content.items()
-        }
+        return {key: value if key in SETTINGS else changed(value) for key, value in content.items()}
     if isinstance(content, list):
         return [changed(value) for value in content]
     return content + 1.0 if isinstance(content, float) else content
@@ -90,7 +89,9 @@ def test_every_macro_is_defined_once_and_used() -> None:
     defined = re.findall(r"\\newcommand{\\(\w+)}", definitions(Results()))
     assert len(defined) == len(set(defined))
     texts = [path.read_text(encoding="utf-8") for path in TEXTS]
-    used = set(re.findall(r"\\([A-Z][a-z]+[A-Za-z]*)(?![a-z])", "".join(texts))) - {"Big"}  # LaTeX's own
+    used = set(re.findall(r"\\([A-Z][a-z]+[A-Za-z]*)(?![a-z])", "".join(texts))) - {
+        "Big"
+    }  # LaTeX's own
     assert len(used) > 100
     assert used == set(defined)
 

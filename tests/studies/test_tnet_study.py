@@ -147,11 +147,11 @@ def test_a_taught_network_learns_its_teachers_answers(tmp_path: Path, images: St
     """The targets of all noisy images are what the teacher makes of them."""
     row = replace(SMALL, teacher="miniproject_1")
     pairs = runs.training_set(row, images, tmp_path)
-    assert torch.equal(pairs.first, torch.cat([images.train_input, images.train_target]))
+    assert torch.equal(pairs.input, torch.cat([images.train_input, images.train_target]))
     model = Model()
     model.load_pretrained_model()
-    expected = model.predict(pairs.first, ensemble=False).round().to(torch.uint8)
-    assert (pairs.second.int() - expected.int()).abs().max() <= 1
+    expected = model.predict(pairs.input, ensemble=False).round().to(torch.uint8)
+    assert (pairs.target.int() - expected.int()).abs().max() <= 1
 
 
 def test_a_teachers_answers_are_kept_for_its_weights_and_these_images(

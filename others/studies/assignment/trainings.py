@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from Miniproject_1.noise2noise.files import write_atomically
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.engine.experiment import Experiment
+from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.catalogue import make_network
@@ -124,7 +125,7 @@ class AssignmentStudy:
     def experiment(self, name: str, seed: int) -> Experiment:
         """The training of a row, at the point where it was stopped."""
         contestant, protocol = CONTESTANTS[name], self.protocol
-        with seeded(seed, self.device):
+        with global_seed(seed, self.device):
             inner: Any = make_network(contestant.net)
         net = inner.net.to(self.device, memory_format=torch.channels_last)
         return Experiment(
@@ -135,12 +136,14 @@ class AssignmentStudy:
             DenoisingStatsManager(),
             self.folder / name / str(seed),
             protocol.batch_size,
-            seed=seed,
-            schedule=SCHEDULES[protocol.schedule],
-            average=protocol.average,
-            precision=protocol.precision,
-            steps_per_epoch=protocol.steps_per_epoch,
-            config={"row": name, "epochs": protocol.epochs},
+            options=TrainingOptions(
+                seed=seed,
+                schedule=SCHEDULES[protocol.schedule],
+                average=protocol.average,
+                precision=protocol.precision,
+                steps_per_epoch=protocol.steps_per_epoch,
+                config={"row": name, "epochs": protocol.epochs},
+            ),
         )
 
     def train(self, experiment: Experiment, name: str, seed: int) -> list[dict[str, Any]]:

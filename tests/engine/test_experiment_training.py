@@ -17,7 +17,7 @@ from others.engine.experiment import Experiment
 from others.engine.losses import l1, l2
 from others.engine.stats_manager import StatsManager
 from others.records.checkpoints import BEST, LAST
-from tests.experiments import Make, images, same
+from tests.helpers.experiments import Make, images, same
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from others.data.noise import gaussian
 from others.data.sets import Images, Noisy
 from others.engine.experiment import Experiment
+from others.engine.options import TrainingOptions
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.regressor import NNRegressor
 
@@ -36,7 +37,7 @@ def images(count: int, seed: int = 0) -> Tensor:
 
 
 class Make:
-    """Makes experiments on a few images, in a folder, with these arguments changed."""
+    """Makes experiments on a few images, in a folder, with arguments or options changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +48,7 @@ class Make:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             net = Small() if net is None else net
-        arguments = {
+        arguments: dict[str, Any] = {
             "train_set": Noisy(Images(images(10)), partial(gaussian, std=0.1), noisy_targets=True),
             "val_set": Noisy(Images(images(5, seed=1)), partial(gaussian, std=0.1)),
             "optimizer": torch.optim.Adam(net.parameters(), lr),
@@ -55,9 +56,10 @@ class Make:
             "output_dir": self.folder / "experiment",
             "batch_size": 4,
             "perform_validation_during_training": True,
-            **changes,
         }
-        return Experiment(net, **arguments)
+        for name in arguments.keys() & changes.keys():
+            arguments[name] = changes.pop(name)
+        return Experiment(net, **arguments, options=TrainingOptions(**changes))
 
 
 def untimed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:

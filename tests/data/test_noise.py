@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Generator, Tensor
+from torch import Tensor
 
 from others.data.noise import (
     NOISES,
@@ -24,15 +24,11 @@ from others.data.noise import (
     subsampling,
     text,
 )
+from others.data.seeds import seeded
 from others.engine.losses import LOSSES
 
 BOUNDED = {"impulse", "text", "subsampling", "quantisation", "point_sampling"}
 SIZE = 16  # pixels a side, two cells
-
-
-def seeded(seed: int) -> Generator:
-    """A generator."""
-    return Generator().manual_seed(seed)
 
 
 def clean(count: int = 3, height: int = SIZE, width: int = SIZE, seed: int = 0) -> Tensor:

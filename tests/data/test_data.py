@@ -12,19 +12,15 @@ from typing import IO
 
 import pytest
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from others.data.course import CLEAN, TRAIN, VALIDATION, load_pair, make_data, save_pair
 from others.data.dead_leaves import SIZE
+from others.data.seeds import seeded
 from others.engine.metrics import psnr_pooled
 from others.generate import main
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def seeded(seed: int) -> Generator:
-    """A generator in the state that the seed gives."""
-    return Generator().manual_seed(seed)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
@@ -179,15 +175,12 @@ def test_make_data_writes_both_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (tmp_path / "three" / TRAIN).read_bytes() != (tmp_path / "two" / TRAIN).read_bytes()
 
 
-def test_clean_images_of_the_pairs_come_on_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clean_images_of_the_pairs_come_on_request(tmp_path: Path) -> None:
     """--clean adds clean_data.pkl, nearer to both noisy images than they are to each other."""
     make_data(tmp_path, pairs=3, validation=1)
     assert not (tmp_path / CLEAN).exists()
     arguments = [str(tmp_path), "--pairs", "3", "--validation", "1", "--clean"]
-    monkeypatch.setattr(sys, "argv", ["data", *arguments])
-    main()
+    main(arguments)
     one, other = load_pair(tmp_path / TRAIN)
     first, clean = load_pair(tmp_path / CLEAN)
     assert torch.equal(first, one)
@@ -259,14 +252,14 @@ def test_wrong_numbers_are_a_value_error(tmp_path: Path, wrong: dict) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generate_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """FOLDER, --pairs, --validation, --seed reach make_data; an error is one line, not a trace."""
     make_data(tmp_path / "called", 2, 1, 3)
     arguments = [str(tmp_path / "data"), "--pairs", "2", "--validation", "1", "--seed", "3"]
-    monkeypatch.setattr(sys, "argv", ["data", *arguments])
-    main()
+    main(arguments)
     for name in (TRAIN, VALIDATION):
         assert (tmp_path / "data" / name).read_bytes() == (tmp_path / "called" / name).read_bytes()
-    monkeypatch.setattr(sys, "argv", ["data", str(tmp_path), "--pairs", "0"])
-    with pytest.raises(SystemExit, match=r"others\.generate: pairs is 0; expected"):
-        main()
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path), "--pairs", "0"])
+    assert stop.value.code == 2
+    assert "'0' is no whole number from 1 on" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from others.engine.schedules import cosine
 from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
 from others.records.configuration import describe_call, differences
 from others.records.weights import load_weights
-from tests.experiments import Make, Small, images, same, state
+from tests.helpers.experiments import Make, Small, images, same, state
 
 
 class Drawn(Dataset[Any]):
@@ -185,7 +185,7 @@ def test_damaged_files(make: Make, tmp_path: Path, name: str) -> None:
         ({"clip": 0}, "clip is 0; expected a norm above 0"),
         ({"train_set": []}, "the sets have 0 and 5 images"),
         ({"optimizer": torch.optim.SGD(Small().parameters(), 1)}, "no parameter of the network"),
-        ({"config": {"net": Small}}, "must be plain JSON"),
+        ({"config": {"net": Small}}, "expected plain JSON"),
     ],
 )
 def test_bad_settings(make: Make, tmp_path: Path, changes: dict[str, Any], message: str) -> None:

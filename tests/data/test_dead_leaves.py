@@ -13,14 +13,10 @@ from torch import Generator, Tensor
 from others.data import dead_leaves
 from others.data.dead_leaves import CELL, LEAVES, SIDE, SIZE, render, render_all
 from others.data.generated import clean_of_pairs, draw_places, noisy_and_clean, noisy_pairs
+from others.data.seeds import seeded
 from others.engine.metrics import psnr_per_image, psnr_pooled
 
 Generate = Callable[[int, Generator], "tuple[Tensor, Tensor]"]
-
-
-def seeded(seed: int) -> Generator:
-    """A generator in the state that the seed gives."""
-    return Generator().manual_seed(seed)
 
 
 def cell_pixels(seed: int, count: int) -> Tensor:

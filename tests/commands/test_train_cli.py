@@ -20,7 +20,7 @@ from others.networks.ranges import InRange
 from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
 from others.records.weights import load_weights, save_weights
 from others.train import main
-from tests.test_images import pixels, write_images
+from tests.helpers.images import pixels, write_images
 
 NET = "residual_unet"
 

@@ -249,7 +249,7 @@ def test_verdicts_by_hand() -> None:
     assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
     header, table_lines = advice_table({"rows": rows})
-    assert table_lines[0][:2] == ["final norm", "-1.00 ± 0.00"]
+    assert table_lines[0][:2] == ["final norm", "−1.00 ± 0.00"]
     assert len(header) == len(table_lines[0]) == 8
 
 

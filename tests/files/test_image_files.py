@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from others.files.image_file import read_picture, write_picture
-from others.files.kinds import KIND_OF, Extras, left_out
+from others.files.kinds import KIND_OF, Extras, check_holds, left_out
 from others.files.resolution import Resolution
 from tests.helpers.files import picture, same, tags_of, through, values
 
@@ -67,6 +68,42 @@ def test_the_identity_changes_nothing(tmp_path: Path, suffix: str, mode: str) ->
         assert getattr(after.extras, name) == getattr(before.extras, name), name
     assert not left_out(path, after)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, "out" + suffix])
+
+
+def common_mode(source: str, target: str) -> str | None:
+    """A mode that both kinds hold."""
+    return min(KIND_OF[source].modes & KIND_OF[target].modes, default=None)
+
+
+PAIRS = [(a, b) for a in KIND_OF for b in KIND_OF if common_mode(a, b) is not None]
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_from_any_kind_to_any_other(tmp_path: Path, source: str, target: str) -> None:
+    """A picture goes to every kind that holds its mode: profile, EXIF, XMP and resolution are the
+    same there, or named as left out; a profile without a place is refused."""
+    mode = common_mode(source, target)
+    assert mode is not None
+    write_picture(tmp_path / f"in{source}", picture(mode, 9, 7, everything(source)))
+    given = read_picture(tmp_path / f"in{source}")
+    if given.extras.profile and "profile" not in KIND_OF[target].extras:
+        with pytest.raises(ValueError, match="cannot hold a colour profile"):
+            check_holds(tmp_path / f"out{target}", given)
+        given = given._replace(extras=replace(given.extras, profile=None))
+    write_picture(tmp_path / f"out{target}", given)
+    after = read_picture(tmp_path / f"out{target}")
+    missing = left_out(tmp_path / f"out{target}", given)
+    assert after.extras.profile == given.extras.profile
+    for name, title in (("exif", "EXIF"), ("xmp", "XMP")):
+        kept = getattr(given.extras, name)
+        assert getattr(after.extras, name) == (None if title in missing else kept)
+    old, new = given.extras.resolution, after.extras.resolution
+    if old is None or "resolution" in missing:
+        assert new is None
+    else:
+        assert new is not None
+        for a, b in zip(old.in_units("inch")[:2], new.in_units("inch")[:2]):
+            assert float(a) == pytest.approx(float(b), rel=0.1)  # JPEG has whole numbers
 
 
 def oriented(path: Path, orientation: int, where: str) -> Path:

@@ -24,17 +24,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from others.data.images import image_files
 from others.engine import command
+from others.files.denoising import DEFAULT, denoised
 from others.files.image_file import read_picture, write_picture
-from others.files.kinds import Picture, check_holds, kind_of, left_out
-from others.files.tiling import TILE, count_tiles, tiles
+from others.files.kinds import check_holds, kind_of, left_out
+from others.files.tiling import TILE
 from others.networks.pretrained import Denoiser, load_denoiser, model_names
 
-DEFAULT = "biasfree_12"
 MODELS = {  # a line each, for the help
     "miniproject_1": "the first submission, trained on noisy pairs of 32x32 pixels as the course's",
     "miniproject_2": "the second submission, trained on the same pairs",
@@ -48,30 +47,6 @@ MODELS = {  # a line each, for the help
     "unet": "Noise2Noise's network, for Gaussian noise",
 }
 Job = tuple[Path, Path]  # what is read, what is written
-
-
-@torch.no_grad()
-def denoised(denoiser: Denoiser, picture: Picture, tile: int = TILE) -> Picture:
-    """The picture with its colours denoised, alpha and all else as it was.
-
-    Args:
-        tile: pixels along a side of the image that go through the network at once.
-    """
-    colour, white = picture.colour, picture.white
-    result, (_, height, width) = torch.empty_like(colour), colour.shape
-    parts = tiles(height, width, denoiser.seen, tile)
-    count = count_tiles(height, width, denoiser.seen, tile)
-    # Off unless on a terminal, and for an image that is done at once.
-    for part in tqdm(parts, "tiles", count, leave=False, disable=None if count > 1 else True):
-        x = part.of(colour).to(denoiser.device).float() / white
-        # The order of a pixel's numbers in memory: convolutions are up to 2.5 times faster so.
-        x = x.expand(3, -1, -1)[None].contiguous(memory_format=torch.channels_last)
-        y = denoiser.apply(x)[0].float()
-        y = y[:, part.inner[0], part.inner[1]]
-        if len(colour) == 1:
-            y = y.mean(0, keepdim=True)
-        result[:, part.kept[0], part.kept[1]] = (y.clamp(0, 1) * white).round().int().cpu()
-    return picture._replace(colour=result)
 
 
 def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite: bool) -> list[Job]:

@@ -32,11 +32,11 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
 
 def write_bmp(picture: Picture) -> bytes:
     """The bytes of a BMP with the picture; a resolution that is a mere ratio is left out."""
-    options: dict[str, Any] = {}
+    dots = (0.0, 0.0)  # an inch; 0 stands for none, where Pillow would write 96
     resolution = picture.extras.resolution
     if resolution is not None and resolution.per:
         x, y, _ = resolution.in_units("metre")
-        options["dpi"] = (round(x) / PILLOWS_METRE, round(y) / PILLOWS_METRE)
+        dots = (round(x) / PILLOWS_METRE, round(y) / PILLOWS_METRE)
     file = io.BytesIO()
-    to_pillow(picture.colour, picture.mode).save(file, "BMP", **options)
+    to_pillow(picture.colour, picture.mode).save(file, "BMP", dpi=dots)
     return file.getvalue()

@@ -162,12 +162,16 @@ def left_out(path: Path, picture: Picture) -> list[str]:
     None of it changes how the picture looks: for what does, see `check_holds`.
     """
     kind, extras = kind_of(path), picture.extras
-    titles = {"exif": "EXIF", "xmp": "XMP", "resolution": "resolution"}
-    names = [
-        title
-        for name, title in titles.items()
-        if getattr(extras, name) is not None and name not in kind.extras
-    ]
+    names = []
+    if extras.exif and "exif" not in kind.extras:
+        names.append("EXIF")
+    if extras.xmp and "xmp" not in kind.extras:
+        names.append("XMP")
+    resolution = extras.resolution
+    if resolution and (
+        "resolution" not in kind.extras or (kind.format == "BMP" and not resolution.per)
+    ):
+        names.append("resolution")  # a BMP has no place for a mere ratio
     if kind.format != extras.format:
         names += extras.own_names
     return [*names, *extras.unkept]

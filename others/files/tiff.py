@@ -171,7 +171,10 @@ def write_tiff(picture: Picture) -> bytes:
     tags = list(own["tags"])
     if extras.xmp:
         tags.append((XMP, 1, len(extras.xmp), extras.xmp, True))
-    x, y, per = extras.resolution or (Fraction(1), Fraction(1), "")
+    resolution = extras.resolution or Resolution(Fraction(1), Fraction(1), "")
+    if resolution.per == "metre":  # a unit that TIFF has not
+        resolution = resolution.in_units("centimetre")
+    x, y, per = resolution
     file = io.BytesIO()
     tifffile.imwrite(
         file,

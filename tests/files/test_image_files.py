@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import io
-import struct
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-import tifffile
 import torch
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from others.denoise import denoised
 from others.files.image_file import read_picture, write_picture
 from others.files.kinds import KIND_OF, Extras, check_holds, left_out
 from others.files.resolution import Resolution
-from others.networks.pretrained import Denoiser
-from others.networks.receptive_field import Field
-from tests.helpers.files import picture, png, same, values
+from tests.helpers.files import picture, same, tags_of, through, values
 
-IDENTITY = Denoiser(lambda x: x, Field(3, 2), torch.device("cpu"))
 LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")
 XMP = (
     b'<x:xmpmeta xmlns:tiff="http://ns.adobe.com/tiff/1.0/"><a tiff:Orientation="%d"/></x:xmpmeta>'
@@ -54,20 +48,6 @@ def everything(suffix: str) -> Extras:
     return Extras(**{name: value for name, value in found.items() if name in kind.extras})
 
 
-def tags_of(path: Path) -> dict[int, Any]:
-    """The values of the tags of a TIFF."""
-    with tifffile.TiffFile(path) as file:
-        page: Any = file.pages[0]
-        return {tag.code: tag.value for tag in page.tags}
-
-
-def through(path: Path) -> Path:
-    """The file after `others.denoise` with a network that changes nothing."""
-    target = path.with_name("out" + path.suffix)
-    write_picture(target, denoised(IDENTITY, read_picture(path), tile=4))
-    return target
-
-
 @pytest.mark.parametrize(("suffix", "mode"), MODES)
 def test_the_identity_changes_nothing(tmp_path: Path, suffix: str, mode: str) -> None:
     """For every kind, depth and mode of the table, the identity network gives a file with the same
@@ -90,101 +70,40 @@ def test_the_identity_changes_nothing(tmp_path: Path, suffix: str, mode: str) ->
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, "out" + suffix])
 
 
-@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
-def test_a_transparent_grey(tmp_path: Path, depth: int) -> None:
-    """The transparent grey of a PNG scales like its pixels, whatever the depth: 3 of 2 bits is
-    white."""
-    rows = np.array([[[0], [2**depth - 1]], [[2**depth - 1], [0]]])
-    key = (b"tRNS", struct.pack(">H", 2**depth - 1))
-    (tmp_path / "in.png").write_bytes(png(rows, depth, "L", [key]))
-    found = read_picture(tmp_path / "in.png")
-    white = 65535 if depth == 16 else 255
-    assert found.colour.flatten().tolist() == [0, white, white, 0]
-    assert found.alpha is not None
-    assert found.alpha.flatten().tolist() == [white, 0, 0, white]
+def common_mode(source: str, target: str) -> str | None:
+    """A mode that both kinds hold."""
+    return min(KIND_OF[source].modes & KIND_OF[target].modes, default=None)
 
 
-@pytest.mark.parametrize("depth", [8, 16])
-def test_a_transparent_colour(tmp_path: Path, depth: int) -> None:
-    """It becomes an alpha channel; only where all three numbers agree."""
-    rows = np.array([[[5, 6, 7], [5, 6, 8], [200, 6, 7]]])
-    key = (b"tRNS", struct.pack(">HHH", 5, 6, 7))
-    (tmp_path / "in.png").write_bytes(png(rows, depth, "RGB", [key]))
-    found = read_picture(through(tmp_path / "in.png"))
-    white = 65535 if depth == 16 else 255
-    assert found.alpha is not None
-    assert found.alpha.flatten().tolist() == [0, white, white]
-    assert torch.equal(found.colour[:, 0].T, torch.from_numpy(rows[0]).int())
+PAIRS = [(a, b) for a in KIND_OF for b in KIND_OF if common_mode(a, b) is not None]
 
 
-def test_palettes(tmp_path: Path) -> None:
-    """A palette becomes its colours, with the alpha that each of them has."""
-    image = Image.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), "L").convert("P")
-    image.putpalette([255, 0, 0, 0, 0, 255, 0, 255, 0])
-    for suffix in (".png", ".tif"):
-        image.save(tmp_path / f"in{suffix}")
-        found = read_picture(tmp_path / f"in{suffix}")
-        assert found.colour[:, 0].T.tolist() == [[255, 0, 0], [0, 0, 255], [0, 255, 0]]
-    image.save(tmp_path / "clear.png", transparency=bytes([0, 128, 255]))
-    found = read_picture(tmp_path / "clear.png")
-    assert found.alpha is not None
-    assert found.alpha.flatten().tolist() == [0, 128, 255]
-
-
-@pytest.mark.parametrize("kind", ["L", "LA", "RGB", "RGBA"])
-def test_png_of_16_bits_by_hand(tmp_path: Path, kind: str) -> None:
-    """Each number stays whole, in the order that the specification says."""
-    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[kind]
-    rows = np.arange(2 * 3 * channels).reshape(2, 3, channels) * 2571
-    (tmp_path / "in.png").write_bytes(png(rows, 16, kind))
-    found = read_picture(tmp_path / "in.png")
-    pixels = found.colour if found.alpha is None else torch.cat([found.colour, found.alpha])
-    assert torch.equal(pixels, torch.from_numpy(rows).permute(2, 0, 1).int())
-    write_picture(tmp_path / "out.png", found)
-    again = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
-    assert again is not None
-    assert again.dtype == np.uint16
-    first, last = again.reshape(2, 3, -1)[..., 0], again.reshape(2, 3, -1)[..., -1]
-    assert np.array_equal(first, rows[..., 2 if channels > 2 else 0])  # blue is first
-    assert np.array_equal(last, rows[..., 0 if channels == 3 else -1])
-
-
-@pytest.mark.parametrize("depth", [8, 16])
-def test_chunks_of_png_are_kept(tmp_path: Path, depth: int) -> None:
-    """What says how the colours are meant, how large the image is and what it shows stays, at both
-    depths; what belongs to the old pixels is left out and named."""
-    kept = {
-        b"gAMA": struct.pack(">I", 100000),
-        b"cHRM": struct.pack(">8I", *range(1, 9)),
-        b"cICP": b"\x09\x10\x00\x01",
-        b"pHYs": struct.pack(">IIB", 3000, 2000, 1),
-        b"tEXt": b"Title\0A test",
-    }
-    chunks = [*kept.items(), (b"tIME", struct.pack(">HBBBBB", 2020, 1, 1, 0, 0, 0))]
-    path = tmp_path / "in.png"
-    path.write_bytes(png(np.zeros((2, 2, 3), int), depth, "RGB", chunks) + b"more")
-    data = through(path).read_bytes()
-    for name, content in kept.items():
-        assert struct.pack(">I", len(content)) + name + content in data
-    found = read_picture(path)
-    assert left_out(path, found) == ["tIME", "4 bytes after the end"]
-    assert left_out(tmp_path / "out.tif", found) == ["text", "tIME", "4 bytes after the end"]
-    with pytest.raises(ValueError, match=r"out\.tif cannot hold what the PNG says .*\(cICP\)"):
-        check_holds(tmp_path / "out.tif", found)
-
-
-@pytest.mark.parametrize("depth", [8, 16])
-def test_profile_of_png(tmp_path: Path, depth: int) -> None:
-    """A colour profile stays at both depths, goes to kinds that hold one and not to others."""
-    write_picture(tmp_path / "in.png", picture("RGB" + ";16" * (depth == 16), 5, 6))
-    profiled = picture("RGB" + ";16" * (depth == 16), 5, 6, Extras(profile=b"a profile"))
-    write_picture(tmp_path / "in.png", profiled)
-    found = read_picture(through(tmp_path / "in.png"))
-    assert found.extras.profile == b"a profile"
-    write_picture(tmp_path / "out.tif", found)
-    assert read_picture(tmp_path / "out.tif").extras.profile == b"a profile"
-    with pytest.raises(ValueError, match=r"out\.ppm cannot hold a colour profile"):
-        check_holds(tmp_path / "out.ppm", found)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_from_any_kind_to_any_other(tmp_path: Path, source: str, target: str) -> None:
+    """A picture goes to every kind that holds its mode: profile, EXIF, XMP and resolution are the
+    same there, or named as left out; a profile without a place is refused."""
+    mode = common_mode(source, target)
+    assert mode is not None
+    write_picture(tmp_path / f"in{source}", picture(mode, 9, 7, everything(source)))
+    given = read_picture(tmp_path / f"in{source}")
+    if given.extras.profile and "profile" not in KIND_OF[target].extras:
+        with pytest.raises(ValueError, match="cannot hold a colour profile"):
+            check_holds(tmp_path / f"out{target}", given)
+        given = given._replace(extras=replace(given.extras, profile=None))
+    write_picture(tmp_path / f"out{target}", given)
+    after = read_picture(tmp_path / f"out{target}")
+    missing = left_out(tmp_path / f"out{target}", given)
+    assert after.extras.profile == given.extras.profile
+    for name, title in (("exif", "EXIF"), ("xmp", "XMP")):
+        kept = getattr(given.extras, name)
+        assert getattr(after.extras, name) == (None if title in missing else kept)
+    old, new = given.extras.resolution, after.extras.resolution
+    if old is None or "resolution" in missing:
+        assert new is None
+    else:
+        assert new is not None
+        for a, b in zip(old.in_units("inch")[:2], new.in_units("inch")[:2]):
+            assert float(a) == pytest.approx(float(b), rel=0.1)  # JPEG has whole numbers
 
 
 def oriented(path: Path, orientation: int, where: str) -> Path:
@@ -258,115 +177,6 @@ def test_resolution_turns_with_the_pixels(tmp_path: Path) -> None:
     write_picture(tmp_path / "out.png", found)
     with Image.open(tmp_path / "out.png") as again:
         assert again.info["dpi"] == pytest.approx((200, 300), abs=0.02)
-
-
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
-@pytest.mark.parametrize("quality", [50, 90])
-def test_jpeg_is_packed_as_it_was(tmp_path: Path, subsampling: int, quality: int) -> None:
-    """Tables, chroma subsampling, order, comment and segments of a JPEG stay, and so do the colours
-    of a pattern whose pixels change from red to blue, if the file has chroma at full size."""
-    rows, columns = np.indices((64, 64)) // (1 if subsampling == 0 else 32)
-    red = (96 + (rows + columns) % 2 * 64).astype(np.uint8)
-    image = Image.fromarray(np.stack([red, 0 * red + 128, 255 - red], -1))
-    image.save(
-        tmp_path / "in.jpg",
-        quality=quality,
-        subsampling=subsampling,
-        progressive=True,
-        comment=b"a comment",
-        extra=b"\xff\xed\x00\x06IPTC",
-    )
-    with Image.open(tmp_path / "in.jpg") as before, Image.open(
-        through(tmp_path / "in.jpg")
-    ) as after:
-        assert isinstance(before, JpegImagePlugin.JpegImageFile)
-        assert isinstance(after, JpegImagePlugin.JpegImageFile)
-        assert after.quantization == before.quantization
-        assert JpegImagePlugin.get_sampling(after) == subsampling
-        assert after.info["progressive"]
-        assert ("COM", b"a comment") in after.applist
-        assert ("APP13", b"IPTC") in after.applist
-        difference = np.array(after).astype(int) - np.array(before)
-    if subsampling == 0 or quality == 50:  # else decoders blend chroma at the edges of the pattern
-        assert np.abs(difference).mean() < 0.5
-    found = read_picture(tmp_path / "in.jpg")
-    assert sorted(left_out(tmp_path / "out.png", found)) == ["APP13", "COM"]
-
-
-def test_other_files_become_fine_jpegs(tmp_path: Path) -> None:
-    """A PNG is written as a JPEG with chroma at full size."""
-    write_picture(tmp_path / "in.png", picture("RGB", 32, 32))
-    write_picture(tmp_path / "out.jpg", read_picture(tmp_path / "in.png"))
-    with Image.open(tmp_path / "out.jpg") as image:
-        assert JpegImagePlugin.get_sampling(image) == 0
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_lossless_webp_stays_lossless(tmp_path: Path, mode: str) -> None:
-    """Every pixel is the same, colours under full transparency included."""
-    before = picture(mode, 20, 30)
-    pixels = before.colour if before.alpha is None else torch.cat([before.colour, 0 * before.alpha])
-    image = Image.fromarray(pixels.permute(1, 2, 0).to(torch.uint8).numpy())
-    image.save(tmp_path / "in.webp", lossless=True, exact=True)
-    found = read_picture(through(tmp_path / "in.webp"))
-    assert torch.equal(found.colour, before.colour)
-
-
-PACKED = [(p, k) for p in ("minisblack", "miniswhite", "rgb") for k in (None, "zlib")]
-
-
-@pytest.mark.parametrize(
-    ("photometric", "packing"), [*PACKED, ("minisblack", "lzw"), ("rgb", "lzw")]
-)
-def test_tiff_of_16_bits(tmp_path: Path, photometric: str, packing: str | None) -> None:
-    """White is 65535 whichever number stands for it in the file; tags, resolution, profile stay."""
-    array = values(3, 8, 9, 65535).permute(1, 2, 0).numpy().astype(np.uint16)
-    array = array if photometric == "rgb" else np.ascontiguousarray(array[..., 0])
-    if packing == "lzw":
-        order = array[..., ::-1] if array.ndim == 3 else array
-        assert cv2.imwrite(str(tmp_path / "in.tif"), order, [cv2.IMWRITE_TIFF_COMPRESSION, 5])
-    else:
-        tifffile.imwrite(
-            tmp_path / "in.tif",
-            array,
-            photometric=photometric,
-            compression=packing,
-            metadata=None,
-            description="a test",
-            resolution=((3000, 7), (2, 1)),
-            resolutionunit=3,
-            iccprofile=b"profile",
-        )
-    expected = torch.from_numpy(array.astype(np.int32)).view(8, 9, -1).permute(2, 0, 1)
-    expected = 65535 - expected if photometric == "miniswhite" else expected
-    found = read_picture(through(tmp_path / "in.tif"))
-    assert torch.equal(found.colour, expected)
-    if packing != "lzw":
-        assert found.extras.resolution == Resolution(Fraction(3000, 7), Fraction(2), "centimetre")
-        assert found.extras.profile == b"profile"
-        assert tags_of(tmp_path / "out.tif")[270] == "a test"
-
-
-def test_planes_of_a_tiff(tmp_path: Path) -> None:
-    """Colours that are stored one after the other are read like those of each pixel together."""
-    array = values(3, 8, 9, 65535).numpy().astype(np.uint16)
-    tifffile.imwrite(tmp_path / "in.tif", array, photometric="rgb", planarconfig="separate")
-    assert torch.equal(read_picture(tmp_path / "in.tif").colour, values(3, 8, 9, 65535))
-
-
-@pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_tags_of_a_tiff(tmp_path: Path, byteorder: Any) -> None:
-    """Tags that do not concern the pixels are copied with all their bytes, in either byte order."""
-    place = (1.5, 2.5, 0.0)
-    tifffile.imwrite(
-        tmp_path / "in.tif",
-        np.zeros((4, 5), np.uint8),
-        byteorder=byteorder,
-        metadata=None,
-        extratags=[(33550, 12, 3, place, True), (65000, 2, 6, "hello", True)],
-    )
-    tags = tags_of(through(tmp_path / "in.tif"))
-    assert (tags[33550], tags[65000]) == (place, "hello")
 
 
 def test_bits(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from others.denoise import DEFAULT, denoised
+from others.files.denoising import DEFAULT, denoised
 from others.files.kinds import Picture
 from others.files.tiling import count_tiles, extended, tiles
 from others.networks.catalogue import NETS, make_network

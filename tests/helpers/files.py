@@ -5,14 +5,22 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tifffile
 import torch
 from torch import Generator, Tensor
 
+from others.files.denoising import denoised
+from others.files.image_file import read_picture, write_picture
 from others.files.kinds import Extras, Picture, parted
+from others.networks.pretrained import Denoiser
+from others.networks.receptive_field import Field
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+IDENTITY = Denoiser(lambda x: x, Field(3, 2), torch.device("cpu"))
 COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 
 
@@ -64,3 +72,17 @@ def png(
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in parts
     )
+
+
+def tags_of(path: Path) -> dict[int, Any]:
+    """The values of the tags of a TIFF."""
+    with tifffile.TiffFile(path) as file:
+        page: Any = file.pages[0]
+        return {tag.code: tag.value for tag in page.tags}
+
+
+def through(path: Path) -> Path:
+    """The file after `others.denoise` with a network that changes nothing."""
+    target = path.with_name("out" + path.suffix)
+    write_picture(target, denoised(IDENTITY, read_picture(path), tile=4))
+    return target

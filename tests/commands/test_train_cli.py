@@ -199,7 +199,7 @@ def test_weights_in_files(tmp_path: Path) -> None:
     save_weights(net, path)
     for name, value in load_network(NET, path).state_dict().items():
         assert torch.equal(value, net.state_dict()[name])
-    with pytest.raises(ValueError, match=f"unknown network 'nothing'; expected one of .*{NET}"):
+    with pytest.raises(ValueError, match=f"no model 'nothing'; there is .*{NET}"):
         load_network("nothing", path)
     with pytest.raises(FileNotFoundError, match=r"expected a checkpoint at .*nowhere\.pth"):
         load_network(NET, tmp_path / "nowhere.pth")

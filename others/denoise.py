@@ -3,12 +3,15 @@
     python -m others.denoise IN ... OUT [--model NAME] [--ensemble]
 
 IN are images or folders of images, OUT is a folder, or for one image the name of a file. Depth,
-grey or colour, alpha and, from a kind of file to the same kind, the colour profile stay as they
-are; alpha is not denoised. A file of grey goes through the network in all three channels, whose
-mean is the answer. Large images are cut into tiles whose margins cover all that the network sees,
-so that memory is bounded and no seam shows. What is there is not overwritten unless asked for, and
-an input never is. A file that cannot be read is named, the others are denoised, and the command
-ends without success.
+grey or colour, alpha, colour profile and whatever else the file holds stay as they are (the table
+in others/files/kinds.py says what), and a file that would lose some of it is refused by name. Alpha
+is not denoised. A grey image goes through the network in all three channels, and the mean of the
+three is the answer.
+
+No strength of the noise is asked for: every model finds it out by itself. Large images are cut into
+overlapping tiles, so that memory is bounded and no seam shows. What is there is not overwritten
+unless asked for, and an input never is. A file that cannot be read does not stop the others: it is
+named at the end, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -17,31 +20,33 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+from tqdm import tqdm
 
 from others.data.images import image_files
-from others.files.image_file import HOLDS, Picture, check_holds, read_picture, write_picture
-from others.files.tiling import TILE, tiles
+from others.engine import command
+from others.files.denoising import DEFAULT, denoised
+from others.files.image_file import read_picture, write_picture
+from others.files.kinds import check_holds, kind_of, left_out
+from others.files.tiling import TILE
 from others.networks.pretrained import Denoiser, load_denoiser, model_names
 
-DEFAULT = "biasfree_12"
+MODELS = {  # a line each, for the help
+    "miniproject_1": "the first submission, trained on noisy pairs of 32x32 pixels as the course's",
+    "miniproject_2": "the second submission, trained on the same pairs",
+    "biasfree_6": "bias-free, 6 residual blocks: Gaussian noise of any strength; the fastest",
+    "biasfree_12": "bias-free, 12 residual blocks: Gaussian noise of any strength",
+    "biasfree_18": "bias-free, 18 residual blocks: Gaussian noise of any strength",
+    "dncnn": "the DnCNN assignment's plain network, for Gaussian noise of one strength",
+    "udncnn": "the DnCNN assignment's network with pooling, for the same noise",
+    "dudncnn": "the DnCNN assignment's network with dilations, for the same noise",
+    "tnet": "Noise2Noise's network with a twentieth of its weights, for Gaussian noise",
+    "unet": "Noise2Noise's network, for Gaussian noise",
+}
 Job = tuple[Path, Path]  # what is read, what is written
-
-
-@torch.no_grad()
-def denoised(denoiser: Denoiser, picture: Picture, tile: int = TILE) -> Picture:
-    """The picture with its colours denoised, alpha and all else as it was."""
-    colour, white = picture.colour, picture.white
-    result, (_, height, width) = torch.empty_like(colour), colour.shape
-    for part in tiles(height, width, denoiser.seen, tile):
-        x = colour[:, part.seen[0], part.seen[1]].to(denoiser.device).float() / white
-        y = denoiser.apply(x.expand(3, -1, -1)[None])[0, :, part.inner[0], part.inner[1]]
-        y = y.float().mean(0, keepdim=True) if len(colour) == 1 else y.float()
-        result[:, part.kept[0], part.kept[1]] = (y.clamp(0, 1) * white).round().int().cpu()
-    return picture._replace(colour=result)
 
 
 def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite: bool) -> list[Job]:
@@ -51,87 +56,125 @@ def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite:
         inputs: images, and folders whose images are taken.
         output: a folder, or the name of a file if there is one image.
         suffix: of the files in the folder; None for that of each input.
-        overwrite: files that are there.
+        overwrite: whether files that are there are replaced.
 
     Raises:
         FileNotFoundError: an input that is missing, or a folder without images.
         ValueError: two images that would be written to one file, or a file that is there.
     """
+    for path in inputs:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such image")
     sources = [file for path in inputs for file in (image_files(path) if path.is_dir() else [path])]
-    for source in sources:
-        if not source.is_file():
-            raise FileNotFoundError(f"{source}: no such image")
     alone = len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir()
     if alone and output.suffix:
         targets = [output]
+        kind_of(output)
     elif output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file; expected a folder for the {len(sources)} images")
     else:
         targets = [output / (s.with_suffix(suffix) if suffix else s).name for s in sources]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise ValueError(f"several images would be written to {target}")
-        if any(target.exists() and os.path.samefile(target, source) for source in sources):
-            raise ValueError(f"{target} is an input, which is never overwritten")
-        if target.exists() and not overwrite:
-            raise ValueError(f"{target} is there; --overwrite replaces it")
-        if target.suffix.lower() not in HOLDS:
-            raise ValueError(f"{target}: expected a name that ends with one of {', '.join(HOLDS)}")
+        if suffix:
+            kind_of(targets[0])
+    _check_targets(sources, targets, overwrite)
     return list(zip(sources, targets))
 
 
-def run(jobs: Sequence[Job], denoiser: Denoiser, tile: int) -> int:
-    """Denoise all files, say so on stdout, and return the number of those that could not be."""
-    failed = 0
-    for source, target in jobs:
-        start = time.perf_counter()
-        try:
-            picture = read_picture(source)
-            check_holds(target, picture)  # before the work
-            result = denoised(denoiser, picture, tile)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(target, result)
-        except (ValueError, OSError) as error:
-            failed += 1
-            named = str(error) if str(source) in str(error) else f"{source}: {error}"
-            print(f"{named}; not denoised", file=sys.stderr, flush=True)
+def _check_targets(sources: list[Path], targets: list[Path], overwrite: bool) -> None:
+    """ValueError if something would be overwritten; each file is looked at once."""
+    target, count = Counter(targets).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"several images would be written to {target}")
+    inputs = {_identity(source) for source in sources}
+    for target in targets:
+        identity = _identity(target)
+        if identity is None:
             continue
-        height, width = picture.colour.shape[1:]
-        seconds = time.perf_counter() - start
-        print(f"{source} -> {target}: {width}x{height} {picture.mode}, {seconds:.1f} s", flush=True)
-    return failed
+        if identity in inputs:
+            raise ValueError(f"{target} is an input, which is never overwritten")
+        if not overwrite:
+            raise ValueError(f"{target} is there; --overwrite replaces it")
 
 
-def options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.denoise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"models: {', '.join(model_names())}",
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others, whatever its names; None for none and for a dead link."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def run_jobs(jobs: Sequence[Job], denoiser: Denoiser, tile: int) -> list[str]:
+    """Denoise all files, with a line on stdout for each; returns what is wrong with the others."""
+    failures = []
+    with tqdm(jobs, "images", unit="", leave=False, disable=None) as bar:
+        for source, target in bar:
+            try:
+                bar.write(done(source, target, denoiser, tile))
+            except (ValueError, OSError, RuntimeError, MemoryError) as error:
+                told = str(error)
+                failures.append(told if str(source) in told else f"{source}: {told}")
+    return failures
+
+
+def done(source: Path, target: Path, denoiser: Denoiser, tile: int) -> str:
+    """Denoise a file; returns a line that says so, and what is left out."""
+    start = time.perf_counter()
+    picture = read_picture(source)
+    check_holds(target, picture)  # before the work
+    result = denoised(denoiser, picture, tile)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(target, result)
+    height, width = picture.colour.shape[1:]
+    without = "".join(f", without {name}" for name in left_out(target, picture))
+    seconds = time.perf_counter() - start
+    return f"{source} -> {target}: {width}x{height} {picture.mode}{without}, {seconds:.1f} s"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    lines = [f"  {name:15} {MODELS.get(name, 'a bias-free network')}" for name in model_names()]
+    result.epilog = "models:\n" + "\n".join(lines)
+    result.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="images or folders")
+    result.add_argument("output", type=Path, metavar="OUT", help="folder, or name of one image")
+    result.add_argument("--model", default=DEFAULT, metavar="NAME", help="one of those below")
+    result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
+    result.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="mean over eight flips and turns, eight times as slow",
     )
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="images or folders")
-    parser.add_argument("output", type=Path, metavar="OUT", help="folder, or name of one image")
-    parser.add_argument("--model", default=DEFAULT, metavar="NAME", help=f"({DEFAULT})")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
-    parser.add_argument("--ensemble", action="store_true", help="mean over eight flips and turns")
-    parser.add_argument("--tile", type=int, default=TILE, help=f"pixels a side ({TILE})")
-    parser.add_argument("--suffix", metavar=".png", help="kind of the files in OUT (as IN)")
-    parser.add_argument("--overwrite", action="store_true", help="files that are there")
-    return parser.parse_args(arguments)
+    result.add_argument(
+        "--tile",
+        type=command.whole(1),
+        default=TILE,
+        metavar="PIXELS",
+        help="side of what is denoised at once; a model that looks at the whole image needs one as "
+        "large as the image",
+    )
+    result.add_argument("--suffix", metavar=".png", help="kind of the files in OUT, else as in IN")
+    result.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    return result
+
+
+def run(options: argparse.Namespace) -> int:
+    """Denoise what is asked for; 1 if a file could not be."""
+    start = time.perf_counter()
+    jobs = planned(options.inputs, options.output, options.suffix, options.overwrite)
+    denoiser = load_denoiser(options.model, options.weights, options.ensemble)
+    failures = run_jobs(jobs, denoiser, options.tile)
+    seconds = time.perf_counter() - start
+    print(f"{len(jobs) - len(failures)} of {len(jobs)} images denoised in {seconds:.1f} s")
+    for failure in failures:
+        print(f"not denoised: {failure}", file=sys.stderr)
+    return int(bool(failures))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Denoise what is asked for."""
-    given = options(arguments)
-    try:
-        jobs = planned(given.inputs, given.output, given.suffix, given.overwrite)
-        denoiser = load_denoiser(given.model, given.weights, given.ensemble)
-        failed = run(jobs, denoiser, given.tile)
-    except (ValueError, OSError) as error:
-        sys.exit(f"python -m others.denoise: {error}")
-    if failed:
-        sys.exit(f"python -m others.denoise: {failed} of {len(jobs)} images were not denoised")
+    """The command line."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

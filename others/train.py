@@ -15,23 +15,23 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator
 
 from others.data.folders import CROP, course_sets, image_sets, is_course
 from others.data.noise import CELL, PAIRED_LOSS, TABLE, make_noise
-from others.data.seeds import seeded
+from others.data.seeds import global_seed, seeded
 from others.data.sets import AUGMENTATIONS, Images, Noisy
+from others.engine import command
 from others.engine.distributed import processes, rank
-from others.engine.experiment import PRECISIONS, Experiment
+from others.engine.experiment import Experiment
 from others.engine.hooks import Picture, TensorBoard, every, report
 from others.engine.losses import LOSSES
+from others.engine.options import PRECISIONS, TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.catalogue import NETS, make_network
@@ -41,25 +41,14 @@ DRY_SIDE, DRY_CELL = 8, 2  # pixels a side of its images and cells, where no ima
 Options = argparse.Namespace
 
 
-class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows every default but None, which the help explains itself."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
-
-
 def parser() -> argparse.ArgumentParser:
     """All options, with their choices and defaults."""
     levels = "\n".join(
         f"  {name:15} {row.low:g} to {row.high:g}: {row.meaning}; loss {row.loss}"
         for name, row in TABLE.items()
     )
-    result = argparse.ArgumentParser(
-        prog="python -m others.train",
-        description=__doc__,
-        formatter_class=Help,
-        epilog=f"noise levels, and the loss that Noise2Noise pairs with the noise:\n{levels}",
-    )
+    result = command.parser(__spec__, __doc__)
+    result.epilog = f"noises, their levels, and the losses that suit them (Noise2Noise):\n{levels}"
     result.add_argument("--net", choices=NETS, help="network to train; needed but in a dry run")
     add_data_options(result.add_argument_group("data"))
     add_training_options(result.add_argument_group("training"))
@@ -71,65 +60,97 @@ def add_data_options(group: Any) -> None:
     """What is trained on."""
     group.add_argument("--data", type=Path, help="folder; needed but in a dry run")
     group.add_argument("--val-data", type=Path, help="other folder of images to validate on")
-    group.add_argument("--noise", choices=TABLE, help="added to images (gaussian)")
+    group.add_argument("--noise", choices=TABLE, help="noise for the images, gaussian unless given")
     group.add_argument(
         "--noise-level",
         "--sigma",
         type=float,
         nargs="+",
         metavar="LEVEL",
-        help="one, or the two between which it is drawn; see below (the noise's own default)",
+        help="strength of the noise, or the two between which it is drawn; see below",
     )
-    group.add_argument("--cell", type=int, default=CELL, help="pixels a side, of point_sampling")
     group.add_argument(
-        "--targets", choices=("noisy", "clean"), default="noisy", help="what is trained on"
+        "--cell",
+        type=command.whole(1),
+        default=CELL,
+        help="pixels along a side of the cells of point_sampling",
     )
-    group.add_argument("--crop", type=int, help=f"pixels a side of an image's crops ({CROP})")
-    group.add_argument("--val-crop", type=int, help="the same, to validate on (as --crop)")
+    group.add_argument(
+        "--targets",
+        choices=("noisy", "clean"),
+        default="noisy",
+        help="what the network learns to predict",
+    )
+    group.add_argument(
+        "--crop",
+        type=command.whole(1),
+        help=f"pixels along a side of the crops of images, {CROP} unless given",
+    )
+    group.add_argument(
+        "--val-crop", type=command.whole(1), help="the same for validation; as --crop unless given"
+    )
     group.add_argument(
         "--augment",
         choices=AUGMENTATIONS,
         default="none",
-        help="turn and flip; exchange pixels of the course's pairs too",
+        help="turn and flip images; exchange also mixes the two images of the course's pairs",
     )
 
 
 def add_training_options(group: Any) -> None:
     """How it is trained."""
-    group.add_argument("--loss", choices=LOSSES, help="the one paired with the noise")
-    group.add_argument("--epochs", type=int, default=10, help="in all")
-    group.add_argument("--steps-per-epoch", type=int, help="batches (all images once)")
-    group.add_argument("--batch-size", type=int, default=16, help="of all processes together")
+    number = command.whole(1)
+    group.add_argument("--loss", choices=LOSSES, help="the one that suits the noise unless given")
+    group.add_argument("--epochs", type=number, default=10, help="epochs in all, earlier ones too")
+    group.add_argument("--steps-per-epoch", type=number, help="as many as show each image once")
+    group.add_argument("--batch-size", type=number, default=16, help="images of all processes")
     group.add_argument("--learning-rate", type=float, default=1e-3, help="Adam's, at its peak")
-    group.add_argument("--schedule", choices=SCHEDULES, default="constant", help="of the rate")
-    group.add_argument("--ema", type=float, metavar="DECAY", help="average the weights (no)")
-    group.add_argument("--clip", type=float, metavar="NORM", help="of the gradient, at most (any)")
-    group.add_argument("--precision", choices=PRECISIONS, default="float32", help="of products")
-    group.add_argument("--seed", type=int, default=0, help="of everything random")
+    group.add_argument(
+        "--schedule", choices=SCHEDULES, default="constant", help="course of the learning rate"
+    )
+    group.add_argument(
+        "--ema", type=float, metavar="DECAY", help="keep a moving average of the weights"
+    )
+    group.add_argument("--clip", type=float, metavar="NORM", help="most that a gradient may have")
+    group.add_argument(
+        "--precision", choices=PRECISIONS, default="float32", help="numbers in products"
+    )
+    group.add_argument(
+        "--seed", type=command.whole(0), default=0, help="decides everything that is random"
+    )
 
 
 def add_output_options(group: Any) -> None:
     """What is written and shown."""
-    group.add_argument("--output", type=Path, help="folder (out/NET-NOISE-LOSS)")
-    group.add_argument("--ssim", action="store_true", help="measure SSIM too; needs torchmetrics")
+    group.add_argument("--output", type=Path, help="folder; out/NET-NOISE-LOSS unless given")
+    group.add_argument("--ssim", action="store_true", help="measure the structural similarity too")
     group.add_argument("--tensorboard", action="store_true", help="log to OUTPUT/tensorboard")
-    group.add_argument("--plot", action="store_true", help="write samples and curve as PNG")
-    group.add_argument("--progress", action="store_true", default=None, help="a bar in any case")
-    group.add_argument("--dry-run", action="store_true", help="two steps, nothing left behind")
+    group.add_argument("--plot", action="store_true", help="write samples and the curve as PNG")
+    group.add_argument(
+        "--progress", action="store_true", default=None, help="draw a bar, not only on a terminal"
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="take two steps and leave nothing behind"
+    )
 
 
 def complete(options: Options) -> Options:
-    """With the defaults that follow from other options; ValueError if two do not go together."""
+    """The options with the defaults that follow from other options.
+
+    UsageError if two do not go together.
+    """
     course = options.data is not None and is_course(options.data)
     if course and (options.noise or options.noise_level or options.crop or options.val_crop):
-        raise ValueError(
+        raise command.UsageError(
             f"{options.data} holds the course's files, which are noisy and small already; "
             "expected no --noise, --noise-level, --crop or --val-crop"
         )
     if course and options.targets == "clean":
-        raise ValueError(f"{options.data} has no clean targets to train on")
+        raise command.UsageError(f"{options.data} has no clean targets to train on")
     if options.augment == "exchange" and not course:
-        raise ValueError("--augment exchange is for the course's pairs; expected none or turn")
+        raise command.UsageError(
+            "--augment exchange is for the course's pairs; expected none or turn"
+        )
     result = argparse.Namespace(**vars(options))
     result.course = course
     result.noise = "course" if course else options.noise or "gaussian"
@@ -138,7 +159,11 @@ def complete(options: Options) -> Options:
 
 
 def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
-    """Training and validation set for completed options; `limit` as in `others.data.folders`."""
+    """Training and validation set for completed options.
+
+    Args:
+        limit: images to take of each set; None for all.
+    """
     if options.course:
         return course_sets(options.data, options.augment, limit)
     level = options.noise_level
@@ -149,7 +174,7 @@ def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
     noisy_targets = options.targets == "noisy"
     if options.data is None:
         shape = (DRY_IMAGES, 3, DRY_SIDE, DRY_SIDE)
-        pixels = torch.randint(256, shape, generator=Generator().manual_seed(options.seed))
+        pixels = torch.randint(256, shape, generator=seeded(options.seed))
         images = Images(pixels.byte())
         return Noisy(images, noise, noisy_targets), Noisy(images, noise)
     return image_sets(
@@ -167,7 +192,7 @@ def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
 def make_experiment(options: Options, device: torch.device, limit: int | None = None) -> Experiment:
     """The experiment of completed options, continued if its folder holds it already."""
     sets = make_sets(options, limit)
-    with seeded(options.seed, device):
+    with global_seed(options.seed, device):
         net = make_network(options.net).to(device)
     count = sum(value.numel() for value in net.parameters())
     return Experiment(
@@ -178,22 +203,24 @@ def make_experiment(options: Options, device: torch.device, limit: int | None = 
         options.output,
         options.batch_size,
         perform_validation_during_training=options.output is not None,
-        seed=options.seed,
-        loss=LOSSES[options.loss],
-        schedule=SCHEDULES[options.schedule],
-        average=options.ema,
-        clip=options.clip,
-        precision=options.precision,
-        steps_per_epoch=options.steps_per_epoch,
-        config={"net": {"name": options.net, "parameters": count}},
-        progress=options.progress,
+        options=TrainingOptions(
+            seed=options.seed,
+            loss=LOSSES[options.loss],
+            schedule=SCHEDULES[options.schedule],
+            average=options.ema,
+            clip=options.clip,
+            precision=options.precision,
+            steps_per_epoch=options.steps_per_epoch,
+            config={"net": {"name": options.net, "parameters": count}},
+            progress=options.progress,
+        ),
     )
 
 
 def train(options: Options, device: torch.device) -> Experiment:
-    """Train as the options say, or go on with it, and say so on stdout."""
+    """Train as the options say, or continue such a training, with a line on stdout each epoch."""
     if options.net is None or options.data is None:
-        raise ValueError("--net and --data are needed; only --dry-run does without")
+        raise command.UsageError("--net and --data are needed; only --dry-run does without")
     options = complete(options)
     if options.output is None:
         options.output = Path("out") / f"{options.net}-{options.noise}-{options.loss}"
@@ -232,17 +259,15 @@ def dry_run(options: Options, device: torch.device) -> int:
     return len(nets) * len(noises) * len(losses)
 
 
+def run(options: Options) -> None:
+    """Train, or try that everything can be trained, in all processes that torchrun started."""
+    with processes() as device:
+        (dry_run if options.dry_run else train)(options, device)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    command = parser()
-    options = command.parse_args(arguments)
-    try:
-        with processes() as device:
-            (dry_run if options.dry_run else train)(options, device)
-    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
-        sys.exit(f"{command.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{command.prog}: stopped; the same command continues after the last epoch")
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

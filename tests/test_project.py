@@ -29,6 +29,8 @@ HANDOUT = {  # what Miniproject_2 may take from torch
 }
 STANDARD = sys.stdlib_module_names - {"importlib"}  # which could import anything unseen
 PYTHON = (3, 8)  # the course's
+ROOMS = ("others", "tests")  # the folders whose folders are to be small
+FILES_OF_A_FOLDER = 12
 LINES_OF_A_FILE = 350
 LINES_OF_A_FUNCTION = 40
 STRAY = re.compile(r"\.(ipynb|pkl|pyc|tmp)$|(^|/)(__pycache__|\.ipynb_checkpoints|\.DS_Store)")
@@ -72,6 +74,32 @@ def foreign_imports(folder: Path) -> list[str]:
         for path in sorted(folder.rglob("*.py"))
         for name in imported(path)
         if not permitted(name, folder.name, len(path.relative_to(folder).parts))
+    ]
+
+
+def is_command(path: Path) -> bool:
+    """Whether a file is to be run: it has a function `main` of its own."""
+    body = parsed(path).body
+    return any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in body)
+
+
+def dotted(path: Path, root: Path) -> str:
+    """The name by which a file is imported."""
+    return ".".join(path.relative_to(root).with_suffix("").parts)
+
+
+def libraries_by_accident(root: Path, sources: list[Path]) -> list[str]:
+    """Where a file that is no test imports a command, or something of one."""
+    outside = [path for path in sources if path.relative_to(root).parts[0] != "tests"]
+    rooms = [path for path in outside if path.relative_to(root).parts[0] == "others"]
+    # engine/command.py has the `main` of all commands and is none itself.
+    helper = root / "others" / "engine" / "command.py"
+    commands = {dotted(path, root) for path in rooms if path != helper and is_command(path)}
+    return [
+        f"{path.relative_to(root)}: {name}"
+        for path in outside
+        for name in imported(path)
+        if name in commands or name.rpartition(".")[0] in commands
     ]
 
 
@@ -248,6 +276,29 @@ def test_length_of_files(sources: list[Path]) -> None:
     assert {path: length for path, length in lengths.items() if length > LINES_OF_A_FILE} == {}
 
 
+def test_size_of_folders(files: list[Path]) -> None:
+    """A folder below others/ or tests/ has at most 12 files of its own."""
+    folders = [path.parent for path in files if path.relative_to(ROOT).parts[0] in ROOMS]
+    crowded = {folder: folders.count(folder) for folder in sorted(set(folders))}
+    assert {str(f): n for f, n in crowded.items() if n > FILES_OF_A_FOLDER} == {}
+
+
+def test_commands_are_no_libraries(sources: list[Path]) -> None:
+    """A module that is a command is imported by tests alone: what others need is in a library."""
+    assert libraries_by_accident(ROOT, sources) == []
+
+
+def test_tests_do_not_import_each_other(sources: list[Path]) -> None:
+    """What several files of tests need is in a module that is no file of tests."""
+    tests = [path for path in sources if path.relative_to(ROOT).parts[0] == "tests"]
+    assert [
+        f"{path.name}: {name}"
+        for path in tests
+        for name in imported(path)
+        if any(part.startswith("test_") for part in name.split(".")[:-1])
+    ] == []
+
+
 def test_length_of_functions(sources: list[Path]) -> None:
     """A function has at most 40 lines besides its docstring."""
     assert [line for path in sources for line in long_functions(path)] == []
@@ -263,6 +314,22 @@ def test_pins() -> None:
     for path in ROOT.glob("requirements*.txt"):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert line.startswith("-r ") or PIN.fullmatch(line), f"{path.name}: {line}"
+
+
+def test_accidents_are_seen(tmp_path: Path) -> None:
+    """Importing a command, or a name of it, is seen wherever it happens but in tests."""
+    sources = {
+        "others/command.py": "def main():\n    pass\nTABLE = 1\n",
+        "others/one.py": "from others import command\n",
+        "others/two.py": "from others.command import TABLE\n",
+        "others/three.py": "import others.library\n",
+        "tests/test_command.py": "from others import command\n",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = libraries_by_accident(tmp_path, [tmp_path / name for name in sources])
+    assert found == ["others/one.py: others.command", "others/two.py: others.command.TABLE"]
 
 
 def test_measures(tmp_path: Path) -> None:

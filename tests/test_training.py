@@ -119,16 +119,21 @@ def constant(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     return first, (first.int() + 1).clamp(0, 255).byte()
 
 
+def twice(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Two copies with the same noise, which is none between them."""
+    return images, images
+
+
 DEGENERATE: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
     "one pair": lambda: noisy_images(1)[:2],
-    "identical copies": lambda: (noisy_images(40)[0],) * 2,
+    "identical copies": lambda: twice(noisy_images(40)[0]),
     "one pair many times": lambda: (
         noisy_images(1)[0].repeat(40, 1, 1, 1),
         noisy_images(1)[1].repeat(40, 1, 1, 1),
     ),
     "constant images": lambda: constant(40, 8, 8),
-    "black images": lambda: (torch.zeros(40, 3, 8, 8),) * 2,
-    "white images": lambda: (torch.full((40, 3, 8, 8), 255.0),) * 2,
+    "black images": lambda: twice(torch.zeros(40, 3, 8, 8)),
+    "white images": lambda: twice(torch.full((40, 3, 8, 8), 255.0)),
     "one pixel": lambda: noisy_images(40, 1, 1)[:2],
     "3x7 pixels": lambda: noisy_images(40, 3, 7)[:2],
 }

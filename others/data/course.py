@@ -1,10 +1,10 @@
 """The course's data files: train_data.pkl (noisy, noisy) and val_data.pkl (noisy, clean).
 
 Each is a torch.save'd tuple of two uint8 tensors (N, 3, H, W). Where one is missing,
-`python -m others.generate` writes one with generated images; a file that is already there, such as
-the course's own, is used as it is and never written to. `--clean` adds clean_data.pkl: the first
-noisy image of each pair of train_data.pkl, and its clean image, for the measurements that compare
-with clean targets; only of generated images is it known.
+`python -m others.generate` writes one with generated images. A file that is already there, such as
+the course's own, is used as it is and never written to. `--clean` adds clean_data.pkl, for the
+measurements that compare with clean targets: the first noisy image of each pair of train_data.pkl,
+and its clean image, which is known of generated images alone.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Callable, Union
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.data.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
+from others.data.seeds import seeded
 
 TRAIN, VALIDATION, CLEAN = "train_data.pkl", "val_data.pkl", "clean_data.pkl"
 EXPECTED = "expected a tuple of two uint8 tensors of the same shape (N, 3, H, W)"
@@ -38,12 +39,12 @@ def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
     if len(pair) != 2 or not all(isinstance(images, Tensor) for images in pair):
         kinds = ", ".join(type(images).__name__ for images in pair[:4])
         raise ValueError(f"{source}: holds {len(pair)} objects ({kinds}); {EXPECTED}")
-    first, second = pair
+    one, other = pair
     found = " and ".join(f"{images.dtype} {tuple(images.shape)}" for images in pair)
-    right = first.dim() == 4 and first.shape[1] == 3 and first.numel() > 0
-    if not right or first.shape != second.shape or {first.dtype, second.dtype} != {torch.uint8}:
+    right = one.dim() == 4 and one.shape[1] == 3 and one.numel() > 0
+    if not right or one.shape != other.shape or {one.dtype, other.dtype} != {torch.uint8}:
         raise ValueError(f"{source}: holds {found}; {EXPECTED}, none of them empty")
-    return first, second
+    return one, other
 
 
 def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
@@ -67,32 +68,35 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
 
 
 def load_first(path: PathLike, pairs: int) -> tuple[Tensor, Tensor]:
-    """The first so many pairs of a file, as `load_pair`; ValueError if it has fewer."""
-    first, second = load_pair(path)
-    if len(first) < pairs:
-        raise ValueError(f"{path} has {len(first)} pairs; expected at least {pairs}")
-    return first[:pairs], second[:pairs]
+    """The first `pairs` pairs of a file, two uint8 tensors (pairs, 3, H, W).
+
+    ValueError if it has fewer; other errors as for `load_pair`.
+    """
+    one, other = load_pair(path)
+    if len(one) < pairs:
+        raise ValueError(f"{path} has {len(one)} pairs; expected at least {pairs}")
+    return one[:pairs], other[:pairs]
 
 
-def save_pair(path: PathLike, first: Tensor, second: Tensor) -> None:
+def save_pair(path: PathLike, one: Tensor, other: Tensor) -> None:
     """Write two uint8 tensors (N, 3, H, W): the whole file or nothing; ValueError for others."""
     path = Path(path)
-    check_pair((first, second), f"not written to {path}")
-    write_atomically(path, lambda file: torch.save((first, second), file))
+    check_pair((one, other), f"not written to {path}")
+    write_atomically(path, lambda file: torch.save((one, other), file))
 
 
-def first_and_clean(train: Path, pairs: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The first images of the generated pairs in `train`, and their clean versions.
+def noisy_a_and_clean(train: Path, pairs: int, seed: int) -> tuple[Tensor, Tensor]:
+    """One noisy image of each generated pair in `train`, and its clean version.
 
     ValueError if `train` holds anything else.
     """
-    first, _ = noisy_pairs(pairs, Generator().manual_seed(seed))
-    if not torch.equal(load_pair(train)[0], first):
+    noisy_a, _ = noisy_pairs(pairs, seeded(seed))
+    if not torch.equal(load_pair(train)[0], noisy_a):
         raise ValueError(
-            f"{train}: not the {pairs} pairs that this seed generates; expected those, for only of "
-            "generated images the clean ones are known"
+            f"{train}: not the {pairs} pairs that this seed generates; expected them, because "
+            "clean images are known of generated ones alone"
         )
-    return first, clean_of_pairs(pairs, Generator().manual_seed(seed))
+    return noisy_a, clean_of_pairs(pairs, seeded(seed))
 
 
 def make_data(
@@ -108,11 +112,11 @@ def make_data(
     check_whole("seed", seed, 0)
     train, val = Path(folder) / TRAIN, Path(folder) / VALIDATION
     made: dict[Path, Callable[[], tuple[Tensor, Tensor]]] = {
-        train: lambda: noisy_pairs(pairs, Generator().manual_seed(2 * seed))
+        train: lambda: noisy_pairs(pairs, seeded(2 * seed))
     }
     if clean:
-        made[Path(folder) / CLEAN] = lambda: first_and_clean(train, pairs, 2 * seed)
-    made[val] = lambda: noisy_and_clean(validation, Generator().manual_seed(2 * seed + 1))
+        made[Path(folder) / CLEAN] = lambda: noisy_a_and_clean(train, pairs, 2 * seed)
+    made[val] = lambda: noisy_and_clean(validation, seeded(2 * seed + 1))
     missing = [path for path in made if not os.path.lexists(path)]
     for path in made:
         if path not in missing:

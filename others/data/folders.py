@@ -14,7 +14,7 @@ from others.data.noise import clean_of
 from others.data.sets import Noisy, Pairs
 
 CROP = 128  # pixels a side, unless another size is asked for
-HELD_OUT = 10  # of so many images in one folder, the last one validates
+HELD_OUT = 10  # one image of this many validates, where a folder has no others for it
 
 
 def is_course(folder: Path) -> bool:
@@ -74,9 +74,10 @@ def image_sets(
 def split_files(folder: Path, val_folder: Path | None = None) -> tuple[list[Path], list[Path]]:
     """The images to train on and those to validate on.
 
-    The former are in `folder`/train if there is one, else in `folder`. The latter are in
-    `val_folder` if it is given, else in `folder`/val or `folder`/test, else they are the last tenth
-    of the images by name, which then are not trained on. FileNotFoundError where there are none.
+    Images to train on are in `folder`/train if there is such a folder, else in `folder`. Images to
+    validate on are in `val_folder` if it is given, else in `folder`/val or `folder`/test. If none
+    of these exists, the last tenth of the images by name validates and is not trained on.
+    FileNotFoundError where there are no images.
     """
     inner = folder / "train"
     train = image_files(inner if inner.is_dir() else folder)
@@ -88,6 +89,6 @@ def split_files(folder: Path, val_folder: Path | None = None) -> tuple[list[Path
     held_out = max(1, len(train) // HELD_OUT)
     if len(train) < 2:
         raise FileNotFoundError(
-            f"{folder}: one image in it; expected two at least, for the last ones validate"
+            f"{folder}: one image in it; expected two at least, because the last ones validate"
         )
     return train[:-held_out], train[-held_out:]

@@ -30,18 +30,23 @@ def noisy_pairs(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
     pairs = []
     for scenes in draw_scenes(count, generator):
         pairs.append(render(scenes, draw_places(len(scenes.shapes.x), 2, generator)))
-    first, second = torch.cat(pairs).unbind(-1)
-    return first.contiguous(), second.contiguous()
+    noisy_a, noisy_b = torch.cat(pairs).unbind(-1)
+    return noisy_a.contiguous(), noisy_b.contiguous()
 
 
 def clean_of_pairs(count: int, generator: Generator) -> Tensor:
-    """The mean over each cell, rounded, of the scenes that `noisy_pairs(count, generator)` shows.
+    """The clean images of the scenes that `noisy_pairs(count, generator)` shows.
 
-    The generator is in the state that it was in for the pairs; uint8 of shape (count, 3, 32, 32).
+    Args:
+        generator: in the state that it was in when the pairs were drawn.
+
+    Returns:
+        The mean over each cell, rounded: uint8 of shape (count, 3, 32, 32).
     """
     clean = []
     for scenes in draw_scenes(count, generator):
-        draw_places(len(scenes.shapes.x), 2, generator)  # as for the pairs: the next scenes follow
+        # Drawn as for the pairs and thrown away: the next scenes come out of the same generator.
+        draw_places(len(scenes.shapes.x), 2, generator)
         clean.append(mean_of_cells(render_all(scenes)))
     return torch.cat(clean)
 

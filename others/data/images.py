@@ -1,35 +1,44 @@
 """Folders of images, and random crops of them.
 
-The files are decoded once and kept as uint8; a crop is then an indexed read, for a whole batch at
-once and on whatever device the pixels are: no workers, no files while training.
+The files are decoded once and kept as uint8. The crops of a batch are then read from that tensor at
+once, on whatever device it is: a training opens no file and needs no workers that load images.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
+from others.data.packed import PackedImages
 from others.data.sets import checksum
-
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from others.files.image_file import read_picture
+from others.files.kinds import REFUSED_SUFFIXES, SUFFIXES
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images directly in `folder`, sorted by name; FileNotFoundError if there is none."""
+    """The images directly in `folder`, sorted by name; FileNotFoundError if there is none.
+
+    Images of kinds that are refused are among them, and links that lead nowhere: whoever reads them
+    is told so, and nothing in a folder is skipped without a word.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise FileNotFoundError(
-            f"{folder}: no images in it; expected {', '.join(sorted(SUFFIXES))}"
+    suffixes = (*SUFFIXES, *REFUSED_SUFFIXES)
+    with os.scandir(folder) as entries:
+        names = sorted(
+            entry.name
+            for entry in entries
+            if entry.name.lower().endswith(suffixes) and not entry.is_dir()
         )
-    return files
+    if not names:
+        raise FileNotFoundError(f"{folder}: no images in it; expected {', '.join(SUFFIXES)}")
+    return [folder / name for name in names]
 
 
 def middle(image: Tensor, side: int) -> Tensor:
@@ -42,15 +51,28 @@ def middle(image: Tensor, side: int) -> Tensor:
 
 
 def read_image(path: Path) -> Tensor:
-    """uint8 (3, H, W); OSError for a file that is truncated or no image."""
-    with Image.open(path) as image:
-        pixels = image.convert("RGB")
-    data = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
-    return data.view(pixels.height, pixels.width, 3).permute(2, 0, 1).contiguous()
+    """An image to train on or to measure with: uint8 (3, H, W), as it is to be seen.
+
+    Grey is repeated in the three channels, and 16 bits are rounded to 8: 65535 becomes 255.
+
+    Raises:
+        FileNotFoundError: no such file.
+        OSError: a file that is damaged or no image.
+        ValueError: an image of a kind that is not read (`others.files.kinds`), or one with
+            transparent pixels, for it has no colour of its own there. An alpha channel in which
+            every pixel is opaque says nothing and is dropped.
+    """
+    picture = read_picture(path)
+    if picture.alpha is not None and bool((picture.alpha < picture.white).any()):
+        raise ValueError(f"{path}: has transparent pixels; expected an image without")
+    values = picture.colour
+    if picture.white == 65535:
+        values = (values + 128) // 257  # 257 = 65535 / 255; + 128: to the nearest
+    return values.to(torch.uint8).expand(3, -1, -1).contiguous()
 
 
 def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
-    """Those of the files that can be read, by their names, and a warning for each that cannot.
+    """The images that can be read, by the names of their files; a warning for each that cannot.
 
     ValueError if none can.
     """
@@ -58,8 +80,8 @@ def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
     for path in files:
         try:
             images[path.name] = read_image(path)
-        except (OSError, SyntaxError) as error:  # Pillow raises the latter for a broken PNG
-            warnings.warn(f"{path}: skipped, cannot be read: {error}", stacklevel=2)
+        except (OSError, ValueError) as error:
+            warnings.warn(f"skipped, cannot be read: {error}", stacklevel=2)
     if not images:
         names = ", ".join(str(path) for path in files[:3])
         raise ValueError(f"none of {len(files)} images could be read: {names} ...")
@@ -72,7 +94,8 @@ class Crops:
     Args:
         images: uint8 (3, H, W), of any sizes, by their names.
         size: of the crops, in pixels: a side, or height and width.
-        turned: each crop in one of the eight symmetries of the square.
+        turned: whether each crop is turned and flipped into one of the eight symmetries of the
+            square.
 
     Raises:
         ValueError: no images, images smaller than the crop, or turned crops that are not square.
@@ -84,14 +107,11 @@ class Crops:
         self.size = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
         self.turned = turned
         self._check(images)
-        shapes = torch.tensor([image.shape[1:] for image in images.values()])
-        lengths = torch.tensor([image.numel() for image in images.values()])
-        self.pixels = torch.cat([image.flatten() for image in images.values()])
-        self.table = torch.cat([(lengths.cumsum(0) - lengths)[:, None], shapes], 1)  # start, H, W
+        self.packed = PackedImages(list(images.values()))
         self.config = {
             "class": "Crops",
             "images": len(images),
-            "checksum": checksum(self.pixels),
+            "checksum": checksum(self.packed.pixels),
             "size": list(self.size),
             "turned": turned,
         }
@@ -115,44 +135,46 @@ class Crops:
 
     @classmethod
     def from_folder(cls, folder: Path, size: int | tuple[int, int], turned: bool = False) -> Crops:
-        """Crops of all images in a folder; FileNotFoundError and ValueError as explained above."""
+        """Crops of all images in a folder.
+
+        FileNotFoundError if there is none; ValueError as for the constructor.
+        """
         return cls(read_images(image_files(Path(folder))), size, turned)
 
     @property
     def device(self) -> torch.device:
         """Where the pixels are."""
-        return self.pixels.device
+        return self.packed.device
 
     def to(self, device: torch.device) -> Crops:
         """The same source, with its pixels on `device`."""
         moved = copy.copy(self)
-        moved.pixels, moved.table = self.pixels.to(device), self.table.to(device)
+        moved.packed = self.packed.to(device)
         return moved
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.packed)
 
     def images(self, indices: Tensor, generator: Generator) -> Tensor:
         """A crop of each of the images with these numbers: (N, 3, height, width) in [0, 1]."""
-        start, height, width = self.table[indices].unbind(1)  # (N,) each
-        top, left = self._corners(height, width, generator)
+        top, left = self._corners(indices, generator)
         rows, columns = self._steps(len(indices), generator)
-        place = (top + rows) * width[:, None, None] + left + columns  # (N, height, width)
-        plane = (height * width)[:, None] * torch.arange(3, device=self.device)  # (N, 3)
-        index = (start[:, None] + plane)[..., None, None] + place[:, None]
-        return self.pixels[index].float() / 255
+        return self.packed.read(indices, top + rows, left + columns).float() / 255
 
-    def _corners(
-        self, height: Tensor, width: Tensor, generator: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _corners(self, indices: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Top and left (N, 1, 1), each possible place equally likely."""
+        height, width = self.packed.sizes[indices].unbind(1)
         free = torch.stack([height - self.size[0], width - self.size[1]]) + 1
         share = torch.rand(free.shape, generator=generator, device=self.device)
         top, left = (share * free).long()[..., None, None]
         return top, left
 
     def _steps(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Which row and column of the crop each of its pixels shows, broadcast to (N, h, w)."""
+        """Which row and column of the crop each of its pixels shows, broadcast to (N, h, w).
+
+        Three coins turn a crop: whether rows are counted from below, whether columns are counted
+        from the right, and whether rows and columns change places. That makes 8 symmetries.
+        """
         height, width = self.size
         rows = torch.arange(height, device=self.device)[:, None]
         columns = torch.arange(width, device=self.device)

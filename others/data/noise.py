@@ -1,10 +1,11 @@
 """Noise models by their names, and the loss that Noise2Noise pairs with each.
 
-Each is a function of clean images, float (N, 3, H, W) in [0, 1], and a generator on their device,
-and gives noisy ones. The parameter that measures its strength is a number, or two numbers between
-which one is drawn for each image. Two draws are independent given the image: that is what
-Noise2Noise trains on. Nothing is clipped, for clipping moves the mean: the range is [0, 1] where
-pixels are replaced, picked or rounded, and unbounded where noise is added to them.
+A noise model is a function of clean images, float (N, 3, H, W) in [0, 1], and a generator on their
+device; it gives noisy images. The parameter that measures its strength is a number, or two numbers
+between which one is drawn for each image. Two noisy copies of an image are independent given the
+image, as Noise2Noise needs them. Nothing is clipped, because clipping would move the mean: where
+noise is added to pixels, values are unbounded; where pixels are replaced, picked or rounded, they
+stay in [0, 1].
 
 Sources: Lehtinen et al., "Noise2Noise", 2018 (Gaussian, Poisson, Bernoulli, text, random impulses,
 and the losses); the mini-project of EE-559, whose images are sampled at points.
@@ -16,6 +17,7 @@ import random
 from functools import lru_cache, partial
 from typing import Any, Callable, NamedTuple, Union
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
@@ -144,7 +146,8 @@ def cell_mean(source: Tensor, reach: Strength = 1.0, cell: int = CELL) -> Tensor
 def text(clean: Tensor, generator: Generator, share: Strength = 0.25) -> Tensor:
     """Random words in random colours, sizes and places until they cover a share of the pixels.
 
-    The last word is drawn whole: a little more than `share` is covered. It is at most 0.9.
+    The last word is drawn whole, so that a little more than `share` is covered. ValueError for a
+    share above 0.9.
     """
     shares = strength(share, clean, generator).flatten().tolist()
     draw = random.Random(int(torch.randint(2**62, (1,), generator=generator, device=clean.device)))
@@ -159,35 +162,51 @@ def font_of(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
+class Word(NamedTuple):
+    """A random word: what is drawn on an image at once."""
+
+    letters: str
+    font: Any
+    place: tuple[float, float]  # of its upper left corner, in pixels: x, y
+    colour: tuple[int, ...]  # red, green, blue from 0 to 255
+
+
+def random_word(width: int, height: int, draw: random.Random) -> Word:
+    """A word somewhere on an image of this size, perhaps partly outside it."""
+    letters = "".join(draw.choices(LETTERS, k=draw.randint(3, 10)))
+    font = font_of(draw.randint(8, max(8, min(24, height // 4))))
+    place = draw.uniform(-0.2, 1) * width, draw.uniform(-0.1, 1) * height
+    return Word(letters, font, place, tuple(draw.randrange(256) for _ in "rgb"))
+
+
 def text_overlay(
     width: int, height: int, share: float, draw: random.Random
 ) -> tuple[Tensor, Tensor]:
-    """Colours (3, H, W) in [0, 1], and the pixels (1, H, W) that text covers."""
-    colours, mask = Image.new("RGB", (width, height)), Image.new("L", (width, height))
+    """Colours (3, H, W) in [0, 1], and a mask (1, H, W) of the pixels that text covers.
+
+    Two images are drawn alike: one in the words' colours, and one in white, which is the mask.
+    """
     if not 0 <= share <= MOST_TEXT:
         raise ValueError(f"text is to cover {share:g} of an image; expected 0 to {MOST_TEXT}")
-    pens = [ImageDraw.Draw(image) for image in (colours, mask)]
-    for pen in pens:
+    colours, mask = Image.new("RGB", (width, height)), Image.new("L", (width, height))
+    colour_pen, mask_pen = ImageDraw.Draw(colours), ImageDraw.Draw(mask)
+    for pen in (colour_pen, mask_pen):
         pen.fontmode = "1"  # no smooth edges: a pixel is covered, or it is clean
-    while mask.histogram()[-1] < share * width * height:
-        word = "".join(draw.choices(LETTERS, k=draw.randint(3, 10)))
-        font = font_of(draw.randint(8, max(8, min(24, height // 4))))
-        place = draw.uniform(-0.2, 1) * width, draw.uniform(-0.1, 1) * height
-        fill = tuple(draw.randrange(256) for _ in "rgb")
-        pens[0].text(place, word, fill=fill, font=font)
-        pens[1].text(place, word, fill=255, font=font)
-    layers = [bytearray(layer.tobytes()) for layer in (colours, mask)]
-    pixels = [torch.frombuffer(layer, dtype=torch.uint8) for layer in layers]
-    image = pixels[0].view(height, width, 3).permute(2, 0, 1).float() / 255
-    return image, pixels[1].view(1, height, width) > 0
+    while mask.histogram()[255] < share * width * height:
+        word = random_word(width, height, draw)
+        colour_pen.text(word.place, word.letters, fill=word.colour, font=word.font)
+        mask_pen.text(word.place, word.letters, fill=255, font=word.font)
+    image = torch.from_numpy(np.array(colours)).permute(2, 0, 1).float() / 255
+    return image, torch.from_numpy(np.array(mask))[None] > 0
 
 
 class Noise(NamedTuple):
     """A row of the table.
 
-    `loss` is the one of `others.engine.losses` whose statistic the noise keeps, `parameter` the one
-    that measures the strength. On the command line that is a `level` from `low` to `high`, in units
-    of `unit`.
+    The noise keeps the statistic of the targets that `loss`, one of `others.engine.losses`,
+    converges to.
+    `parameter` is the argument of `add` that measures the strength. On the command line, the
+    strength is a `level` from `low` to `high`, which is multiplied by `unit`.
     """
 
     add: Callable[..., Tensor]

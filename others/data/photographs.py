@@ -1,8 +1,8 @@
 """Noisy pairs in the form of the course's, drawn from photographs, on their device.
 
-Of each photograph squares are cut, flipped half of the time. Every pixel of a noisy image is one
-pixel of the photograph, picked at random in the pixel's own cell of the square; the second copy is
-picked anew. No clean image is ever made.
+Squares are cut from a photograph, and half of them are flipped. A square has 32x32 cells, one for
+each pixel of a noisy image. The pixel shows one pixel of the photograph, which is picked at random
+in its cell; for the second copy of the pair another one is picked. No clean image is ever made.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from others.data.dead_leaves import SIZE
+from others.data.packed import PackedImages
 
 LEAST_CELL = 4  # pixels of a photograph along a side of a cell, if it has that many
 CHUNK = 2**14  # pairs at once: the indices of more would take gigabytes
@@ -36,28 +37,26 @@ class Photographs:
                 f"{len(images)} photographs, the least side {least} pixels; expected some, "
                 f"of {SIZE}x{SIZE} at least"
             )
-        self.pixels = torch.cat([image.flatten(1).T for image in images]).to(device)  # (all, 3)
-        self.sizes = torch.tensor([image.shape[1:] for image in images], device=device)
-        areas = self.sizes.prod(1)
-        self.starts = areas.cumsum(0) - areas  # of each photograph's pixels
+        self.packed = PackedImages(images).to(device)
 
     def pairs(self, count: int, generator: Generator, least: float = 0.6) -> tuple[Tensor, Tensor]:
         """`count` pairs: two uint8 (count, 3, 32, 32), on the device of the photographs.
 
         Args:
             generator: on that device.
-            least: share of a photograph's shorter side that the square has, up to all of it.
+            least: the smallest square's side, as a share of the photograph's shorter side; the
+                largest one's is all of it.
         """
-        device = self.pixels.device
+        device, sizes = self.packed.device, self.packed.sizes
         pair = [torch.empty((count, 3, SIZE, SIZE), dtype=torch.uint8, device=device) for _ in "ab"]
         for start in range(0, count, CHUNK):
             number = min(CHUNK, count - start)
-            which = torch.randint(len(self.sizes), (number,), generator=generator, device=device)
-            shorter = self.sizes[which].amin(1)
+            which = torch.randint(len(sizes), (number,), generator=generator, device=device)
+            shorter = sizes[which].amin(1)
             drawn = torch.rand((4, number), generator=generator, device=device)
             side = shorter * (least + (1 - least) * drawn[0])
             side = side.maximum(shorter.clamp_max(LEAST_CELL * SIZE))
-            corner = (self.sizes[which] - side[:, None]).T * drawn[1:3]  # (2, number)
+            corner = (sizes[which] - side[:, None]).T * drawn[1:3]  # (2, number)
             flipped = (drawn[3] < 0.5)[:, None, None, None]
             for copy in pair:
                 picked = self._picked(which, corner, side, generator)
@@ -66,13 +65,13 @@ class Photographs:
 
     def _picked(self, which: Tensor, corner: Tensor, side: Tensor, generator: Generator) -> Tensor:
         """One noisy image of each square, (N, 3, SIZE, SIZE)."""
-        device = self.pixels.device
+        device = self.packed.device
         coins = torch.rand((2, len(which), SIZE, SIZE), generator=generator, device=device)
         steps = torch.arange(SIZE, device=device)
         cell = (side / SIZE)[:, None, None]
         rows = corner[0][:, None, None] + (steps[:, None] + coins[0]) * cell
         columns = corner[1][:, None, None] + (steps + coins[1]) * cell
-        height, width = (length[:, None, None] for length in self.sizes[which].T)
+        height, width = (length[:, None, None] for length in self.packed.sizes[which].T)
+        # The last pixel of a photograph, where rounding gives the one after it.
         rows, columns = rows.long().minimum(height - 1), columns.long().minimum(width - 1)
-        flat = self.starts[which][:, None, None] + rows * width + columns
-        return self.pixels[flat].permute(0, 3, 1, 2)
+        return self.packed.read(which, rows, columns)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.data import dead_leaves
+from others.data.seeds import seeded
+from others.files.image_file import write_picture
+from others.files.kinds import Picture
 
 FOLDERS = ("train", "test")
 
@@ -19,14 +20,13 @@ def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> No
 
     They are dead leaves, as `others.data.dead_leaves` explains. Files that are there are kept.
     """
-    generator = Generator().manual_seed(seed)
+    generator = seeded(seed)
     for mode, count in zip(FOLDERS, (train, test)):
         (folder / mode).mkdir(parents=True, exist_ok=True)
         for number, image in enumerate(leaves(count, generator)):
             path = folder / mode / f"{number:03}.png"
             if not path.exists():
-                picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-                write_atomically(path, lambda file, picture=picture: picture.save(file, "PNG"))
+                write_picture(path, Picture(image.int(), None, 255))
 
 
 def leaves(count: int, generator: Generator) -> Tensor:

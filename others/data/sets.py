@@ -1,9 +1,9 @@
 """Sets of images that draw a whole batch at once, on the device where their pixels lie.
 
 A *set of pairs* has `len`, a `device`, `to(device)` and `batch(indices, generator)`, which gives
-input and target (N, 3, H, W) in [0, 1]; a *source* has `images(indices, generator)` instead, which
-gives clean images. All randomness comes from the generator, so that any process can draw any
-batch. Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
+input and target (N, 3, H, W) in [0, 1]. A *source* has `images(indices, generator)` instead of
+`batch`, which gives clean images. All randomness comes from the generator, so that any process can
+draw any batch. Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, default_collate
 from Miniproject_1.noise2noise.augmentation import augment
 from others.data.course import check_pair
 from others.data.noise import clean_of
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.records.configuration import describe, describe_call
 
 Batch = tuple[Tensor, Tensor]
@@ -53,7 +53,7 @@ class PairSet(Protocol):
 
 
 def checksum(pixels: Tensor) -> int:
-    """The sum of all values: another set of images hardly has the same."""
+    """The sum of all values, by which a configuration tells one set of images from another."""
     return int(pixels.sum(dtype=torch.int64))
 
 
@@ -61,16 +61,17 @@ class Pairs:
     """Two uint8 tensors (N, 3, H, W), as a course file holds them.
 
     Args:
-        augmentation: "none"; "turn" for one of the eight symmetries of the square, another one for
-            each batch; "exchange" to mix the pixels of both copies as well, which is right for two
-            noisy copies whose pixels have independent noise, and wrong for clean targets.
+        augmentation: "none"; "turn" for one of the eight symmetries of the square, drawn for each
+            batch; "exchange" for that and a swap of input and target in random pixels, which is
+            right for two noisy copies whose pixels have independent noise, and wrong for clean
+            targets.
 
     Raises:
         ValueError: other tensors, or an unknown augmentation.
     """
 
-    def __init__(self, first: Tensor, second: Tensor, augmentation: str = "none") -> None:
-        self.first, self.second = check_pair((first, second), "pairs")
+    def __init__(self, images: Tensor, targets: Tensor, augmentation: str = "none") -> None:
+        self.input, self.target = check_pair((images, targets), "pairs")
         if augmentation not in AUGMENTATIONS:
             expected = ", ".join(AUGMENTATIONS)
             raise ValueError(f"unknown augmentation {augmentation!r}; expected one of {expected}")
@@ -79,31 +80,31 @@ class Pairs:
     @property
     def device(self) -> torch.device:
         """Where the pixels are."""
-        return self.first.device
+        return self.input.device
 
     @property
     def config(self) -> dict[str, Any]:
         """What tells this set from others."""
         return {
             "class": "Pairs",
-            "shape": list(self.first.shape),
-            "checksums": [checksum(self.first), checksum(self.second)],
+            "shape": list(self.input.shape),
+            "checksums": [checksum(self.input), checksum(self.target)],
             "augmentation": self.augmentation,
         }
 
     def to(self, device: torch.device) -> Pairs:
         """The same set, with its pixels on `device`."""
-        return Pairs(self.first.to(device), self.second.to(device), self.augmentation)
+        return Pairs(self.input.to(device), self.target.to(device), self.augmentation)
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.input)
 
     def batch(self, indices: Tensor, generator: Generator) -> Batch:
         """Pairs in [0, 1], augmented."""
-        first, second = self.first[indices].float() / 255, self.second[indices].float() / 255
+        x, d = self.input[indices].float() / 255, self.target[indices].float() / 255
         if self.augmentation == "none":
-            return first, second
-        return augment(first, second, generator, exchange=self.augmentation == "exchange")
+            return x, d
+        return augment(x, d, generator, exchange=self.augmentation == "exchange")
 
 
 class Images:
@@ -204,9 +205,9 @@ class Items:
     def batch(self, indices: Tensor, generator: Generator) -> Batch:
         """The pairs with these numbers, stacked."""
         seed = int(torch.randint(2**62, (1,), generator=generator))
-        with seeded(seed, self.device):
-            first, second = default_collate([self.dataset[i] for i in indices.tolist()])
-        return first, second
+        with global_seed(seed, self.device):
+            x, d = default_collate([self.dataset[i] for i in indices.tolist()])
+        return x, d
 
 
 def as_pairs(data: Any, device: torch.device) -> PairSet:

@@ -13,8 +13,11 @@ class Average:
     """Exponential moving average of the weights of `net`, in a network of its own.
 
     Args:
-        decay: the share of the old average that stays at each step. After few steps it is less, so
-            that the initial weights are soon forgotten.
+        decay: the share of the old average that stays at each step. In the first steps a smaller
+            share stays, steps / (steps + 9), so that the initial weights are soon forgotten.
+
+    Raises:
+        ValueError: the decay is not between 0 and 1.
     """
 
     def __init__(self, net: nn.Module, decay: float) -> None:
@@ -24,7 +27,11 @@ class Average:
 
     @torch.no_grad()
     def update(self, net: nn.Module, steps: int) -> None:
-        """Follow `net` after this number of steps in all; buffers are copied."""
+        """Move the average towards `net`; buffers, such as running means, are copied.
+
+        Args:
+            steps: the number of steps of the training so far, this one included.
+        """
         move = get_ema_multi_avg_fn(min(self.decay, steps / (steps + 9)))
         move(list(self.net.parameters()), list(net.parameters()), steps)
         for old, new in zip(self.net.buffers(), net.buffers()):

@@ -19,6 +19,7 @@ The exit status is 0 if all went well, 2 for options that cannot be, and 1 for e
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -82,6 +83,9 @@ def main(
     `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on
     stderr and the status 1, with no traceback; other exceptions are faults of the code and pass.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text that it can show
+            stream.reconfigure(errors="backslashreplace")
     options = parser.parse_args(arguments)
     try:
         status = run(options)

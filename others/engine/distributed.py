@@ -1,10 +1,11 @@
-"""One training in several processes: what torch.distributed needs, and nothing where there is one.
+"""One training in several processes. In a single process, everything here does nothing.
 
     torchrun --nproc-per-node=2 -m others.train ...
 
 Every process draws the same batches and computes on its own part of each; the gradients are
-averaged by DistributedDataParallel. Batch normalisation sees a process's part only, so networks
-with it give other numbers than in one process (torch's SyncBatchNorm would not, but needs GPUs).
+averaged by DistributedDataParallel. Batch normalisation normalises each process's part by itself,
+so that networks with it give other numbers than in one process. torch's SyncBatchNorm would give
+the same ones, but runs on GPUs only.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ def rank() -> int:
 
 @contextmanager
 def processes() -> Iterator[torch.device]:
-    """Join the other processes if torchrun started this one; gives the device to compute on."""
+    """Join the other processes if torchrun started this one, and leave them at the end.
+
+    Gives the device to compute on.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if "WORLD_SIZE" not in os.environ:
         yield device
@@ -52,18 +56,18 @@ def parallel(net: nn.Module) -> nn.Module:
 
 
 def part(batch: Tensor) -> Tensor:
-    """This process's images of a batch (N, ...); the first processes get the odd ones out."""
+    """This process's images of a batch (N, ...); of 5 images, 2 processes get 3 and 2."""
     return batch.tensor_split(world())[rank()]
 
 
 def total(table: Tensor) -> Tensor:
-    """The sum over all processes."""
+    """The sum of every process's `table`, in place; the same in all of them."""
     if world() > 1:
         dist.all_reduce(table)
     return table
 
 
 def wait() -> None:
-    """Until all processes are here."""
+    """Wait until all processes have come to this point."""
     if world() > 1:
         dist.barrier()

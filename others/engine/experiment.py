@@ -3,11 +3,12 @@
 The classes are those of the assignment "Image Denoising with Deep CNNs" (ECE 285, UCSD 2019),
 rebuilt: an `Experiment` is a network, two sets, an optimizer, what is measured, and a folder.
 
-All randomness of a batch (its crops, noise and augmentation) follows from the seed, the number of
-the epoch and the number of the batch, and that of the network (dropout) from the seed and the
-epoch. So there is no random state to save: an epoch that is done again is the same epoch, and each
-of several processes draws the same batches. "To the bit" is meant for a CPU: some kernels of a GPU
-add in another order each time, unless torch.use_deterministic_algorithms forbids it.
+No state of a random generator is saved, because none is needed. The crops, the noise and the
+augmentation of a batch follow from the seed, the number of the epoch and the number of the batch;
+the network's own randomness (dropout) follows from the seed and the number of the epoch. An epoch
+that is done again is therefore the same epoch, and several processes draw the same batches. Results
+are equal to the bit on a CPU. Some kernels of a GPU add numbers in another order each time, unless
+torch.use_deterministic_algorithms forbids it.
 """
 
 from __future__ import annotations
@@ -18,62 +19,45 @@ from pathlib import Path
 from typing import Any, Callable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from Miniproject_1.noise2noise.memory import keep_freed_memory
 from Miniproject_1.noise2noise.training import fast_precision
 from others.data.course import check_whole
-from others.data.seeds import seed_of, seeded
+from others.data.seeds import global_seed, seed_of, seeded
 from others.data.sets import PairSet, as_pairs
 from others.engine.averaging import Average
 from others.engine.distributed import parallel, part, rank, wait, world
-from others.engine.losses import Loss, l2
+from others.engine.losses import l2
+from others.engine.options import TrainingOptions
 from others.engine.progress import Progress
-from others.engine.schedules import constant
-from others.engine.stats_manager import DenoisingStatsManager, Figures, StatsManager
-from others.networks.regressor import NeuralNetwork, NNRegressor, evaluating
+from others.engine.stats_manager import Figures, StatsManager
+from others.networks.regressor import evaluating
 from others.records.checkpoints import Checkpoints
 from others.records.configuration import describe, describe_optimizer
 from others.records.weights import check_weights, weights_of
 
-__all__ = [
-    "DenoisingStatsManager",
-    "Experiment",
-    "NNRegressor",
-    "NeuralNetwork",
-    "StatsManager",
-]
-PRECISIONS = ("float32", "bfloat16")
-
 
 class Experiment:
-    """A training that can be stopped at any time and continued by making it again.
+    """A training that can be stopped at any time and goes on when it is made again.
+
+    The first eight arguments are the assignment's.
 
     Args:
         net: any module that maps a batch to a batch, on its device, with its initial weights.
         train_set, val_set: torch Datasets of (input, target), or sets that draw whole batches
-            (`others.data.sets`). Let the targets of `val_set` be clean even where those of
-            `train_set`
-            are noisy: a validation against noise measures the noise and finds no best epoch.
+            (`others.data.sets`). The targets of `val_set` should be clean even where those of
+            `train_set` are noisy: a validation against noise measures the noise and finds no best
+            epoch.
         optimizer: of the parameters of `net`; its learning rate is the peak of the schedule.
         stats_manager: what is measured.
-        output_dir: folder of the files listed in `others.records.checkpoints`; if it holds an
-            experiment with the same configuration, that is continued. None: nothing is written.
+        output_dir: folder of the files listed in `others.records.checkpoints`. If it holds an
+            experiment with the same configuration, that experiment is continued. None: nothing is
+            written.
         batch_size: images of a step; the last batch of an epoch may have fewer.
-        perform_validation_during_training: after each epoch; the best one is then kept.
-        seed: of all randomness but the initial weights.
-        loss: as in `others.engine.losses`; by default `net.criterion`, or the mean squared error
-            where there is none. Unless it is a mean over images, several processes differ from one.
-        schedule: the factor of the learning rate as a function of the share done, in (0, 1).
-        average: decay of a moving average of the weights, which is then what is validated and kept
-            as best.
-        clip: the most that the norm of the gradient may be.
-        precision: "float32", or "bfloat16" for the products of the training where the hardware has
-            them; what is validated is float32.
-        steps_per_epoch: batches that make up an epoch, all of them full. By default as many as
-            show every image once.
-        config: replaces or adds entries of the configuration.
-        progress: whether to draw a bar; None: on a terminal only.
+        perform_validation_during_training: whether to validate after each epoch; the weights of the
+            best epoch are then kept.
+        options: everything else.
 
     Raises:
         ValueError: a setting that cannot be, an empty set, or a folder with another configuration,
@@ -90,46 +74,29 @@ class Experiment:
         output_dir: str | Path | None = None,
         batch_size: int = 16,
         perform_validation_during_training: bool = False,
-        *,
-        seed: int = 0,
-        loss: Loss | None = None,
-        schedule: Callable[[float], float] = constant,
-        average: float | None = None,
-        clip: float | None = None,
-        precision: str = "float32",
-        steps_per_epoch: int | None = None,
-        config: dict[str, Any] | None = None,
-        progress: bool | None = None,
+        options: TrainingOptions | None = None,
     ) -> None:
         self.net, self.optimizer, self.stats_manager = net, optimizer, stats_manager
         self.device = next(net.parameters()).device
         self.train_set, self.val_set = (as_pairs(s, self.device) for s in (train_set, val_set))
         self.batch_size, self.validating = batch_size, perform_validation_during_training
-        self.seed, self.loss, self.schedule = seed, loss, schedule
-        self.clip, self.precision, self.decay = clip, precision, average
-        self.steps_per_epoch, self.progress = steps_per_epoch, progress
+        self.options = TrainingOptions() if options is None else options
         self._check()
-        self.fast = precision == "bfloat16" and fast_precision(self.device)
+        self.fast = self.options.precision == "bfloat16" and fast_precision(self.device)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"epoch": 0, "score": -math.inf}
-        self.model = parallel(net)  # first: it gives all processes the weights of the first one
-        self.average = None if average is None else Average(net, average)
+        self.model = parallel(net)  # before the average: it gives all processes the same weights
+        decay = self.options.average
+        self.average = None if decay is None else Average(net, decay)
         self.checkpoints = None
         if output_dir is not None:
-            setting = {**self.setting(), **(config or {})}
+            setting = {**self.setting(), **self.options.config}
             self.checkpoints = Checkpoints(Path(output_dir), setting, writer=rank() == 0)
             self._resume(self.checkpoints)
 
     def _check(self) -> None:
         check_whole("batch_size", self.batch_size, 1)
-        if self.steps_per_epoch is not None:
-            check_whole("steps_per_epoch", self.steps_per_epoch, 1)
-        if self.precision not in PRECISIONS:
-            expected = ", ".join(PRECISIONS)
-            raise ValueError(f"precision is {self.precision!r}; expected one of {expected}")
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"clip is {self.clip}; expected a norm above 0")
         if not len(self.train_set) or not len(self.val_set):
             sizes = f"{len(self.train_set)} and {len(self.val_set)}"
             raise ValueError(f"the sets have {sizes} images; expected one at least")
@@ -140,20 +107,21 @@ class Experiment:
 
     def setting(self) -> dict[str, Any]:
         """The configuration: all that the outcome depends on, as plain JSON."""
+        options = self.options
         return {
             "net": describe(self.net),
             "train_set": describe(self.train_set),
             "val_set": describe(self.val_set),
             "optimizer": describe_optimizer(self.optimizer),
             "stats_manager": describe(self.stats_manager),
-            "loss": "the network's" if self.loss is None else describe(self.loss),
-            "schedule": describe(self.schedule),
+            "loss": "the network's" if options.loss is None else describe(options.loss),
+            "schedule": describe(options.schedule),
             "batch_size": self.batch_size,
-            "steps_per_epoch": self.steps_per_epoch,
-            "average": self.decay,
-            "clip": self.clip,
-            "precision": self.precision,
-            "seed": self.seed,
+            "steps_per_epoch": options.steps_per_epoch,
+            "average": options.average,
+            "clip": options.clip,
+            "precision": options.precision,
+            "seed": options.seed,
             "validation": self.validating,
         }
 
@@ -172,8 +140,8 @@ class Experiment:
     ) -> list[dict[str, Any]]:
         """Train until `num_epochs` are done in all, those of earlier runs included.
 
-        The schedule spans all of them: after a finished run, a longer one goes on at the rate that
-        a longer schedule has there.
+        The schedule spans all of them. A finished run that is made longer goes on at the learning
+        rate that the longer schedule has at that point.
 
         Args:
             plot: called before the first epoch and after each one, in every process.
@@ -200,15 +168,16 @@ class Experiment:
         return self.history
 
     def _train_epoch(self, num_epochs: int) -> Figures:
-        order = self._order()
+        seed, order = self.options.seed, self._order()
         self._begin(training=True)
-        bar = Progress(self._images_of_an_epoch(), f"epoch {self.epoch + 1}", self.progress)
-        with seeded(seed_of(self.seed, self.epoch, "process", rank()), self.device), bar:
+        label = f"epoch {self.epoch + 1}"
+        bar = Progress(self._images_of_an_epoch(), label, self.options.progress)
+        with global_seed(seed_of(seed, self.epoch, "process", rank()), self.device), bar:
             for number, indices in enumerate(order):
                 x, d = self._draw(self.train_set, indices, self.epoch, number)
                 done = self.epoch * len(order) + number + 1
                 share = done / (num_epochs * len(order) + 1)
-                self._set_rates(self.schedule(share))
+                self._set_rates(self.options.schedule(share))
                 self._step(x, d, share)
                 if self.average is not None:
                     self.average.update(self.net, done)
@@ -216,20 +185,27 @@ class Experiment:
         return self._finish()
 
     def _order(self) -> list[Tensor]:
-        """The numbers of the images in each batch: all images in a random order, then again."""
+        """The numbers of the images in each batch.
+
+        All images come in a random order, and then all again in another one, until the epoch has
+        the images that it should have.
+        """
         count, wanted = len(self.train_set), self._images_of_an_epoch()
-        generator = Generator().manual_seed(seed_of(self.seed, self.epoch, "order"))
+        generator = seeded(seed_of(self.options.seed, self.epoch, "order"))
         rounds = [torch.randperm(count, generator=generator) for _ in range(-(-wanted // count))]
         return list(torch.cat(rounds)[:wanted].to(self.train_set.device).split(self.batch_size))
 
     def _images_of_an_epoch(self) -> int:
-        steps = self.steps_per_epoch
+        steps = self.options.steps_per_epoch
         return len(self.train_set) if steps is None else steps * self.batch_size
 
     def _draw(self, data: PairSet, indices: Tensor, *batch: object) -> tuple[Tensor, Tensor]:
-        """A whole batch, for all processes the same, on the network's device."""
-        generator = Generator(data.device).manual_seed(seed_of(self.seed, *batch))
-        x, d = data.batch(indices, generator)
+        """A whole batch on the network's device, the same in all processes.
+
+        Args:
+            batch: what tells this batch from all others; its randomness follows from it.
+        """
+        x, d = data.batch(indices, seeded(seed_of(self.options.seed, *batch), data.device))
         x, d = x.to(self.device), d.to(self.device)
         if x.dim() == 4 and (self.fast or self.device.type == "cpu"):  # up to half as fast again
             x = x.contiguous(memory_format=torch.channels_last)
@@ -247,22 +223,29 @@ class Experiment:
         y = y.to(d.dtype)
         loss = self._criterion(y, desired, share)
         self.optimizer.zero_grad()
-        (loss * (images * world() / len(x))).backward()  # the mean over processes is the batch's
-        if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+        # DistributedDataParallel takes the plain mean of the processes' gradients. Weighted by the
+        # share of the images that each process has, it is the gradient of the batch's mean loss.
+        (loss * (images * world() / len(x))).backward()
+        if self.options.clip is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.options.clip)
         self.optimizer.step()
         self.stats_manager.accumulate(loss, mine[:images], y.detach()[:images], desired[:images])
 
     def _part(self, x: Tensor, d: Tensor) -> tuple[Tensor, Tensor, int]:
-        """This process's images, and their number; if that is 0 an image that counts nothing."""
+        """The images of a batch that this process computes on, and how many of them count.
+
+        A batch of fewer images than there are processes leaves some without any. Such a process
+        computes on one image all the same, because the others wait for its gradient; but 0 of its
+        images count.
+        """
         mine, desired = part(x), part(d)
         if len(mine):
             return mine, desired, len(mine)
         return x[:1], d[:1], 0
 
     def _criterion(self, y: Tensor, d: Tensor, share: float) -> Tensor:
-        if self.loss is not None:
-            return self.loss(y, d, share)
+        if self.options.loss is not None:
+            return self.options.loss(y, d, share)
         criterion: Callable[[Tensor, Tensor], Tensor] = getattr(self.net, "criterion", l2)
         return criterion(y, d)
 
@@ -302,6 +285,7 @@ class Experiment:
         return figures
 
     def _record(self, train: Figures, validation: Figures | None, seconds: float) -> None:
+        """Append an epoch to the history, and write the files."""
         entry: dict[str, Any] = {"epoch": self.epoch + 1, "train": train}
         best = None
         if validation is not None:
@@ -328,7 +312,14 @@ class Experiment:
         }
 
     def load_state_dict(self, state: dict[str, Any], source: str = "the state") -> None:
-        """Continue from a `state_dict()`; ValueError if it is that of another network."""
+        """Continue from a `state_dict()`.
+
+        Args:
+            source: what the state is called in an error.
+
+        Raises:
+            ValueError: the state is that of another network.
+        """
         check_weights(self.net, state.get("net", {}), source)
         self.net.load_state_dict(state["net"])
         if self.average is not None:

@@ -11,8 +11,9 @@ Noise2Noise (Lehtinen et al., 2018) needs a loss whose statistic the noise leave
 noise keeps the mean, a minority of arbitrary pixels keeps the median, and uniformly random ones
 keep the mode.
 
-Each takes prediction and target (N, C, H, W) and the share of the training that is done, in
-[0, 1], and gives the mean over all values: so the mean over parts of a batch is that of the batch.
+Each loss takes prediction and target (N, C, H, W) and the share of the training that is done, in
+[0, 1], and gives the mean over all values. The mean of the losses of two halves of a batch is
+therefore the loss of the batch.
 """
 
 from __future__ import annotations

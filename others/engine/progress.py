@@ -10,12 +10,14 @@ from others.engine.stats_manager import StatsManager
 
 
 class Progress:
-    """Counts images; the figures are read twice a second at most, for reading makes a GPU wait.
+    """A bar that counts images and shows the figures of the last mini-batches.
+
+    The figures are read twice a second at most, because the program waits for the GPU to read them.
 
     Args:
         total: images in the epoch.
         label: what stands before the bar.
-        shown: whether to draw; on a terminal only if None.
+        shown: whether to draw; None: on a terminal only.
     """
 
     def __init__(self, total: int, label: str, shown: bool | None = None) -> None:

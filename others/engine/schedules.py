@@ -12,14 +12,14 @@ def constant(share: float) -> float:
 
 
 def cosine(share: float, warm_up: float = 0.05) -> float:
-    """A linear rise over the share `warm_up`, then half a cosine to 0 (Loshchilov 2017)."""
+    """A linear rise over the share `warm_up`, then half a cosine to 0 (Loshchilov, 2017)."""
     if share < warm_up:
         return share / warm_up
     return 0.5 + 0.5 * math.cos(math.pi * (share - warm_up) / (1 - warm_up))
 
 
 def ramp_down(share: float, last: float = 0.3) -> float:
-    """1, and over the share `last` at the end a squared half cosine to 0: Noise2Noise's."""
+    """1 until the share `last` is left, then a squared half cosine to 0, as in Noise2Noise."""
     done = max(0.0, (share - (1 - last)) / last)
     return (0.5 + 0.5 * math.cos(math.pi * done)) ** 2
 

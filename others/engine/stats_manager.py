@@ -1,16 +1,21 @@
 """What is measured on mini-batches: the mean loss, and how well images are denoised.
 
 The interface is that of the assignment "Image Denoising with Deep CNNs" (ECE 285, UCSD 2019):
-`init`, `accumulate` for each mini-batch, `summarize`. A mini-batch is kept as a row of sums over
-its images, on the device: nothing waits for a GPU before `summarize`, and the rows of several
-processes that each had a part of the mini-batch add up to its row.
+`init`, then `accumulate` for each mini-batch, then `summarize`.
+
+A mini-batch is kept as one row of numbers, which are sums over its images:
+
+    images | loss | squared error | values | PSNR | SSIM
+         4 | 0.08 |          1.72 |   1728 |  104 | 3.12
+
+Sums have two merits. Where several processes each compute on a part of a mini-batch, their rows add
+up to its row. And a row stays on the device, so that a GPU is waited for only in `summarize`.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
-from typing import Any, Callable
+from typing import Callable
 
 import torch
 from torch import Tensor
@@ -24,7 +29,7 @@ Figures = dict[str, float]
 class StatsManager:
     """The loss, as a mean over mini-batches.
 
-    `training` is set by the experiment: measures that cost time are left out then.
+    The experiment sets `training` while it trains. Measures that take long are left out then.
     """
 
     training = False
@@ -81,15 +86,17 @@ class DenoisingStatsManager(StatsManager):
     """Loss and PSNR, in dB; in evaluation also the PSNR per image and, if asked for, SSIM.
 
     "PSNR" is the assignment's: the mean over mini-batches of 10 log10(r² n / ‖y − d‖²), where r is
-    the range, 2 by default, and n the number of values in the mini-batch. "psnr_per_image_db" is
-    `others.engine.metrics.psnr_per_image` after clipping. Both say how well images are denoised
-    only if
-    the desired output is clean: against a noisy one, a perfect denoiser scores the noise.
+    the range, 2 by default, and n is the number of values in the mini-batch. "psnr_per_image_db" is
+    `others.engine.metrics.psnr_per_image` of the clipped images. Both say how well images are
+    denoised only if the desired output is clean. Against a noisy one, they measure its noise.
 
     Args:
-        low, high: black and white of y and d; ValueError unless low < high.
-        ssim: measure the structural similarity (Wang et al., 2004) too; ModuleNotFoundError if
-            torchmetrics, which computes it, is not installed.
+        low, high: black and white of y and d.
+        ssim: whether to measure the structural similarity (Wang et al., 2004) too, for images of at
+            least 11x11 pixels.
+
+    Raises:
+        ValueError: `low` is not less than `high`.
     """
 
     def __init__(self, low: float = -1.0, high: float = 1.0, ssim: bool = False) -> None:
@@ -97,7 +104,7 @@ class DenoisingStatsManager(StatsManager):
         if not low < high:
             raise ValueError(f"the range is [{low}, {high}]; expected low < high")
         self.low, self.high = low, high
-        self.ssim = structural_similarity() if ssim else None
+        self.ssim = ssim
 
     def measure(
         self, loss: Tensor, x: Tensor | None, y: Tensor | None, d: Tensor | None
@@ -110,17 +117,18 @@ class DenoisingStatsManager(StatsManager):
         if self.training:
             return row
         images, clean = self._unit(y), self._unit(d)
-        measures: list[Callable[[Tensor, Tensor], Any]] = [psnr_per_image]
-        if self.ssim is not None:
-            measures.append(self.ssim)
+        measures: list[Callable[[Tensor, Tensor], float]] = [psnr_per_image]
+        if self.ssim:
+            measures.append(structural_similarity)
+        # A process may have no image of a mini-batch; then its sums are 0.
         means = [measure(images, clean) if len(d) else 0.0 for measure in measures]
-        return row + [torch.full_like(loss, len(d) * float(mean)) for mean in means]
+        return row + [torch.full_like(loss, len(d) * mean) for mean in means]
 
     def _unit(self, images: Tensor) -> Tensor:
         return ((images.float() - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def figures(self, table: Tensor) -> Figures:
-        """Those that the rows have."""
+        """Loss and PSNR as means over mini-batches, the others as means over images."""
         mean_error = table[:, 2] / table[:, 3]
         psnr = 20 * math.log10(self.high - self.low) - 10 * torch.log10(mean_error)
         result = {**super().figures(table), "PSNR": float(psnr.mean())}
@@ -135,20 +143,14 @@ class DenoisingStatsManager(StatsManager):
         return figures["psnr_per_image_db"]
 
     def __repr__(self) -> str:
-        ssim = ", ssim" if self.ssim is not None else ""
+        ssim = ", ssim" if self.ssim else ""
         return f"{super().__repr__()}({self.low:g}, {self.high:g}{ssim})"
 
 
-def structural_similarity() -> Callable[[Tensor, Tensor], Any]:
-    """SSIM of two (N, C, H, W) in [0, 1] of at least 11x11 pixels, as torchmetrics has it."""
-    try:
-        functional = importlib.import_module("torchmetrics.functional.image")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "SSIM needs torchmetrics, which is not installed: `pip install torchmetrics`"
-        ) from error
+def structural_similarity(images: Tensor, clean: Tensor) -> float:
+    """The mean SSIM of two (N, C, H, W) in [0, 1] of at least 11x11 pixels."""
+    # torchmetrics takes a second to import, which trainings without SSIM need not wait for.
+    from torchmetrics.functional.image import structural_similarity_index_measure
 
-    def mean_similarity(images: Tensor, clean: Tensor) -> Any:
-        return functional.structural_similarity_index_measure(images, clean, data_range=1.0)
-
-    return mean_similarity
+    found = structural_similarity_index_measure(images, clean, data_range=1.0)
+    return float(found)  # pyright: ignore[reportArgumentType]  # a pair only if asked for

@@ -1,8 +1,15 @@
 """Large images through a network in bounded memory: square tiles with a margin.
 
-A tile is seen with a margin of at least what the network reaches, and the margin is thrown away;
-tiles begin at multiples of the network's step, so that its poolings fall on the same pixels as in
-the whole image. Then the joined tiles are what the network gives for the whole image.
+    ┌─────────────┐
+    │ seen        │    A tile contributes its inner part. The network sees a margin around it, as
+    │   ┌─────┐   │    wide as the network reaches at least, and its answer there is thrown away.
+    │   │inner│   │
+    │   └─────┘   │    Where the margin is outside the image, it shows the image reflected at its
+    └─────────────┘    border: c b|a b c d|c b. An image too small for that repeats its border.
+
+So no kept pixel depends on the zeros that convolutions add around what they see, and tiles begin at
+multiples of the network's step, so that its poolings fall on the same pixels in every tile: the
+joined tiles are what one tile as large as the image gives.
 """
 
 from __future__ import annotations
@@ -10,52 +17,83 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from others.networks.receptive_field import Field
 
 TILE = 448  # pixels along a side that a tile contributes: for the miniprojects one pass
-Area = tuple[slice, slice]
+MARGIN_OF_ALL = 32  # for a network that sees the whole image, whose borders its convolutions see
 
 
 class Tile(NamedTuple):
-    """A part of an image: what is seen, what is kept of the image, and where that is in the seen
-    part; rows and columns each."""
+    """A part of an image, rows and columns each: which are seen, and which are kept of that."""
 
-    seen: Area
-    kept: Area
-    inner: Area
+    seen: tuple[Tensor, Tensor]  # numbers of rows and columns, those of the margin included
+    kept: tuple[slice, slice]  # in the image
+    inner: tuple[slice, slice]  # the same pixels, in what is seen
+
+    def of(self, image: Tensor) -> Tensor:
+        """What is seen of an image (C, H, W)."""
+        rows, columns = self.seen
+        return image[:, rows.to(image.device)][:, :, columns.to(image.device)]
 
 
-def spans(length: int, tile: int, margin: int) -> list[tuple[slice, slice, slice]]:
-    """The tiles along one axis: seen, kept, and kept within seen."""
+def extended(start: int, stop: int, length: int, reflect: bool) -> Tensor:
+    """Which of `length` pixels are shown at start, start + 1 ... stop − 1, outside them too.
+
+    Reflected, −2 −1 0 1 shows 2 1 0 1; repeated, it shows 0 0 0 1. A reflection needs `stop` to be
+    less than 2 length and `start` more than −length.
+    """
+    places = torch.arange(start, stop)
+    if not reflect:
+        return places.clamp(0, length - 1)
+    last = length - 1
+    return last - (last - places.abs()).abs()
+
+
+def spans(length: int, tile: int, margin: int, step: int) -> list[tuple[Tensor, slice, slice]]:
+    """The tiles along one axis: seen, kept, and kept within seen; `margin` a multiple of `step`.
+
+    Whether the image is reflected is the same for all of its tiles.
+    """
+    reflect = margin + step <= length
     found = []
     for start in range(0, length, tile):
         stop = min(start + tile, length)
-        first = max(0, start - margin)
-        seen = slice(first, min(length, stop + margin))
-        found.append((seen, slice(start, stop), slice(start - first, stop - first)))
+        end = stop + margin
+        end += -(end - start + margin) % step  # what is seen is a multiple of the step
+        seen = extended(start - margin, end, length, reflect)
+        found.append((seen, slice(start, stop), slice(margin, margin + stop - start)))
     return found
 
 
-def tiles(height: int, width: int, seen: Field, tile: int = TILE) -> Iterator[Tile]:
+def tiles(height: int, width: int, field: Field, tile: int = TILE) -> Iterator[Tile]:
     """Tiles whose kept parts cover an image of this size exactly once.
 
     Args:
-        tile: pixels along a side, rounded up to a multiple of the network's step.
+        field: what the network reaches, and its step.
+        tile: pixels along a side, rounded up to a multiple of the step.
 
     Raises:
         ValueError: a tile of no pixel, or several tiles for a network that sees the whole image.
     """
     if tile < 1:
         raise ValueError(f"the tile has {tile} pixels a side; expected at least 1")
-    tile += -tile % seen.step
-    if seen.reach is None and max(height, width) > tile:
+    tile += -tile % field.step
+    if field.reach is None and max(height, width) > tile:
         raise ValueError(
             f"the network looks at the whole image of {height}x{width} pixels at once; "
-            f"expected a tile of {max(height, width)}, not {tile}"
+            f"expected a tile as large, which --tile {max(height, width)} makes"
         )
-    reach = seen.reach or 0
-    margin = reach + -reach % seen.step
-    for rows in spans(height, tile, margin):
-        for columns in spans(width, tile, margin):
-            areas = [(row, column) for row, column in zip(rows, columns)]
-            yield Tile(*areas)
+    margin = MARGIN_OF_ALL if field.reach is None else field.reach
+    margin += -margin % field.step
+    for rows in spans(height, tile, margin, field.step):
+        for columns in spans(width, tile, margin, field.step):
+            yield Tile((rows[0], columns[0]), (rows[1], columns[1]), (rows[2], columns[2]))
+
+
+def count_tiles(height: int, width: int, field: Field, tile: int = TILE) -> int:
+    """How many tiles there are."""
+    tile += -tile % field.step
+    return -(-height // tile) * -(-width // tile)

@@ -10,7 +10,6 @@ Every file is written whole or not at all, and read without running code from it
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +19,37 @@ from torch import Tensor
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
-from others.records.json_files import save_json
+from others.records.json_files import read_json, save_json
+from others.records.study import as_json
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.json", "last.pth", "best.pth"
 
 
 class Checkpoints:
-    """The files of one experiment in `folder`; only one process of it is a `writer`.
+    """The files of one experiment.
+
+    Args:
+        folder: where the files are, or will be.
+        config: the experiment's configuration, as plain JSON.
+        writer: whether this process writes; of several processes only one does.
 
     Raises:
-        ValueError: `config` is no plain JSON, `folder` belongs to an experiment with another one,
-            or a file in it is damaged. Nothing has been written then.
+        ValueError: `config` is no plain JSON, `folder` belongs to an experiment with another
+            configuration, or a file in it is damaged. Nothing has been written then.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any], writer: bool = True) -> None:
         self.folder, self.writer = Path(folder), writer
-        self.config = self._as_json(config)
+        self.config = as_json(config)
         path = self.folder / CONFIG
         if path.is_file():
-            self._compare(path)
+            self._compare(read_json(path))
         elif (self.folder / LAST).exists():
             raise ValueError(f"{self.folder} holds {LAST} but no {CONFIG}; expected both or none")
         elif writer:
             save_json(path, self.config)
 
-    def _as_json(self, config: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return json.loads(json.dumps(config))
-        except TypeError as error:
-            raise ValueError(f"the configuration must be plain JSON: {error}") from error
-
-    def _compare(self, path: Path) -> None:
-        try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
+    def _compare(self, saved: dict[str, Any]) -> None:
         lines = differences(saved, self.config)
         if lines:
             raise ValueError(
@@ -63,14 +58,18 @@ class Checkpoints:
             )
 
     def load(self) -> dict[str, Any] | None:
-        """The state to continue from, with its tensors on the CPU; None before the first epoch."""
+        """The state to continue from, with its tensors on the CPU; None before the first epoch.
+
+        ValueError if the file is damaged.
+        """
         path = self.folder / LAST
         return read_checkpoint(path) if path.exists() else None
 
     def save(self, state: dict[str, Any], best: dict[str, Tensor] | None) -> None:
         """Write the state, the history in it and, if they are given, the best weights so far.
 
-        The state comes last: after a kill in between, the epoch is done again and writes the same.
+        The state is written last. A process that is killed before that has saved nothing to
+        continue from: the epoch is done again, and it writes the same files.
         """
         if not self.writer:
             return

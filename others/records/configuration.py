@@ -14,8 +14,9 @@ from torch import nn
 def describe(thing: Any) -> Any:
     """What a setting is, as JSON that stays the same on other machines and versions of torch.
 
-    A dictionary `thing.config` if there is one; the name of a function, with its settings if it is
-    a partial; else what the object prints, or its class if it prints an address.
+    An object with a dictionary `config` is described by it, a module by its class and number of
+    parameters, a function by its name, and a partial of one by its settings too. Anything else is
+    what it prints, or its class and length where it would print an address.
     """
     if isinstance(getattr(thing, "config", None), dict):
         return thing.config
@@ -32,7 +33,7 @@ def describe(thing: Any) -> Any:
 
 
 def describe_call(function: Callable[..., Any]) -> dict[str, Any]:
-    """A function, or a partial of one, with all its settings, those left at their default too."""
+    """A function or a partial of one, with all its settings, defaults included."""
     inner = function.func if isinstance(function, partial) else function
     parameters = inspect.signature(inner).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
@@ -41,7 +42,7 @@ def describe_call(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Class and settings; those that are off are left out, for newer versions of torch add some."""
+    """Class and settings. Settings that are off are left out, because newer versions add some."""
     settings = {
         key: value for key, value in optimizer.defaults.items() if value not in (None, False)
     }

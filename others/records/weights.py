@@ -26,12 +26,16 @@ def save_weights(net: nn.Module, path: Path) -> None:
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Fill `net` from plain weights or from an experiment's last.pth (its average, if it has one).
+    """Fill `net` with the weights in a file.
+
+    Args:
+        path: plain weights, as `save_weights` writes them, or the last.pth of an experiment, of
+            whose networks the average is taken if there is one.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: damaged, or the weights of another network, with the names that differ. The
-            network is left as it was.
+        ValueError: the file is damaged, or holds the weights of another network, whose first
+            differences are named. The network is left as it was.
     """
     weights = read_checkpoint(path)
     if isinstance(weights.get("net"), dict):
@@ -54,5 +58,5 @@ def check_weights(net: nn.Module, weights: dict[str, Any], source: str) -> None:
 
 
 def digest(path: Path) -> str:
-    """The first 16 digits of a file's SHA-256, by which results say which weights they are of."""
+    """The first 16 digits of a file's SHA-256: results name the weights they belong to by it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,5 +1,6 @@
-"""The two reports: every number, table and figure in them from the JSON files of others/results.
+"""The two reports and the README files: what they show is computed here, from others/results.
 
-`python -m others.report` writes them to report/, where LaTeX finds them. What has not been measured
-is left out. No number is typed into the text of a report: it is a macro of `numbers.tex`.
+`python -m others.report` writes the numbers, tables and figures of both reports to report/, where
+LaTeX finds them, and `python -m others.report.readme` the tables of all README files. No number is
+typed into the text of a report: it is a macro of numbers.tex, which macros/ computes.
 """

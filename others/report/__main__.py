@@ -1,18 +1,22 @@
-"""Write what the reports show: numbers.tex, the figures, and the line numbers of ORAL.md.
+"""Write what both reports show: their numbers, their tables, their figures.
 
-    python -m others.report [--results DIR] [--output DIR] [--check]
+    python -m others.report [--results DIR] [--output DIR]
+    python -m others.report --check
 
-`make report` calls this and then LaTeX. The digest of everything that a report shows, and of its
-text, goes into the PDF: a test compares it with the digest of the results as they are now.
+The first form writes numbers.tex and figures/ into OUTPUT, where LaTeX reads them, and renews the
+line numbers in report/ORAL.md. The second looks for complaints in the logs that LaTeX left there.
+`make report` calls both, with LaTeX in between. A digest of all that a report shows goes into its
+PDF, so that a test can tell whether a PDF shows the results as they are now.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.engine import command
 from others.records.paths import RESULTS
 from others.report.document import PDFS, REPORT, numbers_tex, problems, shown
 from others.report.figures import save
@@ -29,28 +33,34 @@ def check_logs(folder: Path) -> None:
             raise ValueError("\n  ".join([f"{path} has complaints:", *found]))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m others.report", description=__doc__)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
-    parser.add_argument("--output", type=Path, default=REPORT, help="folder of the .tex files")
-    parser.add_argument("--check", action="store_true", help="only look at LaTeX's logs")
-    options = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
+    result.add_argument("--output", type=Path, default=REPORT, help="folder of the .tex files")
+    result.add_argument("--check", action="store_true", help="only look at the logs of LaTeX")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the files, or check the logs."""
+    if options.check:
+        return check_logs(options.output)
     results = Results(options.results)
-    try:
-        if options.check:
-            return check_logs(options.output)
-        text, figures = numbers_tex(results), shown(results)
-        options.output.mkdir(parents=True, exist_ok=True)
-        write_atomically(options.output / "numbers.tex", lambda file: file.write(text.encode()))
-        for name, data in figures.items():
-            save(name, data, options.output / "figures")
-        oral = REPORT / "ORAL.md"
-        answers = refreshed(oral.read_text(encoding="utf-8"))
-        write_atomically(oral, lambda file: file.write(answers.encode()))
-    except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+    text, figures = numbers_tex(results), shown(results)  # all is read before any is written
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.output / "numbers.tex", lambda file: file.write(text.encode()))
+    for name, data in figures.items():
+        save(name, data, options.output / "figures")
+    oral = REPORT / "ORAL.md"
+    answers = refreshed(oral.read_text(encoding="utf-8"))
+    write_atomically(oral, lambda file: file.write(answers.encode()))
     print(f"{options.output}: numbers.tex and {len(figures)} figures")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from others.records.formats import tex
 from others.records.paths import ROOT
-from others.report.figures import FIGURES, rates_data
-from others.report.numbers import all_macros
+from others.report.figures import FIGURES
+from others.report.macros import all_macros
 from others.report.results import Results
-from others.report.tables import TABLES
+from others.report.tables import REPORT_TABLES
 
 REPORT = ROOT / "report"
 PDFS = {"Report_1": "Miniproject_1/Report_1.pdf", "Report_2": "Miniproject_2/Report_2.pdf"}
@@ -24,19 +25,17 @@ DIGEST = re.compile(rb"results ([0-9a-f]{32})")
 
 
 def shown(results: Results) -> dict[str, Any]:
-    """The data of every figure that the results allow."""
-    found = {name: data_of(results) for name, (data_of, _) in FIGURES.items()}
-    return {name: data for name, data in found.items() if data is not None}
+    """The data of every figure."""
+    return {name: data_of(results) for name, (data_of, _) in FIGURES.items()}
 
 
 def definitions(results: Results) -> str:
-    """Every number, switch and table as LaTeX; what is missing is not defined."""
-    macros, switches = all_macros(results)
-    switches["Rates"] = rates_data(results) is not None
-    tables = {name: make(results) for name, make in TABLES.items()}
-    lines = [f"\\newif\\ifHas{name}\\Has{name}{str(on).lower()}" for name, on in switches.items()]
-    lines += [f"\\newcommand{{\\{name}}}{{{value}}}" for name, value in macros.items()]
-    lines += [f"\\newcommand{{\\{name}}}{{%\n{text}}}" for name, text in tables.items() if text]
+    """Every number and every table as a LaTeX macro."""
+    lines = [
+        f"\\newcommand{{\\{name}}}{{{tex(text)}}}" for name, text in all_macros(results).items()
+    ]
+    for name, table in REPORT_TABLES.items():
+        lines.append(f"\\newcommand{{\\{name}}}{{%\n{table(results)}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -119,9 +119,8 @@ def draw_network(data: Data) -> Figure:
 
 def draw_comparison(data: Data) -> Figure:
     """PSNR against parameters, against the time for 1,000 images, and against training time."""
-    figure, axes = panels(3 if data["curve"] else 2, PAGE if data["curve"] else COLUMN, 1.75)
+    figure, (by_size, by_time, by_training) = panels(3, PAGE, 1.75)
     ours, public = data["ours"], data["public"]
-    by_size, by_time = axes[:2]
     for axis, name in ((by_size, "parameters"), (by_time, "seconds")):
         known = [row for row in public if name in row]
         scale = 1000 if name == "parameters" else 1
@@ -145,21 +144,19 @@ def draw_comparison(data: Data) -> Figure:
         markerfacecolor="1",
         label="ours, ensemble",
     )
-    if data["seconds"]:
-        by_time.semilogx(
-            data["seconds"],
-            ours["self_ensemble_psnr_per_image_db"],
-            "D",
-            color="0",
-            markerfacecolor="1",
-        )
+    by_time.semilogx(
+        data["seconds"],
+        ours["self_ensemble_psnr_per_image_db"],
+        "D",
+        color="0",
+        markerfacecolor="1",
+    )
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
     by_size.legend(loc="upper left", handletextpad=0.1, borderaxespad=0)
     plain_ticks(by_size)
     plain_ticks(by_time)
-    if data["curve"]:
-        draw_curve(axes[2], data["curve"])
+    draw_curve(by_training, data["curve"])
     return figure
 
 
@@ -270,8 +267,7 @@ def draw_rates(data: Data) -> Figure:
 
 def draw_speed(data: Data) -> Figure:
     """Groups of points with their 10-90 % ranges; 1 is torch's own time."""
-    figure, axes = panels(2 if data["curve"] else 1, COLUMN, 1.6)
-    axis = axes[0]
+    figure, (axis, by_training) = panels(2, COLUMN, 1.6)
     axis.axhline(1, color="0.6", linestyle="--", linewidth=0.7)
     batches = [point[0] for point in next(iter(data["kinds"].values()))]
     for index, ((kind, points), mark) in enumerate(zip(data["kinds"].items(), MARKS)):
@@ -282,8 +278,7 @@ def draw_speed(data: Data) -> Figure:
     axis.set_xticks(range(len(batches)), [str(batch) for batch in batches])
     axis.set(xlabel="batch", ylabel="time / torch.nn's", ylim=(0, MOST_RATIO))
     figure.legend(loc="outside upper center", handletextpad=0.1, columnspacing=1, ncols=4)
-    if data["curve"]:
-        draw_curve(axes[1], data["curve"])
+    draw_curve(by_training, data["curve"])
     return figure
 
 

@@ -1,7 +1,7 @@
 """The figures of the reports: what each shows, from the JSON results.
 
-A figure is two functions: `…_data` gives plain values, or None where nothing was measured, and one
-of `drawing.py` turns them into a vector PDF with embedded fonts.
+A figure is two functions: `…_data` gives plain values, and one of `drawing.py` turns them
+into a vector PDF with embedded fonts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from matplotlib import rc_context
@@ -18,17 +17,14 @@ from matplotlib.figure import Figure
 from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.network import ResidualUNet
 from others.report import drawing
-from others.report.measures import network_rows
-from others.report.results import Results, curve_points, study_rows
+from others.report.results import Results, curve_points, network_steps, read_ablations
 
 Data = Any
 
 
-def noise_data(results: Results) -> Data | None:
+def noise_data(results: Results) -> Data:
     """The histogram of the noise, and its size by the contrast around a pixel."""
-    found = results.get("noise")
-    if found is None:
-        return None
+    found = results.read("noise")
     return {name: found[name] for name in ("histogram", "by_contrast")}
 
 
@@ -42,79 +38,48 @@ def network_data(_: Results) -> Data:
     }
 
 
-def curve(results: Results, number: int) -> list[dict[str, Any]] | None:
-    """Points of a curve of training time, means over seeds; None for fewer than two."""
-    found = results.get(f"curve/miniproject_{number}")
-    by_epochs: dict[int, list[dict[str, Any]]] = {}
-    for point in curve_points(found) if found else []:
-        by_epochs.setdefault(point["epochs"], []).append(point)
-    points = [
-        {
-            "epochs": epochs,
-            "minutes": mean(one["cpu_seconds"] for one in same) / 60,
-            "single": mean(one["psnr_per_image_db"] for one in same),
-            "ensemble": mean(one["self_ensemble_psnr_per_image_db"] for one in same),
-        }
-        for epochs, same in sorted(by_epochs.items())
-    ]
-    return points if len(points) > 1 else None
-
-
 def comparison_data(results: Results) -> Data:
     """Miniproject 1 and public submissions: PSNR, parameters, time; and the curve of training."""
-    row = results.need("submission")["rows"]["Miniproject 1"]
-    limits = results.get("limits/miniproject_1")
+    row = results.read("submission")["rows"]["Miniproject 1"]
+    limits = results.read("limits/miniproject_1")
     return {
-        "public": results.need("public")["first"],
+        "public": results.read("public")["miniproject_1"],
         "ours": {
             name: row[name]
             for name in ("parameters", "self_ensemble_psnr_per_image_db", "psnr_per_image_db")
         },
-        "seconds": limits and limits["times"]["seconds_1000_images"],
-        "curve": curve(results, 1),
+        "seconds": limits["times"]["seconds_1000_images"],
+        "curve": [point._asdict() for point in curve_points(results, 1)],
     }
 
 
-def pictures_data(results: Results) -> Data | None:
+def pictures_data(results: Results) -> Data:
     """The generated images and the masks."""
-    return results.get("pictures")
+    return results.read("pictures")
 
 
-def rates_data(results: Results) -> Data | None:
-    """PSNR against the learning rate, for batches and momenta; first tries where no study is."""
-    study = results.get("ablations/miniproject_2")
+def rates_data(results: Results) -> Data:
+    """PSNR of Miniproject 2 against the learning rate: a line for each batch and momentum."""
+    settings = results.read("training/miniproject_2")["settings"]
     curves: dict[str, list[list[float]]] = {}
-    if study:
-        settings = results.need("training/miniproject_2")["settings"]
-        for row in study_rows(study).values():
-            if set(row.changes) - {"learning_rate", "batch_size", "momentum"}:
-                continue
-            one = {**settings, **row.changes}
-            kind = f"momentum {one['momentum']:g}" if one["momentum"] else "plain"
-            point = [one["learning_rate"], row.single, row.spread]
-            curves.setdefault(f"batch {one['batch_size']}, {kind}", []).append(point)
-        curves = {label: sorted(points) for label, points in curves.items() if len(points) > 1}
-    tried = results.get("exploration")
-    if not curves and tried:
-        points = [
-            [row["learning_rate"], row["psnr_per_image_db"], 0.0] for row in tried["miniproject_2"]
-        ]
-        curves = {"momentum 0.9, first tries": sorted(points)}
-    return {"curves": curves} if curves else None
+    for row in read_ablations(results, "miniproject_2").rows:
+        if set(row.changes) - {"learning_rate", "batch_size", "momentum"}:
+            continue
+        one = {**settings, **row.changes}
+        kind = f"momentum {one['momentum']:g}" if one["momentum"] else "plain"
+        point = [one["learning_rate"], row.single.mean, row.single.std or 0.0]
+        curves.setdefault(f"batch {one['batch_size']}, {kind}", []).append(point)
+    return {"curves": {name: sorted(points) for name, points in curves.items() if len(points) > 1}}
 
 
-def speed_data(results: Results) -> Data | None:
-    """Time of a whole training step over torch's, by network and batch; with the curve if any."""
-    found = results.get("bench/framework")
-    if found is None:
-        return None
-    kinds = network_rows(found)
+def speed_data(results: Results) -> Data:
+    """Time of a whole training step over torch's, by network and batch; and the curve."""
     return {
         "kinds": {
             kind: [[batch, row["ratio"], row["low"], row["high"]] for batch, row in rows.items()]
-            for kind, rows in kinds.items()
+            for kind, rows in network_steps(results).items()
         },
-        "curve": curve(results, 2),
+        "curve": [point._asdict() for point in curve_points(results, 2)],
     }
 
 
@@ -123,7 +88,7 @@ def phases_data(_: Results) -> Data:
     return {"kernel": 4, "stride": 2}
 
 
-FIGURES: dict[str, tuple[Callable[[Results], Data | None], Callable[[Data], Figure]]] = {
+FIGURES: dict[str, tuple[Callable[[Results], Data], Callable[[Data], Figure]]] = {
     "noise": (noise_data, drawing.draw_noise),
     "network": (network_data, drawing.draw_network),
     "comparison": (comparison_data, drawing.draw_comparison),

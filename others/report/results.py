@@ -1,143 +1,139 @@
-"""Reading others/results, and the form in which numbers go to LaTeX."""
+"""Reading others/results for the reports and the README files."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, NamedTuple
 
+from others.records.formats import Spread, spread_of
+from others.records.json_files import read_json
 from others.records.paths import RESULTS
-
-Macros = dict[str, str]  # LaTeX by the names of its macros
-SIGNS = {
-    "\\": r"\textbackslash{}",
-    "%": r"\%",
-    "&": r"\&",
-    "_": r"\_",
-    "#": r"\#",
-    "σ": r"$\sigma$",
-    "×": r"$\times$",
-    "→": r"$\to$",
-    "−": "$-$",
-    "–": "--",
-}
+from others.records.study import read_study, values
 
 
 class Results:
-    """The JSON files of a folder; a file that is not there is None."""
+    """The JSON files of a folder, each read when it is asked for."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.folder = folder
 
-    def get(self, name: str) -> Any:
-        """The content of `name`.json; ValueError for a damaged file."""
-        path = self.folder / f"{name}.json"
-        if not path.is_file():
-            return None
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is no JSON: {error}") from error
+    def read(self, name: str) -> dict[str, Any]:
+        """The content of `name`.json; the error for a missing or damaged file names it."""
+        return read_json(self.folder / f"{name}.json")
 
-    def need(self, name: str) -> Any:
-        """As `get`, for what no report can do without; FileNotFoundError that names it."""
-        content = self.get(name)
-        if content is None:
-            raise FileNotFoundError(
-                f"the reports need {self.folder / name}.json, found no such file"
-            )
-        return content
+    def study(self, name: str) -> dict[str, Any]:
+        """As `read`, of a file that `records.study` wrote."""
+        return read_study(self.folder / f"{name}.json")
 
 
-class Row(NamedTuple):
-    """A row of a study: mean and spread over its seeds, in dB."""
+class AblationRow(NamedTuple):
+    """A row of a study of trainings: what it changes, and its PSNR per image in dB over seeds."""
 
     name: str
-    changes: dict[str, Any]
-    single: float
-    spread: float  # standard deviation of one run; 0 for one seed
-    ensemble: float
+    changes: Mapping[str, Any]
+    single: Spread  # of a single pass
+    ensemble: float  # with self-ensemble, the mean
     seeds: int
 
-    def error(self) -> float:
-        """The standard error of the mean."""
-        return self.spread / self.seeds**0.5
+    def error(self) -> float | None:
+        """The standard error of the mean over seeds; None for one seed, which does not show it."""
+        return None if self.single.std is None else self.single.std / self.seeds**0.5
 
 
-def study_rows(study: dict[str, Any]) -> dict[str, Row]:
-    """The rows of a file of others/results/ablations that have been run."""
-    rows = {}
-    for name, row in study["rows"].items():
-        single = [one["psnr_per_image_db"] for one in row["seeds"].values()]
-        ensemble = [one["self_ensemble_psnr_per_image_db"] for one in row["seeds"].values()]
-        if single:
-            spread = stdev(single) if len(single) > 1 else 0.0
-            shape = mean(single), spread, mean(ensemble), len(single)
-            rows[name] = Row(name, row["changes"], *shape)
-    return rows
+class Ablations(NamedTuple):
+    """A study of others/results/ablations."""
+
+    pairs: int
+    epochs: float
+    base: Mapping[str, Any]  # the settings that all rows share and the shipped training does not
+    rows: list[AblationRow]
+    seconds: Mapping[str, float]  # of a training, by row: the mean over seeds
+
+    def unchanged(self) -> AblationRow:
+        """The row that changes nothing, which the others are compared with."""
+        return next(row for row in self.rows if not row.changes)
+
+    def row(self, name: str) -> AblationRow:
+        """A row by its name; KeyError if it has not been run."""
+        return {row.name: row for row in self.rows}[name]
 
 
-def curve_points(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs in a file of others/results/curve, each with the epochs that it trained for."""
-    rows = study["rows"].values()
-    return [{**row["changes"], **run} for row in rows for run in row["seeds"].values()]
+def read_ablations(results: Results, name: str) -> Ablations:
+    """The rows that have been run of ablations/`name`.json."""
+    found = results.study(f"ablations/{name}")
+    setting = found["setting"]
+    run = {title: row for title, row in found["rows"].items() if row["seeds"]}
+    rows = []
+    for title, row in run.items():
+        single = spread_of(values(row, "psnr_per_image_db"))
+        ensemble = mean(values(row, "self_ensemble_psnr_per_image_db"))
+        rows.append(AblationRow(title, row["changes"], single, ensemble, len(row["seeds"])))
+    seconds = {title: mean(values(row, "seconds")) for title, row in run.items()}
+    return Ablations(setting["pairs"], setting["epochs"], setting["base"], rows, seconds)
 
 
-def base_of(rows: dict[str, Row]) -> Row | None:
-    """The row that the others are compared with: the first that changes nothing."""
-    return next((row for row in rows.values() if not row.changes), None)
+class FrameworkPair(NamedTuple):
+    """The same settings trained with our passes and with torch.nn's."""
+
+    name: str
+    ours: AblationRow
+    torch: AblationRow
 
 
-def side_by_side(rows: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Settings that were run with our passes and with torch's: what they are, and both names."""
-    names = [name[: -len(": ours")] for name in rows if name.endswith(": ours")]
-    both = [(name, f"{name}: ours", f"{name}: torch.nn") for name in names]
-    return [found for found in both if found[2] in rows]
+def framework_pairs(study: Ablations) -> list[FrameworkPair]:
+    """The settings of a study that were trained both ways."""
+    found: dict[str, dict[str, AblationRow]] = {}
+    for row in study.rows:
+        # What both ways share; the framework is the one setting in which the two rows differ.
+        shared = {name: value for name, value in row.changes.items() if name != "framework"}
+        found.setdefault(repr(sorted(shared.items())), {})[row.changes["framework"]] = row
+    return [
+        FrameworkPair(both["ours"].name.removesuffix(": ours"), both["ours"], both["torch.nn"])
+        for both in found.values()
+        if len(both) == 2
+    ]
 
 
-def seconds_of(row: dict[str, Any]) -> float:
-    """The mean time of a row's trainings."""
-    return mean(one["seconds"] for one in row["seeds"].values())
+class CurvePoint(NamedTuple):
+    """A training from scratch of some length: means over seeds."""
+
+    epochs: float
+    minutes: float  # of processor time
+    single: float  # PSNR per image in dB of a single pass
+    ensemble: float  # with self-ensemble
 
 
-def camel(name: str) -> str:
-    """learning_rate as LearningRate."""
-    return "".join(part.capitalize() for part in name.split("_") if part.isalpha())
+def curve_points(results: Results, number: int) -> list[CurvePoint]:
+    """PSNR against the length of a training of a miniproject, from the shortest on."""
+    rows = results.study(f"curve/miniproject_{number}")["rows"].values()
+    points = [
+        CurvePoint(
+            row["changes"]["epochs"],
+            mean(values(row, "cpu_seconds")) / 60,
+            mean(values(row, "psnr_per_image_db")),
+            mean(values(row, "self_ensemble_psnr_per_image_db")),
+        )
+        for row in rows
+        if row["seeds"]
+    ]
+    return sorted(points)
 
 
-def tex(text: str) -> str:
-    """Plain text for LaTeX."""
-    return "".join(SIGNS.get(sign, sign) for sign in text)
+def network_steps(results: Results) -> dict[str, dict[int, dict[str, Any]]]:
+    """Whole training steps of bench/framework.json: by kind of network, then by batch."""
+    kinds: dict[str, dict[int, dict[str, Any]]] = {}
+    for row in results.read("bench/framework")["rows"]:
+        if "batch" in row:
+            kinds.setdefault(row["kind"], {})[row["batch"]] = row
+    return kinds
 
 
-def decimals(value: float, digits: int = 2) -> str:
-    """A number with so many digits after the point, and LaTeX's minus."""
-    written = f"{value:.{digits}f}"
-    return (
-        f"$-${written[1:]}" if written.startswith("-") and float(written) else written.lstrip("-")
-    )
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """As `decimals`, with a plus where it is not negative."""
-    written = decimals(value, digits)
-    return written if written.startswith("$") else f"$+${written}"
-
-
-def whole(value: float) -> str:
-    """A whole number with thin spaces between groups of three digits."""
-    return f"{round(value):,}".replace(",", r"\,")
-
-
-def power(value: float) -> str:
-    """A small number as a·10ᵇ with one digit after the point; 0 as it is."""
-    if value == 0:
-        return "0"
-    digits, exponent = f"{value:.1e}".split("e")
-    return rf"${digits}\cdot10^{{{int(exponent)}}}$"
-
-
-def plain(value: Any) -> str:
-    """A setting as it would be written by hand: 0.003, 2, 0.998."""
-    return f"{value:g}" if isinstance(value, (int, float)) else tex(str(value))
+def block_times(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    """Single blocks of bench/framework.json: by name, then forward, backward or both."""
+    blocks: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in results.read("bench/framework")["rows"]:
+        if "batch" not in row:
+            blocks.setdefault(row["name"], {})[row["what"]] = row
+    return blocks

@@ -1,33 +1,41 @@
-"""The tables of the reports, as LaTeX that `numbers.tex` defines as macros.
+"""The tables of the reports and of the README files, each described once.
 
-Each function gives a tabular, or None where the measurement is missing. The bodies use booktabs.
+A function gives a `Table`; where a report and a README show the same measurement, both draw on the
+same function, and a report leaves out what its columns have no room for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import mean, stdev
 from typing import Any
 
-from others.report.measures import comparable, network_rows
-from others.report.results import (
-    Results,
-    Row,
-    base_of,
+from Miniproject_2.model import CHANNELS
+from others.records.formats import (
+    THIN,
     decimals,
+    plain,
     power,
-    seconds_of,
-    side_by_side,
     signed,
-    study_rows,
-    tex,
+    spread,
+    thousands,
     whole,
+    with_digits,
 )
-from others.studies.tnet.rows import TABLE_2
-from others.studies.tnet.tables import REPORTED
+from others.records.table import RULE, Bold, Column, Table, latex
+from others.report.macros import submission
+from others.report.macros.measurements import comparable
+from others.report.results import (
+    AblationRow,
+    Results,
+    block_times,
+    framework_pairs,
+    read_ablations,
+)
+from others.report.wording import gap
+from others.studies.tnet.tables import read as tnet_rows
+from others.studies.tnet.tables import repeated
 
-Lines = list[list[str]]
-SHORT = {  # names for the table of other noises, which has many columns
+SHORT = {  # names in the report's table of other noises, which has many columns
     "shipped": "ours",
     "new, plain": "plain",
     "points of the cells": "points of cells",
@@ -35,87 +43,101 @@ SHORT = {  # names for the table of other noises, which has many columns
     "cells 1.5 times as large": "cells × 1.5",
     "Poisson, 30 photons": "Poisson, 30",
 }
-RULE = "MIDRULE"  # a line of a table that is a rule instead
-NETWORK = {"net", "channels", "kernel", "nearest"}
+# What a row of an ablation changes decides in which group it stands, the first that fits.
+NETWORK = {"net", "widths", "encoder", "decoder", "channels", "kernel", "nearest"}
 LOSS = {"loss", "noise_floor"}
 DATA = {"exchange", "symmetries", "gaussian", "impulses", "pairs", "data"}
 
 
-def tabular(columns: str, header: list[str], lines: Lines) -> str:
-    """A table with a rule under its header."""
-    body = [r"\midrule" if line == [RULE] else " & ".join(line) + r"\\" for line in lines]
-    parts = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(header) + r"\\"]
-    return "\n".join([*parts, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"])
+def bold(row: list[Any]) -> list[Any]:
+    """A row in bold."""
+    return [Bold(value) for value in row]
 
 
-def bold(cells: list[str]) -> list[str]:
-    """A line in bold."""
-    return [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
+def scores(results: Results, file: str) -> Table:
+    """Both shipped models on a set of images."""
+    rows = []
+    for name, row in results.read(file)["rows"].items():
+        if "parameters" in row:
+            ensemble = [
+                row["self_ensemble_psnr_per_image_db"],
+                row["self_ensemble_psnr_pooled_db"],
+            ]
+            rows.append([name, row["parameters"], *ensemble, row["psnr_per_image_db"]])
+        else:  # the noisy images, as they are
+            rows.append([name, None, row["psnr_per_image_db"], row["psnr_pooled_db"], None])
+    return Table(
+        [
+            Column(""),
+            Column("parameters", whole),
+            Column("PSNR per image", decimals, "dB"),
+            Column("PSNR pooled", decimals, "dB"),
+            Column("per image, no self-ensemble", decimals, "dB"),
+        ],
+        rows,
+    )
 
 
-def thousands(count: float) -> str:
-    """A number of parameters, in thousands."""
-    return rf"{whole(count / 1000)}\,k"
-
-
-def first_scores(results: Results) -> str:
-    """Miniproject 1 among public submissions."""
-    rows = results.need("submission")["rows"]
-    own, noisy = rows["Miniproject 1"], rows["noisy"]
-    count = thousands(own["parameters"])
-    lines = [
-        (
-            own["self_ensemble_psnr_per_image_db"],
-            bold(["ours, self-ensemble", count, "", db(own["self_ensemble_psnr_per_image_db"])]),
-        ),
-        (own["psnr_per_image_db"], bold(["ours", count, "", db(own["psnr_per_image_db"])])),
+def submissions_one(results: Results) -> Table:
+    """Miniproject 1 among public submissions, the best above."""
+    shipped, public = results.read("submission")["rows"], results.read("public")
+    own, count = shipped["Miniproject 1"], shipped["Miniproject 1"]["parameters"]
+    rows = [
+        bold(["ours, self-ensemble", count, None, own["self_ensemble_psnr_per_image_db"]]),
+        bold(["ours", count, None, own["psnr_per_image_db"]]),
     ]
-    for row in results.need("public")["first"]:
-        cells = [
-            tex(row["network"]),
-            thousands(row["parameters"]),
-            db(row["reported_psnr_per_image_db"]),
-        ]
-        lines.append((row["psnr_per_image_db"], [*cells, db(row["psnr_per_image_db"])]))
-    lines.sort(key=lambda pair: -pair[0])
-    reported = results.need("public")["noisy"]["reported_psnr_per_image_db"]
-    last = ["noisy input", "", db(reported), db(noisy["psnr_per_image_db"])]
-    body = [cells for _, cells in lines] + [[RULE], last]
-    return tabular("lrrr", ["network", "parameters", "stated", "here"], body)
-
-
-def db(value: float) -> str:
-    """A PSNR."""
-    return decimals(value)
-
-
-def second_scores(results: Results) -> str:
-    """Miniproject 2 among public submissions."""
-    rows = results.need("submission")["rows"]
-    own = rows["Miniproject 2"]
-    count = thousands(own["parameters"])
-    ours = r"ours, \TwoFew-\TwoMany, k\TwoKernel, transposed"
-    how = r"SGD, momentum \TwoMomentum, rate \TwoLearningRate, batch \TwoBatchSize"
-    lines = [
-        (
-            own["self_ensemble_psnr_per_image_db"],
-            bold(
-                [f"{ours}, self-ensemble", how, count, db(own["self_ensemble_psnr_per_image_db"])]
-            ),
-        ),
-        (own["psnr_per_image_db"], bold([ours, how, count, db(own["psnr_per_image_db"])])),
+    for row in public["miniproject_1"]:
+        stated, here = row["reported_psnr_per_image_db"], row["psnr_per_image_db"]
+        rows.append([row["network"], row["parameters"], stated, here])
+    noisy = shipped["noisy"]["psnr_per_image_db"]
+    stated = public["noisy"]["reported_psnr_per_image_db"]
+    columns = [
+        Column("network"),
+        Column("parameters", thousands),
+        Column("stated", decimals),
+        Column("here", decimals),
     ]
-    for row in results.need("public")["second"]:
-        mark = "" if row["prescribed"] else r"$^\ast$"
-        cells = [tex(row["network"]) + mark, tex(row["optimizer"]), thousands(row["parameters"])]
-        lines.append((row["psnr_per_image_db"], [*cells, db(row["psnr_per_image_db"])]))
-    lines.sort(key=lambda pair: -pair[0])
-    body = [cells for _, cells in lines]
-    body += [[RULE], ["noisy input", "", "", db(rows["noisy"]["psnr_per_image_db"])]]
-    return tabular("llrr", ["channels, kernels, upsampling", "trained by", "param.", "dB"], body)
+    return Table(columns, [*best_first(rows), RULE, ["noisy input", None, stated, noisy]])
 
 
-def group_of(row: Row) -> int:
+def submissions_two(results: Results) -> Table:
+    """Miniproject 2 among public submissions, the best above."""
+    shipped = results.read("submission")["rows"]
+    own, count = shipped["Miniproject 2"], shipped["Miniproject 2"]["parameters"]
+    training = submission.training_two(results)
+    kernel = submission.networks(results)["TwoKernel"]
+    ours = f"ours, {CHANNELS[0]}-{CHANNELS[1]}, k{kernel}, transposed"
+    how = (
+        f"SGD, momentum {training['TwoMomentum']}, rate {training['TwoLearningRate']}, "
+        f"batch {training['TwoBatchSize']}"
+    )
+    rows = [
+        bold([f"{ours}, self-ensemble", how, count, own["self_ensemble_psnr_per_image_db"]]),
+        bold([ours, how, count, own["psnr_per_image_db"]]),
+    ]
+    for row in results.read("public")["miniproject_2"]:
+        name = row["network"] if row["prescribed"] else f"{row['network']}∗"
+        rows.append([name, row["optimizer"], row["parameters"], row["psnr_per_image_db"]])
+    columns = [
+        Column("channels, kernels, upsampling"),
+        Column("trained by"),
+        Column("param.", thousands),
+        Column("dB", decimals),
+    ]
+    noisy = shipped["noisy"]["psnr_per_image_db"]
+    return Table(columns, [*best_first(rows), RULE, ["noisy input", None, None, noisy]])
+
+
+def best_first(rows: list[list[Any]]) -> list[list[Any]]:
+    """Rows by their last value, the highest above."""
+
+    def score(row: list[Any]) -> float:
+        return row[-1].value if isinstance(row[-1], Bold) else row[-1]
+
+    return sorted(rows, key=score, reverse=True)
+
+
+def group_of(row: AblationRow) -> int:
     """What a row changes: 0 nothing, 1 the network, 2 the loss, 3 the optimisation, 4 the data."""
     if not row.changes:
         return 0
@@ -125,155 +147,106 @@ def group_of(row: Row) -> int:
     return 3
 
 
-def study_table(results: Results, name: str, blocks: int) -> str | None:
-    """All rows of a study, in `blocks` blocks beside each other."""
-    found = results.get(f"ablations/{name}")
-    by_name = study_rows(found) if found else {}
-    rows, base = list(by_name.values()), base_of(by_name)
-    if len(rows) < 2 or base is None:
-        return None
-    rows.sort(key=group_of)  # stable: the study's own order inside a group
-    lines = []
-    for row in rows:
-        spread = rf"\,$\pm$\,{decimals(row.spread)}" if row.seeds > 1 else ""
-        gap = "" if row is base else signed(row.single - base.single)
-        ensemble = decimals(row.ensemble)
-        cells = [tex(row.name), f"{decimals(row.single)}{spread}", gap, ensemble]
-        lines.append(bold(cells) if row is base else cells)
-    height = -(-len(lines) // blocks)
-    empty = ["", "", "", ""]
-    columns = [lines[start : start + height] for start in range(0, len(lines), height)]
-    body = [
-        [cell for column in columns for cell in (column[i] if i < len(column) else empty)]
-        for i in range(height)
-    ]
-    layout = r"@{\hspace{1.5em}}".join(["lrrr"] * len(columns))
-    header = ["change", "single", "diff.", r"ens."] * len(columns)
-    return tabular(rf"@{{}}{layout}@{{}}", header, body)
+def ablations(results: Results, name: str) -> Table:
+    """The rows of a study of others/results/ablations, grouped by what they change."""
+    study = read_ablations(results, name)
+    base = study.unchanged()
+    rows = []
+    for row in sorted(study.rows, key=group_of):  # stable: the study's own order inside a group
+        difference = None if row is base else gap(row, base)
+        cells = [row.name, row.single, difference, row.ensemble]
+        rows.append(bold(cells) if row is base else cells)
+    return Table(
+        [
+            Column("change"),
+            Column("PSNR per image, single pass", spread, "dB", short="single"),
+            Column("difference", signed, short="diff."),
+            Column("self-ensemble", decimals, "dB", short="ens."),
+        ],
+        rows,
+    )
 
 
-def short(name: str) -> str:
-    """A name in the table of other noises."""
-    return tex(SHORT.get(name, name))
+def frameworks(results: Results) -> Table:
+    """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch."""
+    study = read_ablations(results, "frameworks")
+    rows = []
+    for name, ours, theirs in framework_pairs(study):
+        seconds = [study.seconds[row.name] / study.epochs for row in (ours, theirs)]
+        rows.append([name, ours.single, theirs.single, *seconds, seconds[0] / seconds[1]])
+    return Table(
+        [
+            Column("settings"),
+            Column("ours", spread, "dB"),
+            Column("torch.nn", spread, "dB"),
+            Column("ours, s/epoch", with_digits(decimals, 1), short="s/epoch"),
+            Column("torch.nn, s/epoch", with_digits(decimals, 1)),
+            Column("ratio", decimals),
+        ],
+        rows,
+    )
 
 
-def unseen(results: Results) -> str | None:
-    """Other noises: what ours and public networks gain over their own noisy inputs."""
-    found = results.get("unseen")
-    if found is None:
-        return None
-    theirs = results.need("public")["unseen"]
-    models = [name for name in next(iter(found["rows"].values())) if name != "noisy"]
-    lines = []
-    for name, row in found["rows"].items():
-        other = theirs["rows"].get(name)
-        public = [None] * len(theirs["networks"])
-        if other is not None and comparable(row, other):
-            public = [value - other["noisy"] for value in other["psnr_per_image_db"]]
-        gains = [*(row[model] - row["noisy"] for model in models), *public]
-        best = max(gain for gain in gains if gain is not None)
-        cells = ["" if gain is None else signed(gain) for gain in gains]
-        cells = [
-            rf"\textbf{{{cell}}}" if gain == best else cell for cell, gain in zip(cells, gains)
-        ]
-        lines.append([short(name), db(row["noisy"]), *cells])
-    header = ["noise", "input", *(short(model) for model in models)]
-    header += [tex(name) for name in theirs["networks"]]
-    return tabular("l" + "r" * (len(header) - 1), header, lines)
+def gains_on_other_noises(results: Results) -> Table:
+    """What our and public networks gain over their own noisy inputs, the largest gain in bold."""
+    found, public = results.read("unseen")["rows"], results.read("public")["unseen"]
+    models = [name for name in next(iter(found.values())) if name != "noisy"]
+    rows = []
+    for noise, row in found.items():
+        theirs, gains = public["rows"].get(noise), [row[model] - row["noisy"] for model in models]
+        if comparable(row, theirs):
+            gains += [value - theirs["noisy"] for value in theirs["psnr_per_image_db"]]
+        best = max(gains)
+        cells = [Bold(gain) if gain == best else gain for gain in gains]
+        empty = [None] * (len(models) + len(public["networks"]) - len(gains))
+        rows.append([SHORT.get(noise, noise), row["noisy"], *cells, *empty])
+    names = [SHORT.get(model, model) for model in models] + public["networks"]
+    columns = [Column("noise"), Column("input", decimals), *(Column(n, signed) for n in names)]
+    return Table(columns, rows)
 
 
-def exactness(results: Results) -> str | None:
-    """The worst errors by layer and type."""
-    found = results.get("bench/exactness")
-    if found is None:
-        return None
-    lines = []
-    for kind, types in found["worst"].items():
+def exactness(results: Results) -> Table:
+    """The largest relative errors by layer and type of number, ours and torch's own."""
+    rows = []
+    for kind, types in results.read("bench/exactness")["worst"].items():
         for name, by in types.items():
-            most = {who: max(parts.values()) for who, parts in by.items()}
-            theirs = power(most["torch"]) if "torch" in most else "reference"
-            lines.append([kind if name == "float64" else "", name, power(most["ours"]), theirs])
-    return tabular("llrr", ["layer", "type", "ours", "torch"], lines)
+            ours = power(max(by["ours"].values()))
+            theirs = power(max(by["torch"].values())) if "torch" in by else "reference"
+            rows.append([kind if name == "float64" else None, name, ours, theirs])
+    numbers = [Column("ours", plain), Column("torch", plain)]
+    return Table([Column("layer"), Column("type"), *numbers], rows)
 
 
-def blocks(results: Results) -> str | None:
+def quantiles(row: dict[str, Any]) -> str:
+    """The 10 % and the 90 % quantile of the ratios of a comparison."""
+    return f"{decimals(row['low'])}–{decimals(row['high'])}"
+
+
+def blocks(results: Results) -> Table:
     """Time of each block over torch's: forward, backward, both."""
-    found = results.get("bench/framework")
-    if found is None:
-        return None
-    by_name: dict[str, dict[str, Any]] = {}
-    for row in found["rows"]:
-        if not row["name"].startswith("network"):
-            by_name.setdefault(row["name"], {})[row["what"]] = row
-    lines = []
-    for name, parts in by_name.items():
-        both = parts["both"]
-        spread = f"{decimals(both['low'])}--{decimals(both['high'])}"
-        ratios = [decimals(parts[what]["ratio"]) for what in ("forward", "backward", "both")]
-        lines.append([tex(name), *ratios, spread])
-    header = ["block", "forw.", "backw.", "both", r"10--90\,\%"]
-    return tabular("@{}lrrrr@{}", header, lines)
+    rows = []
+    for name, parts in block_times(results).items():
+        ratios = [parts[what]["ratio"] for what in ("forward", "backward", "both")]
+        rows.append([name, *ratios, quantiles(parts["both"])])
+    ratios = [Column(header, decimals) for header in ("forw.", "backw.", "both")]
+    return Table([Column("block"), *ratios, Column(f"10–90{THIN}%", plain)], rows)
 
 
-def steps(results: Results) -> str | None:
-    """Whole training steps by network and batch: time and peak memory over torch's."""
-    found = results.get("bench/framework")
-    if found is None:
-        return None
-    lines = []
-    for kind, rows in network_rows(found).items():
-        for batch, row in rows.items():
-            memory = decimals(row["ours_mib"] / row["torch_mib"]) if row.get("torch_mib") else ""
-            first = tex(kind) if batch == min(rows) else ""
-            lines.append([first, str(batch), decimals(row["ratio"]), memory])
-    return tabular("lrrr", ["network", "batch", "time", "memory"], lines)
-
-
-def frameworks(results: Results) -> str | None:
-    """The same training on both frameworks, side by side: PSNR, and time over torch.nn's."""
-    found = results.get("ablations/frameworks")
-    rows = study_rows(found) if found else {}
-    lines = []
-    for name, *both in side_by_side(rows):
-        cells = [
-            decimals(row.single) + (rf"\,$\pm$\,{decimals(row.spread)}" if row.seeds > 1 else "")
-            for row in (rows[one] for one in both)
-        ]
-        seconds = [seconds_of(found["rows"][one]) / found["setting"]["epochs"] for one in both]
-        cells += [decimals(seconds[0], 1), decimals(seconds[0] / seconds[1])]
-        lines.append([tex(name), *cells])
-    if not lines:
-        return None
-    header = ["settings", "ours", "torch.nn", "s/epoch", "ratio"]
-    return tabular("@{}lrrrr@{}", header, lines)
-
-
-def tnet(results: Results) -> str | None:
-    """The report on TNet, repeated: its networks at one budget, beside what it states."""
-    study = results.get("tnet/study")
-    found = {name: study["rows"].get(name) for name in TABLE_2} if study else {}
-    lines = []
-    for name, row in found.items():
-        if row is None or not row["seeds"]:
-            continue
-        scores = [one["psnr_per_image_db"] for one in row["seeds"].values()]
-        spread = rf"\,$\pm$\,{decimals(stdev(scores))}" if len(scores) > 1 else ""
-        cells = [tex(row["title"]), thousands(row["parameters"]), decimals(mean(scores)) + spread]
-        lines.append([*cells, tex(REPORTED[name]).replace(" ± ", r"\,$\pm$\,")])
-    if not lines:
-        return None
-    return tabular("lrrr", ["network", "parameters", "here", "stated"], lines)
-
-
-TABLES: dict[str, Callable[[Results], str | None]] = {
-    "TableFirstScores": first_scores,
-    "TableSecondScores": second_scores,
-    "TableFirst": lambda results: study_table(results, "miniproject_1", 2),
-    "TableSecond": lambda results: study_table(results, "miniproject_2", 3),
-    "TableUnseen": unseen,
-    "TableTnet": tnet,
-    "TableExact": exactness,
-    "TableBlocks": blocks,
-    "TableSteps": steps,
-    "TableFramework": frameworks,
+REPORT_TABLES: dict[str, Callable[[Results], str]] = {
+    "TableScoresOne": lambda results: latex(submissions_one(results)),
+    "TableScoresTwo": lambda results: latex(submissions_two(results)),
+    "TableAblationsOne": lambda results: latex(
+        ablations(results, "miniproject_1"), blocks=2, tight=True
+    ),
+    "TableAblationsTwo": lambda results: latex(
+        ablations(results, "miniproject_2"), blocks=3, tight=True
+    ),
+    "TableUnseen": lambda results: latex(gains_on_other_noises(results)),
+    "TableTnet": lambda results: latex(repeated(tnet_rows(results.folder / "tnet"))),
+    "TableExact": lambda results: latex(exactness(results)),
+    "TableBlocks": lambda results: latex(blocks(results), tight=True),
+    "TableFramework": lambda results: latex(
+        frameworks(results).select(["settings", "ours", "torch.nn", "ours, s/epoch", "ratio"]),
+        tight=True,
+    ),
 }

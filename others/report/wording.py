@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
-from others.report.results import Row, signed, tex
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from others.records.formats import enumeration, in_words, signed
+from others.report.results import AblationRow
 
 CERTAIN = 2.0  # standard errors of a difference, below which it is called none
-LEAST = 0.02  # dB, below which a difference is called none however certain
+LEAST = 0.02  # dB, below which a difference is called none however certain it is
 LISTED = 12  # rows that a sentence names
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def enumeration(words: list[str]) -> str:
-    """One, two and three."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+class Comparisons(NamedTuple):
+    """The rows of a study beside its unchanged row, as lists of names with differences in dB."""
+
+    gains: str
+    costs: str
+    equals: str  # undecided: the difference is too small or too uncertain
 
 
-def difference(row: Row, base: Row) -> str:
-    """Whether a row gains, costs or equals `base`; a single seed is as uncertain as one of it."""
-    errors = [one.error() or base.spread for one in (row, base)]
-    least = max(LEAST, CERTAIN * (errors[0] ** 2 + errors[1] ** 2) ** 0.5)
-    change = row.single - base.single
-    return "Gains" if change > least else "Costs" if change < -least else "Equals"
+def gap(row: AblationRow, base: AblationRow) -> float:
+    """The difference of two rows in dB, of single passes."""
+    return row.single.mean - base.single.mean
 
 
-def comparisons(rows: list[Row]) -> dict[str, str]:
-    """The rows after the first by what they do, as lists with their differences in dB."""
-    base = rows[0]
-    groups: dict[str, list[Row]] = {"Gains": [], "Costs": [], "Equals": []}
-    for row in sorted(rows[1:], key=lambda row: -abs(row.single - base.single)):
-        groups[difference(row, base)].append(row)
-    return {name: listed(some, base) for name, some in groups.items()}
+def certain_gap(row: AblationRow, base: AblationRow) -> float:
+    """The least difference in dB that counts.
+
+    It is two standard errors of the difference of two means, √(a² + b²) with the standard errors a
+    and b of each. One run does not show its own standard error; the spread of the runs of `base`,
+    which is the standard error of one of them, then stands for it.
+    """
+    of_one_run = base.single.std or 0.0
+    errors = (of_one_run if one.error() is None else one.error() or 0.0 for one in (row, base))
+    return max(LEAST, CERTAIN * math.hypot(*errors))
 
 
-def listed(rows: list[Row], base: Row) -> str:
-    """The first LISTED of the rows with their differences to `base`."""
+def comparisons(base: AblationRow, rows: Sequence[AblationRow]) -> Comparisons:
+    """The rows that gain on `base`, cost, or do neither; of each the largest difference first."""
+    others = sorted((row for row in rows if row != base), key=lambda row: -abs(gap(row, base)))
+    gains = [row for row in others if gap(row, base) > certain_gap(row, base)]
+    costs = [row for row in others if gap(row, base) < -certain_gap(row, base)]
+    equals = [row for row in others if abs(gap(row, base)) <= certain_gap(row, base)]
+    return Comparisons(*(listed(group, base) for group in (gains, costs, equals)))
+
+
+def listed(rows: Sequence[AblationRow], base: AblationRow) -> str:
+    """At most LISTED of the rows, each with its difference to `base`: L1 (−0.71) and ..."""
     if not rows:
         return "none of them"
-    words = [f"{tex(row.name)} ({signed(row.single - base.single)})" for row in rows[:LISTED]]
+    words = [f"{row.name} ({signed(gap(row, base))})" for row in rows[:LISTED]]
     more = len(rows) - LISTED
     return enumeration([*words, f"{in_words(more)} more by less"] if more > 0 else words)
 
 
-def in_words(count: int) -> str:
-    """A small number as a word."""
-    return NUMBERS[count] if count < len(NUMBERS) else str(count)
-
-
-def seeds_of(rows: list[Row]) -> str:
-    """How many runs the rows have, in words."""
+def seeds_of(rows: Sequence[AblationRow]) -> str:
+    """How many runs the rows have, in words: one to three seeds."""
     counts = sorted({row.seeds for row in rows})
     words = [in_words(count) for count in counts]
     ends = words[0] if len(words) == 1 else f"{words[0]} to {words[-1]}"

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Tensor
+
+from others.data.seeds import seeded
 
 
 def pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
     """uint8 (count, 3, H, W)."""
-    generator = Generator().manual_seed(seed)
-    return torch.randint(256, (count, 3, height, width), generator=generator).byte()
+    return torch.randint(256, (count, 3, height, width), generator=seeded(seed)).byte()
 
 
 def write_images(folder: Path, sizes: list[tuple[int, int]], kind: str = "png") -> list[Path]:

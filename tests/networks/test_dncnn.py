@@ -244,14 +244,14 @@ def test_the_table_has_every_network(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command prints counts and fields, and names the choices for an unknown network."""
-    monkeypatch.setattr("sys.argv", ["receptive_field", "--net", "dncnn", "udncnn"])
-    receptive_fields.main()
+    receptive_fields.main(["--net", "dncnn", "udncnn"])
     printed = capsys.readouterr().out
     assert "225,859" in printed
     assert "40 or 44" in printed
-    monkeypatch.setattr("sys.argv", ["receptive_field", "--net", "nonsense"])
-    with pytest.raises(SystemExit, match="dudncnn"):
-        receptive_fields.main()
+    with pytest.raises(SystemExit) as stopped:
+        receptive_fields.main(["--net", "nonsense"])
+    assert stopped.value.code == 2
+    assert "dudncnn" in capsys.readouterr().err
 
 
 def test_named_networks_are_for_zero_to_one() -> None:

@@ -17,7 +17,7 @@ from others.networks.receptive_field import Field
 from others.records.paths import CONFIGS, RESULTS
 from others.records.settings import merged
 from others.records.study import read_study
-from others.report.readme import GENERALISATIONS
+from others.report.pages import GENERALISATIONS
 from others.studies.biasfree import ablation, generalisation
 from others.studies.biasfree import noise_table as table
 from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS
@@ -249,7 +249,7 @@ def test_verdicts_by_hand() -> None:
     assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
     header, table_lines = advice_table({"rows": rows})
-    assert table_lines[0][:2] == ["final norm", "-1.00 ± 0.00"]
+    assert table_lines[0][:2] == ["final norm", "−1.00 ± 0.00"]
     assert len(header) == len(table_lines[0]) == 8
 
 

@@ -1,7 +1,7 @@
 """The assignment's questions, answered on a page of Markdown whose numbers come from the code.
 
-`page` joins a section for each question; those that need a training take the results of
-`others.studies.assignment.study`.
+`page` joins a section for each question. Those that need a training take the results that
+`python -m others.studies.assignment.study` wrote.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from statistics import median
 from typing import Any, Callable, NamedTuple
 
 import torch
@@ -21,8 +22,10 @@ from others.networks.receptive_field import (
     multiply_adds,
     parameters_of,
 )
-from others.studies.assignment.evaluate import ROWS, TITLES, table
+from others.records.formats import in_words, spread
+from others.records.table import Column, Table, markdown
 from others.studies.assignment.initialisation import Response
+from others.studies.assignment.scores import TITLES, psnr_over_draws, score_table
 
 NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
 SIDE = 64  # pixels along a side of the images on which products are counted and timed
@@ -36,6 +39,7 @@ class Findings(NamedTuple):
     plain: dict[int, Response]  # untrained networks of each depth, as torch initialises them
     initialised: dict[int, Response]  # as the assignment does
     kept: dict[str, float]  # by each trained network: share of the clean images' squared gradient
+    followed: dict[str, float]  # and the correlation of its gradients with theirs
 
 
 @lru_cache(maxsize=None)
@@ -83,55 +87,72 @@ def depth_needed(pixels: int = NEEDED) -> int:
     return depth
 
 
-def times(dilations: Sequence[int] = (1, 2, 4), channels: int = 64, rounds: int = 5) -> list[float]:
-    """Seconds of a convolution, forward and backward, for each dilation: the least of some."""
+def slowdowns(
+    dilations: Sequence[int] = (2, 4), channels: int = 64, rounds: int = 15
+) -> tuple[float, list[float]]:
+    """Seconds of a convolution without holes, forward and backward, and the dilated ones' ratios.
+
+    In every round each dilation has its turn, so that what slows the machine down for a while slows
+    all of them; a ratio is the median of the rounds' own ratios.
+    """
     image = torch.rand(4, channels, SIDE, SIDE)
-    seconds = []
-    for dilation in dilations:
-        conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-        taken = []
-        for _ in range(rounds):
+    convs = [
+        nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        for dilation in (1, *dilations)
+    ]
+    taken: list[list[float]] = []  # of each round, one for each convolution
+    for _ in range(rounds + 1):
+        taken.append([])
+        for conv in convs:
             start = time.perf_counter()
             conv(image).sum().backward()
-            taken.append(time.perf_counter() - start)
-        seconds.append(min(taken))
-    return seconds
+            taken[-1].append(time.perf_counter() - start)
+    del taken[0]  # the first call of each convolution also sets it up
+    ratios = [median(row[k] / row[0] for row in taken) for k in range(1, len(convs))]
+    return median(row[0] for row in taken), ratios
+
+
+def gradients(image: Tensor) -> Tensor:
+    """The differences of neighbouring pixels of (3, H, W), across and down, in one vector."""
+    return torch.cat([image.diff(dim=-1).flatten(), image.diff(dim=-2).flatten()])
 
 
 def kept_gradient(denoised: Tensor, clean: Tensor) -> float:
     """Squared differences of neighbouring pixels in an answer, over those of the clean image."""
-    sums = [
-        float(image.diff(dim=-1).square().sum() + image.diff(dim=-2).square().sum())
-        for image in (denoised, clean)
-    ]
-    return sums[0] / sums[1]
+    return float(gradients(denoised).square().sum() / gradients(clean).square().sum())
 
 
-def ahead(results: dict[str, Any], first: str, second: str) -> str:
+def followed_gradient(denoised: Tensor, clean: Tensor) -> float:
+    """The correlation of an answer's differences of neighbours with those of the clean image.
+
+    Detail that is lost lowers it, and so does noise that is left; noise raises `kept_gradient`.
+    """
+    return float(torch.corrcoef(torch.stack([gradients(denoised), gradients(clean)]))[0, 1])
+
+
+def ahead(results: dict[str, Any], one: str, other: str) -> str:
     """Which of two rows is better, and by how much."""
-    difference = (
-        results["rows"][first]["psnr_unclipped_db"] - results["rows"][second]["psnr_unclipped_db"]
-    )
-    names = [TITLES[ROWS[name].net] for name in (first, second)]
-    better, worse = names if difference >= 0 else names[::-1]
+    rows = results["rows"]
+    difference = psnr_over_draws(rows[one]).mean - psnr_over_draws(rows[other]).mean
+    titles = [TITLES[rows[name]["changes"]["net"]] for name in (one, other)]
+    better, worse = titles if difference >= 0 else titles[::-1]
     return f"{better} is {abs(difference):.2f} dB ahead of {worse}"
 
 
 def scored(results: dict[str, Any], name: str) -> str:
-    """The PSNR of a row."""
+    """The PSNR of a row, with its standard deviation over draws of crops and noise."""
     row = results["rows"][name]
-    psnr, std = row["psnr_unclipped_db"], row["psnr_unclipped_std_db"]
-    return f"{TITLES[row['net']]} {psnr:.2f} ± {std:.2f} dB"
+    return f"{TITLES[row['changes']['net']]} {spread(psnr_over_draws(row))} dB"
 
 
 def response_table(answers: dict[int, Response]) -> str:
     """What untrained networks of each depth add to the image, and the gradient that comes back."""
-    head = [*(f"D = {depth}" for depth in answers)]
-    lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
-    for name, part in (("std of y − x", "added"), ("gradient at conv[0]", "gradient")):
-        values = [f"{getattr(answer, part):.1e}" for answer in answers.values()]
-        lines.append(f"| {name} | {' | '.join(values)} |")
-    return "\n".join(lines)
+    columns = [Column(""), *(Column(f"D = {depth}", "{:.1e}".format) for depth in answers)]
+    rows = [
+        ["std of y − x", *(answer.added for answer in answers.values())],
+        ["gradient at conv[0]", *(answer.gradient for answer in answers.values())],
+    ]
+    return markdown(Table(columns, rows))
 
 
 def question_6(found: Findings) -> str:
@@ -207,33 +228,47 @@ zeros: exact places are lost, which a classifier does not need and a denoiser do
 
 def question_18(found: Findings) -> str:
     """DnCNN against UDnCNN on the test images."""
-    results = found.results
+    results, kept, followed = found.results, found.kept, found.followed
+    if followed["dncnn"] > followed["udncnn"]:
+        verdict = "so the wider view does not make up for the places that pooling loses"
+    else:
+        verdict = "so pooling does not lose the edges here"
     return f"""{scored(results, "dncnn")}, {scored(results, "udncnn")}:
 {ahead(results, "dncnn", "udncnn")}. The wider view of UDnCNN is to be weighed against the detail
-that pooling loses: its answers have {found.kept["udncnn"]:.0%} of the clean images' squared
-differences between neighbours, those of DnCNN {found.kept["dncnn"]:.0%}."""
+that pooling loses. The differences between neighbouring pixels in its answers correlate by
+{followed["udncnn"]:.2f} with those of the clean images, and by {followed["dncnn"]:.2f} in the
+answers of DnCNN: {verdict}. How large these differences are says nothing of that, for noise
+that is left adds to them: their squares are {kept["udncnn"]:.0%} of the clean images' with UDnCNN
+and {kept["dncnn"]:.0%} with DnCNN."""
 
 
 def question_20(found: Findings) -> str:
     """The speed of dilated convolutions."""
-    one, two, four = times()
+    seconds, (two, four) = slowdowns()
     return f"""`DUDnCNN.forward` sets `torch.backends.cudnn.benchmark` and puts it back as it was,
 so that cuDNN measures its algorithms on a GPU. On the CPU this page was made on, a convolution of
-64 channels, forward and backward, takes {1000 * one:.1f} ms without holes, {two / one:.2f} times
-that with dilation 2 and {four / one:.2f} times with dilation 4."""
+64 channels, forward and backward, takes {1000 * seconds:.1f} ms without holes, {two:.2f} times
+that with dilation 2 and {four:.2f} times with dilation 4 (measured in turns; medians)."""
+
+
+def trainings(results: dict[str, Any]) -> str:
+    """How often each network was trained: once, or with how many seeds."""
+    count = min(len(results["rows"][name]["seeds"]) for name in TITLES)
+    return "once" if count == 1 else f"with {in_words(count)} seeds"
 
 
 def question_22(found: Findings) -> str:
     """All networks on the test images."""
-    results = found.results
-    rows = table({"noisy": results["noisy"], **results["rows"]})
+    results, setting = found.results, found.results["setting"]
     return f"""![noisy, denoised by each network, clean](question_22.png)
 
-{rows}
+{markdown(score_table(results))}
 
-Mean and standard deviation over draws of crops and noise ({results["draws"]} of them, crops of
-{results["test_crop"]} pixels a side); {ahead(results, "dudncnn", "dncnn")}. Rows with noisy targets
-are trained without a clean image: towards a second noisy copy of each crop (Noise2Noise)."""
+Mean and standard deviation over draws of crops and noise ({setting["draws"]} of them, crops of
+{setting["test_crop"]} pixels a side); {ahead(results, "dudncnn", "dncnn")}. Rows with noisy targets
+are trained without a clean image: towards a second noisy copy of each crop (Noise2Noise). Each
+network was trained {trainings(results)}; the deviation does not say what another training would
+change."""
 
 
 def question_23(found: Findings) -> str:
@@ -269,7 +304,7 @@ ANSWERS: dict[int, Callable[[Findings], str]] = {
     7: at("others.networks.dncnn.DnCNN.initialise"),
     8: question_8,
     9: at("others.engine.stats_manager.DenoisingStatsManager"),
-    10: at("others.studies.assignment.study.Study.experiment"),
+    10: at("others.studies.assignment.trainings.AssignmentStudy.experiment"),
     11: figure(11, "noisy, denoised, loss and PSNR of the training"),
     12: question_12,
     13: question_13,

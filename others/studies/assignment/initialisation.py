@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.networks.dncnn import DnCNN
 
 DEPTHS = (0, 1, 2, 4, 8)
@@ -27,7 +27,7 @@ def untrained(depth: int, plain: bool, seed: int = 0) -> DnCNN:
     Args:
         plain: torch's own initialisation throughout, as before question 7.
     """
-    with seeded(seed, torch.device("cpu")):
+    with global_seed(seed, torch.device("cpu")):
         net = DnCNN(depth)
         if plain:
             for module in net.modules():

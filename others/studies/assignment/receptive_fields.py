@@ -1,40 +1,63 @@
-"""Parameters, products and receptive field of networks, as a table."""
+"""Print what networks cost and what they see: parameters, multiply-adds, receptive fields.
+
+    python -m others.studies.assignment.receptive_fields [--net NAME ...]
+
+The last column has `no chain` for a network with layers whose field is not known here.
+"""
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 
 from torch import nn
 
+from others.engine import command
 from others.networks.catalogue import NETS, make_network
 from others.networks.receptive_field import SIDE, computed_sizes, multiply_adds, parameters_of
+from others.records.formats import decimals, plain, whole, with_digits
+from others.records.table import Column, Table, markdown
 
 
-def described(name: str, net: nn.Module) -> str:
-    """A line of the table that the command prints."""
+def described(name: str, net: nn.Module) -> list[object]:
+    """A row of the table that the command prints."""
     try:
         sizes = " or ".join(map(str, computed_sizes(net)))
     except ValueError:
         sizes = "no chain"
     cost = multiply_adds(net, SIDE, SIDE) / SIDE**2 / 1000
-    return f"{name:16} {parameters_of(net).total:>9,} {cost:>10.1f}  {sizes}"
+    return [name, parameters_of(net).total, cost, sizes]
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.assignment.receptive_fields", description=__doc__
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument(
+        "--net",
+        nargs="+",
+        choices=NETS,
+        default=list(NETS),
+        metavar="NAME",
+        help=f"networks, of {', '.join(NETS)} (all)",
     )
-    parser.add_argument("--net", nargs="+", default=list(NETS), metavar="NAME", help="(all)")
-    options = parser.parse_args()
-    print(f"{'network':16} {'values':>9} {'1000 MAC':>10}  field, pixels along an axis")
-    print(f"{'':16} {'':>9} {'per pixel':>10}")
-    try:
-        for name in options.net:
-            print(described(name, make_network(name)))
-    except ValueError as error:
-        sys.exit(f"{parser.prog}: {error}")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the table."""
+    columns = [
+        Column("network"),
+        Column("parameters", whole),
+        Column("1000 multiply-adds per pixel", with_digits(decimals, 1)),
+        Column("receptive field, pixels along an axis", plain),
+    ]
+    rows = [described(name, make_network(name)) for name in options.net]
+    print(markdown(Table(columns, rows)))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -266,6 +266,7 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
         for batch in BATCHES:
             steps = network_steps(kind, batch, device)
             add(f"network, {kind}", f"step, batch {batch}", compare(*steps, rounds, device))
+            rows[-1].update(kind=kind, batch=batch)
             memory = [memory_of(kind, batch, which, device) for which in (0, 1)]
             rows[-1]["ours_mib"], rows[-1]["torch_mib"] = (round(one, 1) for one in memory)
             print(f"{'':34} {'peak memory':14} {memory[0] / memory[1]:6.2f}")

@@ -9,6 +9,7 @@ import statistics
 from typing import Any
 
 from others.records.estimates import estimate, verdict
+from others.records.formats import signed
 from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS, Claim
 
 Result = dict[str, Any]
@@ -77,7 +78,7 @@ def advice_table(results: Result) -> Table:
     header += ["parameters", "claims"]
     lines = []
     for name, line in judged(results).items():
-        gains = [f"{line[m]['gain']:+.2f} ± {line[m]['confidence']:.2f}" for m in MEASURES]
+        gains = [f"{signed(line[m]['gain'])} ± {line[m]['confidence']:.2f}" for m in MEASURES]
         costs = [f"x {line[f'times_{cost}']:.2f}" for cost in ("cpu_seconds", "parameters")]
         claims = "; ".join(f"{c['claim']}, {c['text']}: {c['verdict']}" for c in line["claims"])
         lines.append([name, *gains, *costs, claims])

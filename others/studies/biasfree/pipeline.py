@@ -21,7 +21,7 @@ from others.data.corruptions import Corruption, CorruptionSettings
 from others.data.folders import split_files
 from others.data.images import Crops, read_images
 from others.data.sets import Noisy
-from others.engine.experiment import PRECISIONS
+from others.engine.options import PRECISIONS
 from others.engine.schedules import SCHEDULES
 from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import ModelSettings

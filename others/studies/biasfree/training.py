@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.engine.experiment import Experiment
+from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.records.json_files import save_json
@@ -33,7 +34,7 @@ def make_experiment(
     ValueError if the folder belongs to an experiment with another configuration.
     """
     use = pipeline.training
-    with seeded(use.seed, device):
+    with global_seed(use.seed, device):
         net = pipeline.network().to(device)
     return Experiment(
         net,
@@ -43,14 +44,16 @@ def make_experiment(
         output,
         use.batch_size,
         perform_validation_during_training=True,
-        seed=use.seed,
-        loss=pipeline.objective(net),
-        schedule=SCHEDULES[use.schedule],
-        average=use.average or None,
-        clip=use.clip or None,
-        precision=use.precision,
-        steps_per_epoch=use.steps_per_epoch,
-        config={"net": pipeline.as_json()["model"]},
+        options=TrainingOptions(
+            seed=use.seed,
+            loss=pipeline.objective(net),
+            schedule=SCHEDULES[use.schedule],
+            average=use.average or None,
+            clip=use.clip or None,
+            precision=use.precision,
+            steps_per_epoch=use.steps_per_epoch,
+            config={"net": pipeline.as_json()["model"]},
+        ),
     )
 
 

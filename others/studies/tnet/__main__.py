@@ -5,11 +5,11 @@
     python -m others.studies.tnet --tables
 
 DIR holds train_data.pkl and val_data.pkl. Each run saves its state in OUTPUT/ROW/SEED after every
-epoch, and its result in RESULTS/study.json; RESULTS/tables.md is written anew after each run.
-The same command goes on where it was stopped, and it trains nothing twice. The row `claims` trains
-nothing: it measures what the report says about the influence of pixels, on the weights of the row
-tnet_taught. --quick runs everything on a few generated images, prints the tables, and leaves no
-file behind.
+epoch, and its result in RESULTS/study.json; after each run the tables in RESULTS/README.md are
+renewed. The same command goes on where it was stopped, and it trains nothing twice. The row
+`claims` trains nothing: it measures what the report says about the influence of pixels, on the
+weights of the row tnet_taught. --quick runs everything on a few generated images, prints the
+tables, and leaves no file behind.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     mode = result.add_mutually_exclusive_group()
     mode.add_argument("--list", action="store_true", help="print the rows and stop")
     mode.add_argument("--quick", action="store_true", help="try everything on a few images")
-    mode.add_argument("--tables", action="store_true", help="write tables.md anew and stop")
+    mode.add_argument("--tables", action="store_true", help="renew the page and stop")
     return result
 
 

@@ -16,11 +16,12 @@ from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from others.data.course import TRAIN, VALIDATION, load_first, load_pair
-from others.data.seeds import seeded
+from others.data.seeds import global_seed
 from others.data.sets import Pairs
 from others.engine.experiment import Experiment
 from others.engine.losses import LOSSES
 from others.engine.metrics import psnr_per_image, psnr_pooled
+from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.pretrained import load_denoiser
@@ -72,7 +73,7 @@ def experiment(
     Raises:
         ValueError: the state in `folder` is of a training with other settings or images.
     """
-    with seeded(seed, torch.device("cpu")):
+    with global_seed(seed, torch.device("cpu")):
         net = row.make()
     config: RunResult = {"net": row.settings()}
     # With a constant rate, a longer training begins like a shorter one and may go on from it. Any
@@ -87,13 +88,15 @@ def experiment(
         DenoisingStatsManager(0, 1),
         folder,
         row.batch_size,
-        seed=seed,
-        loss=LOSSES[row.loss],
-        schedule=SCHEDULES[row.schedule],
-        average=row.average,
-        clip=row.clip,
-        precision=budget.precision,
-        config=config,
+        options=TrainingOptions(
+            seed=seed,
+            loss=LOSSES[row.loss],
+            schedule=SCHEDULES[row.schedule],
+            average=row.average,
+            clip=row.clip,
+            precision=budget.precision,
+            config=config,
+        ),
     )
 
 

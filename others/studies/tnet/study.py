@@ -54,7 +54,7 @@ class TNetStudy:
 
     Args:
         output: the folder of the trainings' states, OUTPUT/ROW/SEED.
-        results: the folder of study.json, claims.json and tables.md.
+        results: the folder of study.json, claims.json and README.md.
         install: the folder for the weights of rows that are meant to be kept; None: they are not.
 
     Raises:

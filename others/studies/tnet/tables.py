@@ -1,22 +1,36 @@
-"""The results of the TNet study as Markdown: tables.md, from the JSON files beside it.
+"""The results of the TNet study as a page of Markdown, README.md, from the JSON files beside it.
 
-A figure with ± is the mean over the seeds and the standard deviation of one run.
+A figure with ± is the mean over the seeds and the standard deviation of one run; in the tables on
+SmoothGrad it is the mean over images and its 95 % confidence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.records.formats import (
+    Spread,
+    decimals,
+    plain,
+    spread,
+    spread_of,
+    thousands,
+    whole,
+    with_digits,
+)
 from others.records.json_files import read_json
+from others.records.page import filled, marked, names_of
 from others.records.paths import RESULTS
-from others.records.study import read_study
+from others.records.study import read_study, values
+from others.records.table import Column, Table, markdown
 from others.studies.tnet.rows import BEST, LONG_NORMS, NORMS, ROWS, TABLE_1, TABLE_2, TRIED
 
 FOLDER = RESULTS / "tnet"
-FILE, STUDY, CLAIMS = "tables.md", "study.json", "claims.json"
+FILE, STUDY, CLAIMS = "README.md", "study.json", "claims.json"
 Result = dict[str, Any]
 REPORTED = {  # PSNR in dB, by the report
     "basenet": "6.95 ± 0.32",
@@ -40,35 +54,20 @@ def read(folder: Path) -> dict[str, Result]:
     return results
 
 
-def spread(result: Result, name: str, digits: int = 2) -> str:
-    """Mean ± standard deviation of an entry over the seeds; without ± for one seed."""
-    values = [record[name] for record in result["seeds"].values()]
-    return around(values, digits)
+def over_seeds(row: Result, key: str) -> Spread:
+    """Mean and standard deviation of a quantity over the seeds of a row."""
+    return spread_of(values(row, key))
 
 
-def around(values: list[float], digits: int = 2) -> str:
-    """Mean ± standard deviation; without ± for one value."""
-    deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{deviation}"
-
-
-def markdown(header: list[str], lines: list[list[str]]) -> str:
-    """A table, or nothing if it has no lines."""
-    if not lines:
-        return ""
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def chosen(results: dict[str, Result], names: tuple[str, ...]) -> dict[str, Result]:
+def chosen(results: dict[str, Result], names: Sequence[str]) -> dict[str, Result]:
     """Those of the rows that have been run."""
     return {name: results[name] for name in names if name in results}
 
 
-def shown(configuration: Result) -> str:
+def trained_on(configuration: Result) -> str:
     """What a row was trained on, in words."""
     epochs, teacher = configuration["epochs"], configuration.get("teacher")
-    words = f"{configuration['pairs']:,} pairs × {epochs} epoch{'s' if epochs > 1 else ''}"
+    words = f"{whole(configuration['pairs'])} pairs × {epochs} epoch{'s' if epochs > 1 else ''}"
     return f"both images of {words}, targets by {teacher}" if teacher else words
 
 
@@ -76,180 +75,238 @@ def budget(results: dict[str, Result]) -> str:
     """The budgets of the rows of both tables, in words; one, unless they were mixed up."""
     rows = chosen(results, (*TABLE_1, *TABLE_2, *TRIED, *NORMS)).values()
     found = {
-        f"{shown(c)}, batches of {c['batch_size']}, scored on {c['images']['validation']:,} images"
+        f"{trained_on(c)}, batches of {c['batch_size']}, scored on "
+        f"{whole(c['images']['validation'])} images"
         for c in (row["configuration"] for row in rows)
     }
-    return "; ".join(sorted(found))
+    return f"Budget: {'; '.join(sorted(found))}."
 
 
-def learning_rates(results: dict[str, Result]) -> str:
-    """Table 1."""
-    lines = [
+def learning_rates(results: dict[str, Result]) -> Table:
+    """Table 1 of the report."""
+    columns = [
+        Column("learning rate × 10³", with_digits(decimals, 1)),
+        Column("PSNR, dB", spread),
+        Column("training loss of the final weights (L2)", with_digits(spread, 5)),
+        Column("report's PSNR, dB", plain),
+    ]
+    rows = [
         [
-            f"{1000 * row['configuration']['learning_rate']:.1f}",
-            spread(row, "psnr_per_image_db"),
-            spread(row, "train_loss", 5),
+            1000 * row["configuration"]["learning_rate"],
+            over_seeds(row, "psnr_per_image_db"),
+            over_seeds(row, "train_loss"),
             REPORTED_RATES[name],
         ]
         for name, row in chosen(results, TABLE_1).items()
     ]
-    header = [
-        "learning rate × 10³",
-        "PSNR, dB",
-        "training loss of the final weights (L2)",
-        "report's PSNR, dB",
+    return Table(columns, rows)
+
+
+def models(results: dict[str, Result], names: Sequence[str]) -> Table:
+    """Table 2 of the report, or other rows in its columns."""
+    columns = [
+        Column("model"),
+        Column("parameters", whole),
+        Column("multiply-adds per image", with_digits(decimals, 1), "M"),
+        Column("denoises an image in", decimals, "ms"),
+        Column("trains images/s", with_digits(decimals, 0)),
+        Column("PSNR per image, dB", spread),
+        Column("PSNR pooled, dB", spread),
+        Column("report's PSNR, dB", plain),
     ]
-    return markdown(header, lines)
-
-
-def models(results: dict[str, Result], names: tuple[str, ...]) -> str:
-    """Table 2, or other rows in its columns."""
-    lines = [
+    rows = [
         [
             row["title"],
-            f"{row['parameters']:,}",
-            f"{row['multiply_adds'] / 1e6:.1f} M",
-            f"{mean(seed['milliseconds_per_image'] for seed in row['seeds'].values()):.2f} ms",
-            f"{mean(seed['images_per_second'] for seed in row['seeds'].values()):.0f}",
-            spread(row, "psnr_per_image_db"),
-            spread(row, "psnr_pooled_db"),
-            REPORTED.get(name, ""),
+            row["parameters"],
+            row["multiply_adds"] / 1e6,
+            mean(values(row, "milliseconds_per_image")),
+            mean(values(row, "images_per_second")),
+            over_seeds(row, "psnr_per_image_db"),
+            over_seeds(row, "psnr_pooled_db"),
+            REPORTED.get(name),
         ]
         for name, row in chosen(results, names).items()
     ]
-    header = ["model", "parameters", "multiply-adds per image", "denoises an image in"]
-    header += ["trains images/s", "PSNR per image, dB", "PSNR pooled, dB", "report's PSNR, dB"]
-    return markdown(header, lines)
+    return Table(columns, rows)
 
 
-def norm_modes(results: dict[str, Result], names: tuple[str, ...], without: str) -> str:
+def repeated(results: dict[str, Result]) -> Table:
+    """Table 2 as a page of a report has room for it: parameters, PSNR here and there."""
+    columns = [
+        Column("network"),
+        Column("parameters", thousands),
+        Column("here", spread),
+        Column("stated", plain),
+    ]
+    rows = [
+        [row["title"], row["parameters"], over_seeds(row, "psnr_per_image_db"), REPORTED[name]]
+        for name, row in chosen(results, TABLE_2).items()
+    ]
+    return Table(columns, rows)
+
+
+def norm_modes(results: dict[str, Result], names: Sequence[str], without: str) -> Table:
     """Networks with batch normalisation, by the layers that have it and how they are used.
 
     The last line is the row `without` normalisation.
     """
     rows = chosen(results, names)
-    if not rows:
-        return ""
-    records = {name: list(row["seeds"].values()) for name, row in rows.items()}
-    modes = next(iter(records.values()))[0]["evaluations"]
+    modes = list(next(iter(rows.values()))["seeds"]["0"]["evaluations"]) if rows else []
     lines = [
-        [mode, *(around([one["evaluations"][mode] for one in seeds]) for seeds in records.values())]
+        [mode]
+        + [
+            spread_of([run["evaluations"][mode] for run in row["seeds"].values()])
+            for row in rows.values()
+        ]
         for mode in modes
     ]
-    plain = results.get(without)
-    if plain:
-        lines.append(["without normalisation", *[spread(plain, "psnr_per_image_db")] * len(rows)])
-    return markdown(["evaluated with", *(row["title"] for row in rows.values())], lines)
+    if rows and without in results:
+        plain_row = over_seeds(results[without], "psnr_per_image_db")
+        lines.append(["without normalisation", *[plain_row] * len(rows)])
+    titles = [Column(row["title"], spread) for row in rows.values()]
+    return Table([Column("evaluated with"), *titles], lines)
 
 
-def long_heading(results: dict[str, Result]) -> str:
-    """Of the same comparison after a longer training."""
+def long_budget(results: dict[str, Result]) -> str:
+    """What the rows of the longer comparison were trained on."""
     rows = chosen(results, LONG_NORMS).values()
-    budgets = ", ".join(shown(row["configuration"]) for row in rows)
-    return f"Batch normalisation after a longer training ({budgets}): PSNR per image, dB"
+    return f"Trained on {', '.join(trained_on(row['configuration']) for row in rows)}."
 
 
-def best(results: dict[str, Result]) -> str:
+def best(results: dict[str, Result]) -> Table:
     """The rows outside the budget, with their settings."""
-    lines = []
+    columns = [
+        Column("model"),
+        Column("training"),
+        Column("PSNR per image, dB", spread),
+        Column("PSNR pooled, dB", spread),
+        Column("per image, self-ensemble", spread),
+    ]
+    keys = ("psnr_per_image_db", "psnr_pooled_db", "self_ensemble_psnr_per_image_db")
+    rows = []
     for name, row in chosen(results, BEST).items():
         c = row["configuration"]
         settings = (
-            f"{shown(c)}, Adam {c['learning_rate']:g}, {c['schedule']}, "
-            f"augmentation: {c['augmentation']}, average {c['average']:g}"
+            f"{trained_on(c)}, Adam {plain(c['learning_rate'])}, {c['schedule']}, "
+            f"augmentation: {c['augmentation']}, average {plain(c['average'])}"
         )
-        scores = [spread(row, key) for key in ("psnr_per_image_db", "psnr_pooled_db")]
-        lines.append(
-            [ROWS[name].title, settings, *scores, spread(row, "self_ensemble_psnr_per_image_db")]
-        )
-    header = ["model", "training", "PSNR per image, dB", "PSNR pooled, dB"]
-    return markdown([*header, "per image, self-ensemble"], lines)
+        rows.append([ROWS[name].title, settings, *(over_seeds(row, key) for key in keys)])
+    return Table(columns, rows)
 
 
-def figure(row: Result, digits: int = 3) -> str:
+def estimate(row: Result) -> str:
     """A mean over images with its 95 % confidence."""
-    return f"{row['mean']:.{digits}f} ± {row['confidence']:.{digits}f}"
+    return spread(Spread(row["mean"], row["confidence"]), 3)
 
 
-def smoothing(measured: Result) -> str:
-    """A column's header."""
+def measured_with(measured: Result) -> str:
+    """Copies and noise of a SmoothGrad, the header of its column."""
     setting = measured["smoothing"]
-    return f"n = {setting['n']}, σ = {setting['sigma']:g}"
+    return f"n = {setting['n']}, σ = {plain(setting['sigma'])}"
 
 
-def noisy_pixels(claims: list[Result]) -> str:
+def by_smoothing(header: str, claims: Sequence[Result], rows: list[list[Any]]) -> Table:
+    """A table with a column for each smoothing; its cells are estimates."""
+    columns = [Column(measured_with(one), estimate) for one in claims]
+    return Table([Column(header), *columns], rows)
+
+
+def noisy_pixels(claims: Sequence[Result]) -> Table:
     """The first claim: how the influence of a pixel on itself depends on its noise."""
-    lines = []
+    rows: list[list[Any]] = []
     for name in claims[0]["rank correlation"]:
-        lines.append([f"rank correlation of {name}"])
-    for group, row in enumerate(claims[0]["pixels by their noise"]):
-        noise = row["noise"]["mean"]
-        lines.append([f"own weight, fifth {group + 1} by noise (mean {noise:.3f})"])
-    for row in claims[0]["one pixel moved"]["rows"]:
-        lines.append([f"own weight, moved by {row['step']:g}"])
-        lines.append([f"weight of a neighbour, moved by {row['step']:g}"])
-    for one in claims:
-        moved = one["one pixel moved"]["rows"]
-        column = [*one["rank correlation"].values()]
-        column += [row["own weight"] for row in one["pixels by their noise"]]
-        column += [row[key] for row in moved for key in ("own weight", "weight of a neighbour")]
-        for line, row in zip(lines, column):
-            line.append(figure(row))
-    left = claims[0]["one pixel moved"]["rows"][1:]  # does not depend on the smoothing
-    for row in left:
-        line = [f"share left in the answer, moved by {row['step']:g}", figure(row["share left"])]
-        lines.append(line + [""] * (len(claims) - 1))
-    return markdown(["", *map(smoothing, claims)], lines)
+        rows.append([f"rank correlation of {name}", *(c["rank correlation"][name] for c in claims)])
+    for group, fifth in enumerate(claims[0]["pixels by their noise"]):
+        title = f"own weight, fifth {group + 1} by noise (mean {fifth['noise']['mean']:.3f})"
+        found = [one["pixels by their noise"][group]["own weight"] for one in claims]
+        rows.append([title, *found])
+    moves = [one["one pixel moved"]["rows"] for one in claims]
+    for place, row in enumerate(moves[0]):
+        for key in ("own weight", "weight of a neighbour"):
+            found = [rows_of[place][key] for rows_of in moves]
+            rows.append([f"{key}, moved by {plain(row['step'])}", *found])
+    for row in moves[0][1:]:  # what is left of a move does not depend on the smoothing
+        title = f"share left in the answer, moved by {plain(row['step'])}"
+        rows.append([title, row["share left"], *[None] * (len(claims) - 1)])
+    return by_smoothing("", claims, rows)
 
 
-def edges(claims: list[Result]) -> str:
+def edges(claims: Sequence[Result]) -> Table:
     """The second claim: the weights around a pixel at an edge, by the contrast of the edge."""
-    lines = []
     names = ("across", "along", "behind", "pixel itself", "two across", "two along")
+    rows = []
     for one in claims:
         for row in one["edges"]["rows"]:
             low, high = row["contrast"]
             contrast = f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
-            places = f"{row['places']:,}"
-            lines.append([smoothing(one), contrast, places, *(figure(row[key]) for key in names)])
-    return markdown(["smoothing", "contrast", "places", *names], lines)
+            found = [row[name] for name in names]
+            rows.append([measured_with(one), contrast, row["places"], *found])
+    columns = [Column("smoothing"), Column("contrast"), Column("places", whole)]
+    return Table([*columns, *(Column(name, estimate) for name in names)], rows)
 
 
-def verdicts(claims: list[Result]) -> str:
+def verdicts(claims: Sequence[Result]) -> Table:
     """Differences that each claim says are positive, and whether they are."""
-    lines = []
+    rows = []
     for part in ("one pixel moved", "edges"):
         for claim in claims[0][part]:
             if claim != "rows":
-                found = [one[part][claim] for one in claims]
-                lines.append([claim, *(f"{figure(row)}: {row['verdict']}" for row in found)])
-    return markdown(["claim", *map(smoothing, claims)], lines)
+                rows.append([claim, *(one[part][claim] for one in claims)])
+
+    def judged(row: Result) -> str:
+        return f"{estimate(row)}: {row['verdict']}"
+
+    return Table([Column("claim"), *(Column(measured_with(one), judged) for one in claims)], rows)
 
 
-def render(folder: Path) -> str:
-    """All tables of a folder of results."""
+def parts(folder: Path) -> dict[str, tuple[str, str]]:
+    """Heading and content of each part of the page that the results of a folder allow."""
     results = read(folder)
     claims = results["claims"]["measured"] if "claims" in results else []
-    parts = [
-        ("TNet, measured", f"Mean ± standard deviation over seeds. Budget: {budget(results)}."),
-        ("Table 1: learning rates of TNet", learning_rates(results)),
-        ("Table 2: models", models(results, TABLE_2)),
-        ("What the report tried without gain", models(results, TRIED)),
-        ("Batch normalisation: PSNR per image, dB", norm_modes(results, NORMS, "tnet")),
-        (long_heading(results), norm_modes(results, LONG_NORMS, "tnet_long")),
-        ("In their best settings", best(results)),
-    ]
+    smooth_grad: dict[str, tuple[str, Callable[[Sequence[Result]], Table]]] = {
+        "claims": ("SmoothGrad: whether the claims hold", verdicts),
+        "noisy pixels": ("A noisy pixel and its own denoised value", noisy_pixels),
+        "edges": ("Weights around a pixel at an edge", edges),
+    }
+    norms = norm_modes(results, NORMS, "tnet")
+    long_norms = norm_modes(results, LONG_NORMS, "tnet_long")
+    tables = {
+        "learning rates": ("Table 1: learning rates of TNet", learning_rates(results)),
+        "models": ("Table 2: models", models(results, TABLE_2)),
+        "tried": ("What the report tried without gain", models(results, TRIED)),
+        "norms": ("Batch normalisation: PSNR per image, dB", norms),
+        "long norms": ("Batch normalisation after a longer training", long_norms),
+        "best": ("In their best settings", best(results)),
+    }
     if claims:
-        parts += [
-            ("SmoothGrad: whether the claims hold", verdicts(claims)),
-            ("A noisy pixel and its own denoised value", noisy_pixels(claims)),
-            ("Weights around a pixel at an edge", edges(claims)),
-        ]
-    title, *sections = [(heading, text) for heading, text in parts if text]
-    body = "\n\n".join(f"## {heading}\n\n{text}" for heading, text in sections)
-    return f"# {title[0]}\n\n{title[1]}\n\n{body}\n"
+        tables |= {name: (title, make(claims)) for name, (title, make) in smooth_grad.items()}
+    found = {
+        name: (title, markdown(table)) for name, (title, table) in tables.items() if table.rows
+    }
+    if "long norms" in found:
+        title, text = found["long norms"]
+        found["long norms"] = title, f"{long_budget(results)}\n\n{text}"
+    return {"budget": ("Budget", budget(results)), **found}
+
+
+def page_tables(folder: Path) -> dict[str, str]:
+    """What stands between the markers of the page of a folder of results."""
+    return {name: content for name, (_, content) in parts(folder).items()}
+
+
+def render(folder: Path, page: str = "# The TNet study\n") -> str:
+    """A page with the tables of a folder's results.
+
+    A part that `page` has no place for gets one at its end, under a heading of its own.
+    """
+    for name, (heading, content) in parts(folder).items():
+        if name not in names_of(page):
+            page += f"\n## {heading}\n\n{marked(name, content)}\n"
+    return filled(page, page_tables(folder))
 
 
 def write(folder: Path) -> None:
-    """Write tables.md of a folder of results anew."""
-    write_atomically(folder / FILE, lambda file: file.write(render(folder).encode()))
+    """Write the page of a folder of results; what is written by hand on one that is there stays."""
+    path = folder / FILE
+    text = render(folder, path.read_text(encoding="utf-8")) if path.is_file() else render(folder)
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -1,0 +1,42 @@
+"""BMP: what is around the pixels, which is the resolution."""
+
+from __future__ import annotations
+
+import io
+import struct
+from fractions import Fraction
+from typing import Any
+
+from others.files.kinds import Extras, Picture
+from others.files.pixels import to_pillow
+from others.files.resolution import Resolution
+
+HEADER = 14  # bytes before the header that tells of the image, whose first 4 are its length
+LONGEST = 124  # bytes of that header in the one version that may name a colour profile
+PROFILES = (b"DEBM", b"KNIL")  # "MBED" and "LINK", backwards: the profile is in the file, or beside
+PILLOWS_METRE = 39.3701  # inches, as Pillow computes with them
+
+
+def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
+    """What a BMP holds beside pixels, and the orientation 1; ValueError if it has a profile."""
+    (length,) = struct.unpack_from("<I", data, HEADER)
+    if length >= LONGEST and data[HEADER + 56 : HEADER + 60] in PROFILES:
+        raise ValueError("holds a colour profile, which is not read from BMP; expected none")
+    resolution = None
+    if length >= 40:
+        x, y = struct.unpack_from("<ii", data, HEADER + 24)
+        if x > 0 and y > 0:
+            resolution = Resolution(Fraction(x), Fraction(y), "metre")
+    return Extras(format="BMP", resolution=resolution), 1
+
+
+def write_bmp(picture: Picture) -> bytes:
+    """The bytes of a BMP with the picture; a resolution that is a mere ratio is left out."""
+    dots = (0.0, 0.0)  # an inch; 0 stands for none, where Pillow would write 96
+    resolution = picture.extras.resolution
+    if resolution is not None and resolution.per:
+        x, y, _ = resolution.in_units("metre")
+        dots = (round(x) / PILLOWS_METRE, round(y) / PILLOWS_METRE)
+    file = io.BytesIO()
+    to_pillow(picture.colour, picture.mode).save(file, "BMP", dpi=dots)
+    return file.getvalue()

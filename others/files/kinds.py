@@ -1,0 +1,177 @@
+"""The table of image files: for each kind, what is read and written again without loss.
+
+            bits a channel  modes               kept beside the pixels
+    PNG     1 2 4 8 16      L LA RGB RGBA       profile, gamma and other colour chunks, EXIF, XMP,
+                                                resolution, text
+    TIFF    1 2 4 8 16      L LA RGB RGBA       profile, XMP, resolution, all other plain tags
+    JPEG    8               L RGB               profile, EXIF, XMP, resolution, comment and all APP
+                                                segments, quality tables, chroma subsampling
+    WebP    8               RGB RGBA            profile, EXIF, XMP, lossless or lossy
+    BMP     8               L RGB               resolution
+    PNM     8 16            L (.pgm) RGB (.ppm) -
+
+L is grey and A is alpha, as Pillow names them. What a file shows is kept, not how it is stored:
+1, 2 and 4 bits become 8, a palette becomes the colours in it, a transparent colour becomes an alpha
+channel, white that is stored as 0 becomes the largest number, and an orientation that a file asks
+for (in EXIF, in XMP or in a TIFF tag) is turned into the pixels.
+
+*Refused*, by a sentence with the file's name: every other kind of file (whatever its name says),
+several frames, 9 to 15 bits, more than 16 bits, floating point, signed numbers, inks and other
+colours than grey and RGB, samples beyond alpha, alpha that is already multiplied in, sizes that no
+file of that length can hold, damaged files; and to write a picture into a kind of file that has no
+place for its mode, its colour profile or its gamma.
+
+*Left out, and said so on the line of the command:* what does not change how a picture looks (EXIF,
+XMP, resolution, text) and has no place in the kind of file that is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from others.files.resolution import Resolution
+
+MOST_PIXELS = 2**27  # of an image; as int32 in three channels that takes 1.6 GB
+EIGHT = frozenset({"L", "LA", "RGB", "RGBA"})
+SIXTEEN = frozenset(f"{mode};16" for mode in EIGHT)
+GREY, COLOUR = frozenset({"L", "L;16"}), frozenset({"RGB", "RGB;16"})
+
+
+class Kind(NamedTuple):
+    """A row of the table: the files whose names end with one of `suffixes`."""
+
+    format: str  # Pillow's name of it
+    suffixes: tuple[str, ...]
+    modes: frozenset[str]  # as in `Picture.mode`
+    extras: frozenset[str] = frozenset()  # names of fields of `Extras`
+
+
+ALL = frozenset({"profile", "exif", "xmp", "resolution"})
+KINDS = (
+    Kind("PNG", (".png",), EIGHT | SIXTEEN, ALL),
+    Kind("TIFF", (".tif", ".tiff"), EIGHT | SIXTEEN, ALL - {"exif"}),
+    Kind("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), frozenset({"L", "RGB"}), ALL),
+    Kind("WEBP", (".webp",), frozenset({"RGB", "RGBA"}), ALL - {"resolution"}),
+    Kind("BMP", (".bmp",), frozenset({"L", "RGB"}), frozenset({"resolution"})),
+    Kind("PPM", (".pgm",), GREY),
+    Kind("PPM", (".ppm",), COLOUR),
+    Kind("PPM", (".pnm",), GREY | COLOUR),
+)
+KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
+SUFFIXES = tuple(KIND_OF)
+FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
+# Images that are refused. They are listed with the others of a folder, so that none is skipped
+# without a word.
+REFUSED_SUFFIXES = (".avif", ".dds", ".exr", ".gif", ".heic", ".jp2", ".psd", ".sgi", ".tga")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a file holds beside its pixels.
+
+    Args:
+        format: of the file, as in `Kind`.
+        profile: the ICC profile.
+        gamma: names of the chunks that give a PNG's colours another meaning than that of sRGB.
+        exif: as TIFF, without the word "Exif" before it; it asks for no turning any more.
+        xmp: likewise.
+        own: what only a file of the same format can hold, as its reader gives it to its writer.
+        own_names: of what in `own` is lost when another kind of file is written.
+        unkept: names of what no file that is written here holds.
+    """
+
+    format: str = ""
+    profile: bytes | None = None
+    gamma: tuple[str, ...] = ()
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    resolution: Resolution | None = None
+    own: dict[str, Any] = field(default_factory=dict)
+    own_names: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
+
+
+class Picture(NamedTuple):
+    """The content of an image file."""
+
+    colour: Tensor  # int32 (1 or 3, H, W) from 0 to `white`
+    alpha: Tensor | None  # int32 (1, H, W), likewise
+    white: int  # 255 or 65535
+    extras: Extras = Extras()
+
+    @property
+    def mode(self) -> str:
+        """As Pillow names it, with ";16" for 16 bits."""
+        name = ("L" if len(self.colour) == 1 else "RGB") + ("" if self.alpha is None else "A")
+        return name if self.white == 255 else f"{name};16"
+
+
+def parted(pixels: Tensor, white: int, extras: Extras) -> Picture:
+    """The picture of int32 (C, H, W) with 1 to 4 channels: an even number has alpha as its last."""
+    if len(pixels) % 2:
+        return Picture(pixels, None, white, extras)
+    return Picture(pixels[:-1], pixels[-1:], white, extras)
+
+
+def check_size(width: int, height: int, length: int | None = None, most_packed: int = 0) -> None:
+    """ValueError for an image of no or too many pixels, before memory is taken for them.
+
+    Args:
+        length: bytes that the pixels take unpacked, to be compared with
+        most_packed: the most that a file of this length can unpack to.
+    """
+    if not 0 < width * height <= MOST_PIXELS:
+        raise ValueError(f"declares {width}x{height} pixels; expected 1 to {MOST_PIXELS}")
+    if length is not None and length > most_packed:
+        raise ValueError(
+            f"declares {width}x{height} pixels, which are {length} bytes; a file of its length "
+            f"holds {most_packed} at most"
+        )
+
+
+def kind_of(path: Path) -> Kind:
+    """The row of the table for a file's name; ValueError if there is none."""
+    kind = KIND_OF.get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{path}: expected a name that ends with one of {', '.join(SUFFIXES)}")
+    return kind
+
+
+def check_holds(path: Path, picture: Picture) -> None:
+    """ValueError unless a file of the kind that `path` names can show the picture as it is."""
+    kind, extras = kind_of(path), picture.extras
+    if picture.mode not in kind.modes:
+        held = ", ".join(sorted(kind.modes))
+        raise ValueError(
+            f"{path} cannot hold pixels of mode {picture.mode}, only {held}; PNG holds all"
+        )
+    if extras.profile and "profile" not in kind.extras:
+        raise ValueError(f"{path} cannot hold a colour profile; PNG, TIFF, JPEG and WebP can")
+    if extras.gamma and kind.format != "PNG":
+        names = ", ".join(extras.gamma)
+        raise ValueError(f"{path} cannot hold what the PNG says of its colours ({names}); PNG can")
+
+
+def left_out(path: Path, picture: Picture) -> list[str]:
+    """Names of what the picture has and a file of the kind that `path` names has no place for.
+
+    None of it changes how the picture looks: for what does, see `check_holds`.
+    """
+    kind, extras = kind_of(path), picture.extras
+    names = []
+    if extras.exif and "exif" not in kind.extras:
+        names.append("EXIF")
+    if extras.xmp and "xmp" not in kind.extras:
+        names.append("XMP")
+    resolution = extras.resolution
+    if resolution and (
+        "resolution" not in kind.extras or (kind.format == "BMP" and not resolution.per)
+    ):
+        names.append("resolution")  # a BMP has no place for a mere ratio
+    if kind.format != extras.format:
+        names += extras.own_names
+    return [*names, *extras.unkept]

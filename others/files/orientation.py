@@ -1,0 +1,69 @@
+"""Orientations: files that ask whoever shows them to turn the image are turned here once.
+
+The number is that of the TIFF tag 274, which EXIF and XMP share. What the row 0 and the column 0 of
+the stored pixels are in the image as it is to be seen:
+
+    1 top, left     2 top, right     3 bottom, right  4 bottom, left
+    5 left, top     6 right, top     7 right, bottom  8 left, bottom
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from torch import Tensor
+
+ORIENTATION = 274
+XMP_PATTERN = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([1-8])""")
+
+
+def upright(pixels: Tensor, orientation: int) -> Tensor:
+    """(C, H, W) as it is to be seen; from 5 on H and W change places."""
+    if orientation >= 5:
+        pixels = pixels.mT
+    flipped = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation, ())
+    return pixels.flip(flipped) if flipped else pixels
+
+
+def exif_entry(exif: bytes) -> tuple[int, str] | None:
+    """Where the value of the orientation is in EXIF, and its struct format; None if it has none.
+
+    The first directory of EXIF is a number of entries of 12 bytes each, whose value, if it is as
+    short as this one, are the last 4: tag (2), type (2), count (4), value (4).
+    """
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None or len(exif) < 10:
+        return None
+    (start,) = struct.unpack(order + "I", exif[4:8])
+    (count,) = struct.unpack(order + "H", exif[start : start + 2].ljust(2, b"\0"))
+    for place in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+        tag, kind = struct.unpack(order + "HH", exif[place : place + 4])
+        if (tag, kind) == (ORIENTATION, 3):
+            return place + 8, order + "H"
+    return None
+
+
+def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:
+    """What EXIF asks for, else what XMP asks for, else 1; numbers beyond 8 count as 1."""
+    entry = exif_entry(exif or b"")
+    if entry is not None:
+        place, layout = entry
+        (value,) = struct.unpack_from(layout, exif or b"", place)
+        return value if 1 <= value <= 8 else 1
+    found = XMP_PATTERN.search(xmp or b"")
+    return int(found.group(2)) if found else 1
+
+
+def upright_exif(exif: bytes) -> bytes:
+    """The same EXIF with the orientation 1, every other byte as it was."""
+    entry = exif_entry(exif)
+    if entry is None:
+        return exif
+    place, layout = entry
+    return exif[:place] + struct.pack(layout, 1) + exif[place + 2 :]
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """The same XMP with the orientation 1, every other byte as it was."""
+    return XMP_PATTERN.sub(rb"\g<1>1", xmp)

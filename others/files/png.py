@@ -1,0 +1,240 @@
+"""PNG: what is around the pixels, which OpenCV decodes. It is stricter than Pillow, which takes
+missing rows for black, and gives 16 bits whole.
+
+A PNG is a signature and chunks. A chunk is length (4 bytes), name (4), content and checksum (4):
+
+    IHDR  width, height, bits a channel, colour type, and three bytes more
+    ...   what concerns the pixels: gAMA, iCCP, tRNS ...
+    IDAT  the packed pixels
+    IEND  nothing
+
+Source: "Portable Network Graphics (PNG) Specification", W3C, third edition.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import List, Tuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from others.files.kinds import Extras, Picture, check_size, parted
+from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
+from others.files.pixels import from_opencv, to_opencv, to_pillow
+from others.files.resolution import Resolution
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+HEADER_END = 33  # bytes of signature and IHDR
+MOST_PACKED = 1032  # times smaller than its content: the most that deflate reaches
+MOST_UNPACKED = 2**26  # bytes of a profile or a text
+# What says how the colours are meant; a reader takes the first of the upper row that it finds.
+MEANING = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
+OF_SRGB = {  # contents that say no more than a file without them
+    b"cICP": (b"\x01\x0d\x00\x01",),  # primaries of BT.709, the curve of sRGB, full range
+    b"gAMA": (struct.pack(">I", 45455),),  # 1 / 2.2
+    b"cHRM": (struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),),
+}
+XMP = b"XML:com.adobe.xmp"
+RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # as ImageMagick writes it
+READ = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf", *MEANING}
+Chunks = List[Tuple[bytes, bytes]]  # names and contents
+
+
+def chunks_of(data: bytes) -> tuple[Chunks, int]:
+    """The chunks up to IEND, and the number of bytes after it.
+
+    OSError where the file ends too early or a checksum fails.
+    """
+    found: Chunks = []
+    place = len(SIGNATURE)
+    while not found or found[-1][0] != b"IEND":
+        if place + 12 > len(data):
+            raise OSError("the file is truncated")
+        (length,) = struct.unpack_from(">I", data, place)
+        end = place + 12 + length
+        body = data[place + 4 : end - 4]
+        if end > len(data) or struct.unpack_from(">I", data, end - 4)[0] != zlib.crc32(body):
+            raise OSError("the file is truncated or damaged")
+        found.append((body[:4], body[4:] if body[:4] != b"IDAT" else b""))  # the libraries read it
+        place = end
+    return found, len(data) - place
+
+
+def packed(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of chunks, one after the other."""
+    bodies = [name + content for name, content in chunks]
+    lengths = [struct.pack(">I", len(body) - 4) for body in bodies]
+    return b"".join(
+        length + body + struct.pack(">I", zlib.crc32(body)) for length, body in zip(lengths, bodies)
+    )
+
+
+def unpacked(content: bytes) -> bytes:
+    """What deflate packed; ValueError for more than MOST_UNPACKED bytes."""
+    unpacker = zlib.decompressobj()
+    result = unpacker.decompress(content, MOST_UNPACKED)
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"holds a profile or text of more than {MOST_UNPACKED} bytes")
+    return result
+
+
+def read_png(data: bytes) -> Picture:
+    """The picture in the bytes of a PNG; ValueError for one that cannot be kept whole."""
+    chunks, after = chunks_of(data)
+    content = dict(reversed(chunks))  # of several with one name the first
+    width, height, depth, colour = struct.unpack(">IIBB", content[b"IHDR"][:10])
+    length = height * -(-width * depth * CHANNELS[colour] // 8)
+    check_size(width, height, length, MOST_PACKED * len(data))
+    if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
+        raise ValueError("holds several frames; expected one")
+    pixels = pixels_of(data, depth, colour)
+    if b"tRNS" in content and colour in (GREY, RGB):
+        pixels = with_key(pixels, content[b"tRNS"], depth)
+    extras, orientation = extras_of(chunks, after)
+    return parted(upright(pixels, orientation), 65535 if depth == 16 else 255, extras)
+
+
+def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
+    """int32 (C, H, W) of 16 bits or else of 8, of a palette with the alpha that it has.
+
+    OpenCV gives grey with alpha as three equal channels and alpha, and an alpha channel for a
+    transparent colour if there are three channels; `with_key` makes one for any number of them.
+    """
+    pixels = from_opencv(data, 16 if depth == 16 else 8)
+    if colour == GREY_ALPHA:
+        return pixels[[0, 3]]
+    return pixels if colour == PALETTE else pixels[: CHANNELS[colour]]
+
+
+def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:
+    """Pixels (C, H, W) with an alpha channel that is 0 where they have the transparent colour.
+
+    Args:
+        key: the content of tRNS: 2 bytes a channel, in the units of the file. With 2 bits, 1 means
+            85 of 255, as it does for the pixels.
+        depth: bits a channel.
+    """
+    white = 65535 if depth == 16 else 255
+    values = torch.tensor(struct.unpack(f">{len(pixels)}H", key[: 2 * len(pixels)]))
+    values = (values & (2**depth - 1)) * (white // (2**depth - 1))
+    clear = (pixels == values[:, None, None]).all(0, keepdim=True)
+    return torch.cat([pixels, white * (~clear).int()])
+
+
+def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
+    """What the chunks hold beside pixels, and the orientation that they ask for."""
+    content = dict(reversed(chunks))
+    profile = content.get(b"iCCP")
+    exif, xmp, texts = texts_of(chunks)
+    exif = content.get(b"eXIf", exif)
+    orientation = orientation_of(exif, xmp)
+    resolution = resolution_of(content.get(b"pHYs"))
+    if resolution is not None and orientation >= 5:
+        resolution = resolution.turned()
+    # Of the chunks that are not known here, those with a small letter at the end may be copied to a
+    # file with other pixels, says the specification.
+    unkept = [name.decode("latin-1") for name, _ in chunks if name not in READ and name[3] < 97]
+    meaning = [chunk for chunk in chunks if chunk[0] in MEANING and chunk[0] != b"iCCP"]
+    extras = Extras(
+        format="PNG",
+        profile=unpacked(profile.partition(b"\0")[2][1:]) if profile else None,
+        gamma=unusual(content),
+        exif=upright_exif(exif) if exif else None,
+        xmp=upright_xmp(xmp) if xmp else None,
+        resolution=resolution,
+        own={"chunks": [*meaning, *texts]},
+        own_names=("text",) if texts else (),
+        unkept=(*dict.fromkeys(unkept), *([f"{after} bytes after the end"] if after else [])),
+    )
+    return extras, orientation
+
+
+def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
+    """EXIF and XMP out of texts, and all other chunks that may be copied."""
+    exif, xmp, others = None, None, []
+    for name, content in chunks:
+        if name in READ or name[3] < 97:
+            continue
+        keyword, _, text = content.partition(b"\0")
+        if name == b"iTXt" and keyword == XMP:
+            # 1 if packed, method, language, translated keyword, text
+            body = text[2:].split(b"\0", 2)[2]
+            xmp = unpacked(body) if text[:1] == b"\1" else body
+        elif name in (b"tEXt", b"zTXt") and keyword in RAW_EXIF:
+            # an empty line, "exif", the number of bytes, and then the bytes as hexadecimal digits
+            lines = (unpacked(text[1:]) if name == b"zTXt" else text).split(b"\n")
+            exif = bytes.fromhex(b"".join(lines[3:]).decode("ascii")).removeprefix(b"Exif\0\0")
+        else:
+            others.append((name, content))
+    return exif, xmp, others
+
+
+def resolution_of(content: bytes | None) -> Resolution | None:
+    """That of the chunk pHYs: pixels a unit along x and y, and whether the unit is a metre."""
+    if content is None or len(content) != 9:
+        return None
+    x, y, unit = struct.unpack(">IIB", content)
+    return Resolution(Fraction(x), Fraction(y), "metre" if unit == 1 else "") if x and y else None
+
+
+def unusual(content: dict[bytes, bytes]) -> tuple[str, ...]:
+    """The chunks that give the colours another meaning than a file without them has: sRGB."""
+    first = next((name for name in MEANING[:3] if name in content), None)
+    names = [first] if first == b"cICP" else [] if first else [b"gAMA", b"cHRM"]
+    return tuple(
+        name.decode() for name in names if name in content and content[name] not in OF_SRGB[name]
+    )
+
+
+def write_png(picture: Picture) -> bytes:
+    """The bytes of a PNG with the picture."""
+    colour, alpha, white, extras = picture
+    pixels = colour if alpha is None else torch.cat([colour, alpha])
+    if white == 65535:
+        data = grey_alpha16(pixels) if len(pixels) == 2 else to_opencv(pixels, ".png")
+    else:
+        data = saved(to_pillow(pixels, picture.mode))
+    return data[:HEADER_END] + packed(chunks_for(extras)) + data[HEADER_END:]
+
+
+def saved(image: Image.Image) -> bytes:
+    """An image as Pillow writes it."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def grey_alpha16(pixels: Tensor) -> bytes:
+    """A PNG of (2, H, W) with 16 bits, which neither library writes.
+
+    A pixel of it is 4 bytes, as one of red, green, blue and alpha with 8 bits is, and a PNG is
+    packed by bytes: so it is written as the latter, and the header is changed.
+    """
+    high_low = torch.stack([pixels >> 8, pixels & 255], 1).flatten(0, 1)  # (4, H, W)
+    data = saved(to_pillow(high_low, "RGBA"))
+    _, height, width = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, GREY_ALPHA, 0, 0, 0)
+    return SIGNATURE + packed([(b"IHDR", header)]) + data[HEADER_END:]
+
+
+def chunks_for(extras: Extras) -> Chunks:
+    """The chunks that hold what is beside the pixels, in an order that the specification allows."""
+    chunks: Chunks = list(extras.own["chunks"]) if extras.format == "PNG" else []
+    if extras.profile:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(extras.profile)))
+    if extras.exif:
+        chunks.append((b"eXIf", extras.exif))
+    if extras.xmp:
+        chunks.append((b"iTXt", XMP + b"\0\0\0\0\0" + extras.xmp))
+    if extras.resolution:
+        x, y, per = extras.resolution.in_units("metre")
+        chunks.append((b"pHYs", struct.pack(">IIB", round(x), round(y), per == "metre")))
+    return chunks

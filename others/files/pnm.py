@@ -1,0 +1,49 @@
+"""PGM, PPM and PBM, together PNM: a header of a few words, and the pixels."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from others.files.kinds import Extras, Picture
+from others.files.pixels import to_opencv, to_pillow
+
+COMMENT = re.compile(rb"#[^\n]*\n")
+WITH_COMMENT = re.compile(rb"P\d(\s+\d+){0,2}\s+#")  # before the last word of the header
+LONGEST = 4096  # bytes of a header, comments included
+
+
+def maximum_of(data: bytes) -> int:
+    """The number that is white: the fourth word, after P1 to P6, width and height.
+
+    P1 and P4 are bitmaps, whose headers have no such word.
+    """
+    words = COMMENT.sub(b" ", data[:LONGEST]).split(None, 4)
+    if words[0] in (b"P1", b"P4"):
+        return 1
+    if not words[3].isdigit():
+        raise ValueError("has no number for white in its header; expected 255 or 65535")
+    return int(words[3])
+
+
+def is_deep(data: bytes) -> bool:
+    """Whether it has 16 bits a channel; ValueError if it has neither 1, 8 nor 16."""
+    maximum = maximum_of(data)
+    if maximum not in (1, 255, 65535):
+        raise ValueError(f"has the number {maximum} for white; expected 1, 255 or 65535")
+    return maximum == 65535
+
+
+def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
+    """What a PNM holds beside pixels, which is nothing but comments, and the orientation 1."""
+    return Extras(format="PPM", unkept=("comments",) if WITH_COMMENT.match(data) else ()), 1
+
+
+def write_pnm(picture: Picture) -> bytes:
+    """The bytes of a PGM or PPM with the picture."""
+    if picture.white == 65535:
+        return to_opencv(picture.colour, ".pgm" if len(picture.colour) == 1 else ".ppm")
+    file = io.BytesIO()
+    to_pillow(picture.colour, picture.mode).save(file, "PPM")
+    return file.getvalue()

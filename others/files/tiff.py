@@ -1,0 +1,193 @@
+"""TIFF: what is around the pixels, which Pillow (8 bits a channel) and tifffile (16) decode.
+
+A TIFF is directories of numbered tags, one directory for each image in it. Source: "TIFF Revision
+6.0", Adobe, 1992.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from PIL import Image
+from torch import Tensor
+
+from others.files.kinds import Extras, Picture, check_size, parted
+from others.files.orientation import ORIENTATION, orientation_of, upright, upright_xmp
+from others.files.pixels import from_opencv, from_pillow
+from others.files.resolution import Resolution
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_YCBCR = 0, 1, 2, 3, 6  # the photometric tag
+CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, IS_RGB: 3, IS_PALETTE: 1, IS_YCBCR: 3}
+UNSIGNED, ALPHA, XMP, PROFILE = 1, 2, 700, 34675
+COLOUR_MAP = 320
+RESOLUTION = (282, 283, 296)  # x, y, unit
+PACKINGS = (1, 8, 32946)  # none and deflate, which tifffile decodes without another package
+UNITS = {1: "", 2: "inch", 3: "centimetre"}
+# How the pixels are stored, which the file that is written has of its own.
+STORED = {
+    *range(254, 260), 262, 266, 273, ORIENTATION, *range(277, 282), 284, 317, COLOUR_MAP,
+    *range(322, 326), 338, 339, 347, *range(512, 522), *range(529, 533),
+}  # fmt: skip
+DIRECTORIES = {330: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
+# Of this many bytes a file with one can be: strips of one colour in the packings of TIFF.
+MOST_PACKED = 20000
+
+
+def read_tiff(data: bytes) -> Picture:
+    """The picture in the bytes of a TIFF; ValueError for one that cannot be kept whole."""
+    # Tags that it cannot read, it names on stderr; `unkept_of` counts them.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        if len(file.pages) != 1:
+            raise ValueError(f"holds {len(file.pages)} images; expected one")
+        page: Any = file.pages[0]
+        check_page(page)
+        length = page.imagelength * -(
+            -page.imagewidth * page.samplesperpixel * page.bitspersample // 8
+        )
+        check_size(page.imagewidth, page.imagelength, length, MOST_PACKED * len(data))
+        deep = page.bitspersample == 16
+        pixels = pixels16(page, data) if deep else pixels8(data)
+        extras, orientation = extras_of(page, data)
+        return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+
+
+def check_page(page: Any) -> None:
+    """ValueError for pixels that cannot be kept as they are."""
+    bits, channels = page.bitspersample, CHANNELS.get(int(page.photometric), 0)
+    if bits not in (1, 2, 4, 8, 16):
+        raise ValueError(f"has {bits} bits a channel; expected 1, 2, 4, 8 or 16")
+    if int(page.sampleformat) != UNSIGNED:
+        kinds = {2: "signed numbers", 3: "floating point numbers"}
+        held = kinds.get(int(page.sampleformat), "numbers of an unknown kind")
+        raise ValueError(f"has pixels that are {held}; expected unsigned numbers")
+    if not channels or (bits != 8 and int(page.photometric) == IS_YCBCR):
+        raise ValueError(f"has colours of the kind {page.photometric}; expected grey or RGB")
+    extra = tuple(int(sample) for sample in page.extrasamples)
+    if extra not in ((), (ALPHA,)) or page.samplesperpixel != channels + len(extra):
+        kinds = {0: "of no stated meaning", 1: "alpha that is multiplied in", ALPHA: "alpha"}
+        held = ", ".join(kinds.get(sample, "unknown") for sample in extra) or "none declared"
+        raise ValueError(
+            f"has {page.samplesperpixel} samples a pixel, beyond the colour: {held}; expected "
+            "at most one of alpha that is not multiplied in"
+        )
+    if COLOUR_MAP in page.tags:
+        entries = np.asarray(page.tags[COLOUR_MAP].value)
+        if bool(((entries % 257 != 0) & (entries % 256 != 0)).any()):
+            raise ValueError("has a palette of more than 8 bits a channel; expected 8")
+
+
+def pixels8(data: bytes) -> Tensor:
+    """int32 (C, H, W) of at most 8 bits."""
+    with Image.open(io.BytesIO(data)) as image:
+        return from_pillow(image)
+
+
+def pixels16(page: Any, data: bytes) -> Tensor:
+    """int32 (C, H, W) of 16 bits, white as the largest number.
+
+    Packings that tifffile does not decode, OpenCV does, but for grey with alpha.
+    """
+    height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
+    if int(page.compression) not in PACKINGS:
+        if samples == 2:
+            packing = page.compression.name
+            raise ValueError(f"has grey with alpha packed by {packing}; expected no packing")
+        pixels = from_opencv(data)
+    else:
+        array = torch.from_numpy(page.asarray().astype(np.int32))
+        if page.planarconfig == 1:  # the samples of a pixel are together
+            pixels = array.reshape(height, width, samples).permute(2, 0, 1)
+        else:  # all reds, then all greens and so on
+            pixels = array.reshape(samples, height, width)
+    if pixels.shape != (samples, height, width):
+        raise OSError("the file is damaged")
+    if int(page.photometric) == WHITE_IS_ZERO:
+        pixels[0] = 65535 - pixels[0]
+    return pixels
+
+
+def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
+    """What the tags hold beside pixels, and the orientation that they ask for."""
+    tags = {tag.code: tag for tag in page.tags}
+    raw = {code: data[tag.valueoffset :][: tag.valuebytecount] for code, tag in tags.items()}
+    xmp = raw.get(XMP)
+    orientation = int(tags[ORIENTATION].value) if ORIENTATION in tags else orientation_of(None, xmp)
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    resolution = resolution_of(tags)
+    if resolution is not None and orientation >= 5:
+        resolution = resolution.turned()
+    special = {*STORED, *DIRECTORIES, *RESOLUTION, XMP, PROFILE}
+    own = [
+        (code, int(tag.dtype), tag.count, raw[code], True)
+        for code, tag in tags.items()
+        if code not in special
+    ]
+    extras = Extras(
+        format="TIFF",
+        profile=raw.get(PROFILE),
+        xmp=upright_xmp(xmp) if xmp else None,
+        resolution=resolution,
+        own={"tags": own, "byteorder": page.parent.byteorder},
+        own_names=tuple(tags[code].name for code, *_ in own),
+        unkept=unkept_of(page, data),
+    )
+    return extras, orientation
+
+
+def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
+    """Names of the directories inside the page, and how many tags tifffile cannot read."""
+    names = [name for code, name in DIRECTORIES.items() if code in page.tags]
+    order = {"<": "little", ">": "big"}[page.parent.byteorder]
+    size = 8 if page.parent.is_bigtiff else 2
+    entries = int.from_bytes(data[page.offset : page.offset + size], order)  # type: ignore[arg-type]
+    damaged = entries - len(page.tags)
+    return (*names, f"{damaged} damaged tags") if damaged else tuple(names)
+
+
+def resolution_of(tags: dict[int, Any]) -> Resolution | None:
+    """That of the tags XResolution, YResolution and ResolutionUnit; None for 1 of no unit."""
+    if not {282, 283} <= set(tags):
+        return None
+    (a, b), (c, d) = tags[282].value, tags[283].value
+    unit = UNITS.get(int(tags[296].value) if 296 in tags else 2, "")
+    if not a or not b or not c or not d or (not unit and a * d == b * c):
+        return None
+    return Resolution(Fraction(a, b), Fraction(c, d), unit)
+
+
+def write_tiff(picture: Picture) -> bytes:
+    """The bytes of a TIFF with the picture, not packed."""
+    colour, alpha, white, extras = picture
+    pixels = colour if alpha is None else torch.cat([colour, alpha])
+    values = pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0)
+    own = extras.own if extras.format == "TIFF" else {"tags": [], "byteorder": "<"}
+    tags = list(own["tags"])
+    if extras.xmp:
+        tags.append((XMP, 1, len(extras.xmp), extras.xmp, True))
+    resolution = extras.resolution or Resolution(Fraction(1), Fraction(1), "")
+    if resolution.per == "metre":  # a unit that TIFF has not
+        resolution = resolution.in_units("centimetre")
+    x, y, per = resolution
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        values.numpy().astype(np.uint16 if white == 65535 else np.uint8),
+        byteorder=own["byteorder"],
+        photometric="minisblack" if len(colour) == 1 else "rgb",
+        planarconfig="contig",
+        extrasamples=None if alpha is None else ["unassalpha"],
+        metadata=None,
+        software=False,
+        resolution=(x.as_integer_ratio(), y.as_integer_ratio()),
+        resolutionunit={"": 1, "inch": 2, "centimetre": 3}[per],
+        iccprofile=extras.profile,
+        extratags=tags,
+    )
+    return file.getvalue()

@@ -1,0 +1,64 @@
+"""WebP: what is around the pixels, and whether they are packed without loss.
+
+A WebP is a RIFF file: 12 bytes, and then chunks of name (4), length (4) and content. Source: "WebP
+Container Specification", Google.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import torch
+
+from others.files.kinds import Extras, Picture
+from others.files.orientation import orientation_of, upright_exif, upright_xmp
+from others.files.pixels import to_pillow
+
+QUALITY = 95  # of a picture that was no WebP, or a lossy one, which does not say its quality
+KNOWN = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"EXIF", b"XMP "}
+
+
+def chunk_names(data: bytes) -> list[bytes]:
+    """The names of the chunks, in order."""
+    names, place = [], 12
+    while place + 8 <= len(data):
+        names.append(data[place : place + 4])
+        (length,) = struct.unpack_from("<I", data, place + 4)
+        place += 8 + length + length % 2
+    return names
+
+
+def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
+    """What a WebP holds beside pixels, and the orientation that it asks for."""
+    exif = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    xmp = image.info.get("xmp")
+    names = chunk_names(data)
+    extras = Extras(
+        format="WEBP",
+        profile=image.info.get("icc_profile") or None,
+        exif=upright_exif(exif) if exif else None,
+        xmp=upright_xmp(xmp) if xmp else None,
+        own={"lossless": b"VP8L" in names},
+        unkept=tuple(name.decode("latin-1") for name in names if name not in KNOWN),
+    )
+    return extras, orientation_of(exif, xmp)
+
+
+def write_webp(picture: Picture) -> bytes:
+    """The bytes of a WebP with the picture; without loss if its source was one without loss."""
+    colour, alpha, _, extras = picture
+    pixels = colour if alpha is None else torch.cat([colour, alpha])
+    file = io.BytesIO()
+    to_pillow(pixels, picture.mode).save(
+        file,
+        "WEBP",
+        lossless=extras.format == "WEBP" and extras.own["lossless"],
+        quality=QUALITY,
+        exact=True,  # colours stay where the picture is transparent
+        icc_profile=extras.profile or b"",
+        exif=extras.exif or b"",
+        xmp=extras.xmp or b"",
+    )
+    return file.getvalue()

@@ -1,0 +1,52 @@
+"""Every number in the text of a report, by the name of its LaTeX macro.
+
+The names stand here as they stand in the texts, so that a search for a macro finds what computes
+it: `\\OneDb` of Report_1.tex is `"OneDb"` in submission.py. Values are plain text; document.py
+turns all of them into LaTeX. A macro that no text uses is a fault, which a test finds.
+"""
+
+from __future__ import annotations
+
+from others.report.macros import ablations, measurements, published, speed, submission
+from others.report.results import Results
+
+Macros = dict[str, str]
+
+
+def all_macros(results: Results) -> Macros:
+    """All of them; ValueError or FileNotFoundError that names the file for results that lack."""
+    groups = (
+        submission.scores,
+        submission.course_images,
+        submission.networks,
+        submission.training_one,
+        submission.training_two,
+        submission.limits,
+        submission.curves,
+        published.submissions,
+        published.source_report,
+        ablations.study_one,
+        ablations.study_two,
+        ablations.clean_targets,
+        ablations.frameworks,
+        ablations.first_tries_one,
+        ablations.first_tries_two,
+        ablations.tnet,
+        measurements.noise,
+        measurements.other_noises,
+        measurements.masks,
+        measurements.influence,
+        measurements.exactness,
+        speed.blocks,
+        speed.steps,
+        speed.memory,
+        speed.straightforward,
+    )
+    macros: Macros = {}
+    for group in groups:
+        found = group(results)
+        twice = macros.keys() & found.keys()
+        if twice:
+            raise ValueError(f"two groups define {', '.join(sorted(twice))}; expected one of each")
+        macros.update(found)
+    return macros

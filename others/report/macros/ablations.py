@@ -1,0 +1,149 @@
+"""What the studies that train say: ablations, both frameworks, first tries, other networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from others.records.formats import decimals, enumeration, plain, signed, whole
+from others.report.results import AblationRow, Results, framework_pairs, read_ablations
+from others.report.wording import comparisons, seeds_of
+
+FALLEN = 2.0  # dB of spread over seeds, beyond which some of them have diverged
+RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figure shows instead
+
+
+def study_one(results: Results) -> dict[str, str]:
+    """The ablations of Miniproject 1: their budget, and what gains and costs."""
+    study = read_ablations(results, "miniproject_1")
+    found = comparisons(study.unchanged(), study.rows)
+    return {
+        "AblationsOnePairs": whole(study.pairs),
+        "AblationsOneEpochs": plain(study.epochs),
+        "AblationsOneSeeds": seeds_of(study.rows),
+        "AblationsOneChannels": enumerated(study.base["widths"]),
+        "AblationsOneGains": found.gains,
+        "AblationsOneCosts": found.costs,
+    }
+
+
+def study_two(results: Results) -> dict[str, str]:
+    """The ablations of Miniproject 2. Rows of other rates alone are left to the figure of rates."""
+    study = read_ablations(results, "miniproject_2")
+    base = study.unchanged()
+    compared = [row for row in study.rows if set(row.changes) - RATES]
+    found = comparisons(base, compared)
+    best = max(study.rows, key=lambda row: row.single.mean)
+    fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
+    return {
+        "AblationsTwoPairs": whole(study.pairs),
+        "AblationsTwoEpochs": plain(study.epochs),
+        "AblationsTwoSeeds": seeds_of(study.rows),
+        "AblationsTwoChannels": enumerated(study.base["channels"]),
+        "AblationsTwoGains": found.gains,
+        "AblationsTwoCosts": found.costs,
+        "AblationsTwoEquals": found.equals,
+        "AblationsTwoFallen": enumeration(fallen or ["none"]),
+        "AblationsTwoBest": best.name,
+        "AblationsTwoBestGain": signed(best.single.mean - base.single.mean),
+    }
+
+
+def enumerated(numbers: Sequence[int]) -> str:
+    """[16, 32] as "16 and 32"."""
+    return enumeration([str(number) for number in numbers])
+
+
+def clean_targets(results: Results) -> dict[str, str]:
+    """What noisy targets cost: the same training with clean ones."""
+    study = read_ablations(results, "miniproject_1")
+    # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
+    noisy = study.row("no exchange").single.mean
+    clean = study.row("no exchange, clean targets").single.mean
+    return {
+        "TargetsNoisy": decimals(noisy),
+        "TargetsClean": decimals(clean),
+        "TargetsGap": signed(clean - noisy),
+    }
+
+
+def frameworks(results: Results) -> dict[str, str]:
+    """The same trainings with our passes and with torch's: the largest difference."""
+    study = read_ablations(results, "frameworks")
+    pairs = framework_pairs(study)
+    gap = max(abs(pair.ours.single.mean - pair.torch.single.mean) for pair in pairs)
+    rows: list[AblationRow] = [row for pair in pairs for row in (pair.ours, pair.torch)]
+    return {
+        "FrameworkPairs": whole(study.pairs),
+        "FrameworkEpochs": plain(study.epochs),
+        "FrameworkChannels": enumerated(study.base["channels"]),
+        "FrameworkSeeds": seeds_of(rows),
+        "FrameworkGap": decimals(gap, 3 if gap < 0.01 else 2),
+        "FrameworkSpread": decimals(max(row.single.std or 0 for row in rows)),
+    }
+
+
+def first_tries_one(results: Results) -> dict[str, str]:
+    """Tries before the shipped settings of Miniproject 1 were chosen, one seed each."""
+    rows = results.read("exploration")["miniproject_1"]
+    plain_loss = [row for row in rows if row["loss_weight_exponent"] == 0]
+    kept = next(row for row in plain_loss if row["widths"] == [32, 64])
+    large = next(row for row in plain_loss if row["widths"] == [32, 64, 128])
+    half = next(row for row in plain_loss if row["resolution"] == "half")
+    same = [row for row in rows if row["widths"] == [24, 48, 96]]  # in other losses, precisions
+    base = next(row for row in same if row["loss_weight_exponent"] == 0)
+    weighted = next(row for row in same if row["loss_weight_exponent"] == 1)
+    exact = next(row for row in same if row["precision"] == "float32")
+
+    def gap(one: dict[str, Any], other: dict[str, Any]) -> float:
+        return one["weight_average_psnr_per_image_db"] - other["weight_average_psnr_per_image_db"]
+
+    averaged = kept["last_weights_psnr_per_image_db"] - kept["weight_average_psnr_per_image_db"]
+    return {
+        "TryKept": whole(kept["parameters"]),
+        "TryLarge": whole(large["parameters"]),
+        "TryLargeBehind": decimals(gap(kept, large)),
+        "TryHalf": whole(half["parameters"]),
+        "TryHalfBehind": decimals(gap(kept, half)),
+        "TryWeighted": signed(gap(weighted, base)),
+        "TryExact": decimals(abs(gap(exact, base)), 3),
+        "TryLast": decimals(abs(averaged), 3),
+    }
+
+
+def first_tries_two(results: Results) -> dict[str, str]:
+    """Learning rates of Miniproject 2 that were tried first: the slowest, the best, the fastest."""
+    rates = results.read("exploration")["miniproject_2"]
+    slow = min(rates, key=lambda row: row["learning_rate"])
+    fast = max(rates, key=lambda row: row["learning_rate"])
+    best = max(rates, key=lambda row: row["psnr_per_image_db"])
+    return {
+        "TrySlowRate": plain(slow["learning_rate"]),
+        "TrySlowBehind": decimals(best["psnr_per_image_db"] - slow["psnr_per_image_db"], 1),
+        "TryBestRate": plain(best["learning_rate"]),
+        "TryFastRate": plain(fast["learning_rate"]),
+        "TryFastDb": decimals(fast["psnr_per_image_db"], 1),
+    }
+
+
+def tnet(results: Results) -> dict[str, str]:
+    """The report on TNet, repeated: its budget, and what longer trainings reach, one seed each."""
+    study = results.study("tnet/study")
+    budget, rows = study["setting"], study["rows"]
+    length = "one epoch" if budget["epochs"] == 1 else f"{plain(budget['epochs'])} epochs"
+    (best_tnet, best_unet, taught_tnet, taught_unet) = (
+        rows[name]["seeds"]["0"]
+        for name in ("tnet_best", "unet_best", "tnet_taught", "unet_taught")
+    )
+    return {
+        "TnetPairs": whole(budget["pairs"]),
+        "TnetLength": length,
+        "BestTnet": decimals(best_tnet["psnr_per_image_db"]),
+        "BestTnetMinutes": whole(best_tnet["seconds"] / 60),
+        "BestUnet": decimals(best_unet["psnr_per_image_db"]),
+        "BestUnetMinutes": whole(best_unet["seconds"] / 60),
+        "TaughtTnet": decimals(taught_tnet["psnr_per_image_db"]),
+        "TaughtTnetMinutes": whole(taught_tnet["seconds"] / 60),
+        "TaughtUnet": decimals(taught_unet["psnr_per_image_db"]),
+        "TaughtUnetMinutes": whole(taught_unet["seconds"] / 60),
+    }

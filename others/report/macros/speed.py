@@ -1,0 +1,94 @@
+"""How fast the framework is, against torch.nn and against plain fold and unfold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from others.records.formats import decimals, percent, plain, whole
+from others.report.results import Results, block_times, network_steps
+
+
+def blocks(results: Results) -> dict[str, str]:
+    """Forward and backward of each block: our time over torch's."""
+    found = results.read("bench/framework")
+    rows = {name: parts["both"] for name, parts in block_times(results).items()}
+    best = min(rows, key=lambda name: rows[name]["ratio"])
+    worst = max(rows, key=lambda name: rows[name]["ratio"])
+    return {
+        "SpeedThreads": plain(found["threads"]),
+        "SpeedRounds": plain(found["rounds"]),
+        "SpeedBlocks": str(len(rows)),
+        # Surely: not the median alone but all from the 10 % to the 90 % quantile.
+        "SpeedFaster": str(sum(row["high"] < 1 for row in rows.values())),
+        "SpeedSlower": str(sum(row["low"] > 1 for row in rows.values())),
+        "SpeedBest": decimals(rows[best]["ratio"]),
+        "SpeedWorst": decimals(rows[worst]["ratio"]),
+        "SpeedBestName": best,
+        "SpeedWorstName": worst,
+    }
+
+
+def steps(results: Results) -> dict[str, str]:
+    """Whole training steps of three networks: our time and peak memory over torch's."""
+    kinds = network_steps(results)
+    nearest, shipped, transposed = (
+        [row["ratio"] for row in kinds[kind].values()]
+        for kind in ("nearest", "shipped", "transposed")
+    )
+    memory = [row["ours_mib"] / row["torch_mib"] for row in kinds["shipped"].values()]
+    return {
+        "SpeedNearestLow": decimals(min(nearest)),
+        "SpeedNearestHigh": decimals(max(nearest)),
+        "SpeedShippedLow": decimals(min(shipped)),
+        "SpeedShippedHigh": decimals(max(shipped)),
+        "SpeedTransposedLow": decimals(min(transposed)),
+        "SpeedTransposedHigh": decimals(max(transposed)),
+        "SpeedMemoryLow": decimals(min(memory)),
+        "SpeedMemoryHigh": decimals(max(memory)),
+        "SpeedShort": in_bfloat16(kinds),
+    }
+
+
+def in_bfloat16(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
+    """A sentence on the shipped network's step in bfloat16, at the smallest batch."""
+    short = kinds["shipped, bfloat16"]
+    batch = min(short)
+    row, full = short[batch], kinds["shipped"][batch]
+    return (
+        f" In bfloat16, batch {batch}, it takes {decimals(row['ratio'])} of the time of "
+        f"torch.nn under autocast, and {decimals(row['ours_ms'] / full['ours_ms'])} of our "
+        "own in float32."
+    )
+
+
+def memory(results: Results) -> dict[str, str]:
+    """Page faults of a training step, and the share of its time that keeping memory saves."""
+    rows = {(row["who"], row["kept"]): row for row in results.read("bench/memory")["rows"]}
+
+    def saved(who: str) -> str:
+        return percent(1 - rows[who, True]["seconds"] / rows[who, False]["seconds"])
+
+    return {
+        "MemoryFaults": whole(rows["ours", False]["faults"]),
+        "MemorySaved": saved("ours"),
+        "MemorySavedTorch": saved("torch.nn"),
+    }
+
+
+def straightforward(results: Results) -> dict[str, str]:
+    """What phases and smearing save over fold and unfold."""
+    found = results.read("bench/straightforward")
+    ratio = {row["name"]: row["ratio"] for row in found["rows"]}
+    phases = found["counts"]["TransposeConv2d, k4 s2"]
+    smeared = found["counts"]["Upsampling, k3"]
+    return {
+        "WaysBatch": plain(found["batch"]),
+        "WaysConv": decimals(ratio["Conv2d, k4 s2"], 1),
+        "WaysTransposed": decimals(ratio["TransposeConv2d, k4 s2"], 1),
+        "WaysNearest": decimals(ratio["Upsampling, k3"], 1),
+        "WaysZeros": plain(phases["products_with_zeros_between"] / phases["products"]),
+        "WaysRuns": plain(phases["runs"]),
+        "WaysRunsByPhases": plain(phases["runs_by_phases"]),
+        "WaysProducts": decimals(smeared["products_of_the_enlarged"] / smeared["products"]),
+        "WaysCopies": plain(smeared["copies_of_the_enlarged"] / smeared["copies"]),
+    }

@@ -1,0 +1,208 @@
+"""The two shipped models: their networks, their training, what they reach, how long they take.
+
+The macros of Miniproject 1 begin with One, those of Miniproject 2 with Two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from Miniproject_1.model import WIDTHS
+from Miniproject_1.noise2noise import prediction
+from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.training import Settings as SettingsOne
+from Miniproject_2.framework.training import Settings as SettingsTwo
+from Miniproject_2.model import CHANNELS
+from Miniproject_2.model import Model as ModelTwo
+from others.data.dead_leaves import SIZE
+from others.networks.receptive_field import multiply_adds
+from others.records.formats import (
+    decibels,
+    decimals,
+    enumeration,
+    plain,
+    power,
+    signed,
+    whole,
+)
+from others.report.results import Results, curve_points
+from others.report.wording import LEAST
+from others.studies.submission.models import parameters, pretrained
+
+
+def scores(results: Results) -> dict[str, str]:
+    """Both shipped models on the validation images."""
+    found = results.read("submission")
+    noisy, one, two = (found["rows"][name] for name in ("noisy", "Miniproject 1", "Miniproject 2"))
+    check_parameters("Miniproject 1", one)
+    check_parameters("Miniproject 2", two)
+    return {
+        "LeastDb": plain(LEAST),
+        "ValImages": whole(found["images"]),
+        "NoisyDb": decimals(noisy["psnr_per_image_db"]),
+        "NoisyPooled": decimals(noisy["psnr_pooled_db"]),
+        "OneParameters": whole(one["parameters"]),
+        "OneDb": decimals(one["self_ensemble_psnr_per_image_db"]),
+        "OnePooled": decimals(one["self_ensemble_psnr_pooled_db"]),
+        "OneSingle": decimals(one["psnr_per_image_db"]),
+        "OneEnsemble": decimals(one["self_ensemble_psnr_per_image_db"] - one["psnr_per_image_db"]),
+        "TwoParameters": whole(two["parameters"]),
+        "TwoDb": decimals(two["self_ensemble_psnr_per_image_db"]),
+        "TwoPooled": decimals(two["self_ensemble_psnr_pooled_db"]),
+        "TwoSingle": decimals(two["psnr_per_image_db"]),
+    }
+
+
+def check_parameters(name: str, row: dict[str, Any]) -> None:
+    """ValueError if a row of submission.json is about another network than the code's."""
+    count = sum(value.numel() for value in parameters(pretrained(name)))
+    if count != row["parameters"]:
+        raise ValueError(
+            f"submission.json is about {name} with {row['parameters']:,} parameters, the code "
+            f"has {count:,}: run `python -m others.evaluate --json` anew"
+        )
+
+
+def course_images(results: Results) -> dict[str, str]:
+    """Miniproject 1 on images of the course's own validation set."""
+    found = results.read("course")
+    noisy = found["rows"]["noisy"]["psnr_per_image_db"]
+    one = found["rows"]["Miniproject 1"]["self_ensemble_psnr_per_image_db"]
+    return {
+        "CourseImages": whole(found["images"]),
+        "CourseNoisy": decimals(noisy),
+        "CourseOne": decimals(one),
+        "CourseOneGain": decimals(one - noisy),
+    }
+
+
+def networks(results: Results) -> dict[str, str]:
+    """What the code itself says about the two networks and their mean squared error."""
+    shipped = ResidualUNet()
+    widths = [int(stage[0].first.in_channels) for stage in shipped.encoder]  # type: ignore[index]
+    elements = 3 * SIZE**2  # that the loss of an image is a mean over
+    settings = SettingsTwo()
+    return {
+        "OneWidths": enumeration([str(width) for width in widths]),
+        "OneNewWidths": enumeration([str(width) for width in WIDTHS]),
+        "OnePoolings": {1: "one pooling", 2: "two poolings"}[len(widths) - 1],
+        "OneMultiplyAdds": whole(multiply_adds(shipped, SIZE, SIZE) / 1e6),
+        "OneTile": str(prediction.TILE),
+        "OneMargin": str(prediction.MARGIN),
+        "TwoFew": str(CHANNELS[0]),
+        "TwoMany": str(CHANNELS[1]),
+        "TwoKernel": str(ModelTwo().network[0].geometry.kernel[0]),  # type: ignore[attr-defined]
+        "Elements": whole(elements),
+        "TwoSumRate": power(settings.learning_rate / elements),
+        "MomentumFactor": plain(round(1 / (1 - settings.momentum), 3)),
+    }
+
+
+def stretches(log: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trainings that led to these weights, the earliest at the beginning."""
+    before = log.get("started_from")
+    return [*(stretches(before) if before else []), log]
+
+
+def training_one(results: Results) -> dict[str, str]:
+    """How Miniproject 1 was trained: the earliest stretch, and a sentence on the others."""
+    log, *later = stretches(results.read("training/miniproject_1"))
+    photographs = max(training.get("photographs", 0) for training in later)
+    defaults = vars(SettingsOne())  # of settings that the log of an older training does not name
+    settings = {**defaults, **log["settings"]}
+    return {
+        "OneAgain": continued(log, later),
+        "OnePhotographs": whole(photographs),
+        "OneEpochs": plain(log["epochs"]),
+        "OnePairs": whole(log["pairs"]),
+        "OneBatchSize": plain(settings["batch_size"]),
+        "OneLearningRate": plain(settings["learning_rate"]),
+        "OneFineTuningRate": plain(settings["fine_tuning_rate"]),
+        "OneAverage": plain(settings["average"]),
+        "OneNoiseFloor": plain(settings["noise_floor"]),
+        "OneHeldOut": whole(settings["held_out"]),
+        "OneWarmUpPercent": plain(round(100 * settings["warm_up"], 3)),
+        "OneGaussianPercent": plain(round(100 * settings["gaussian"], 3)),
+        "OneImpulsesPercent": plain(round(100 * settings["impulses"], 3)),
+        "OneBetas": " and ".join(plain(beta) for beta in defaults["betas"]),
+    }
+
+
+def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
+    """A sentence on the trainings that went on from the weights of `log`."""
+
+    def score(training: dict[str, Any]) -> str:
+        return decibels(training["validation"]["self_ensemble_psnr_per_image_db"])
+
+    def told(training: dict[str, Any]) -> str:
+        settings, epochs = training["settings"], plain(training["epochs"])
+        if "of_a_schedule_of" in training:
+            epochs = f"the first {epochs} of {plain(training['of_a_schedule_of'])}"
+        return (
+            f"{epochs} epochs of {whole(training['pairs'])} in batches of "
+            f"{plain(settings['batch_size'])} at {plain(settings['learning_rate'])}"
+            f"{', on a GPU' if training.get('device') == 'cuda' else ''} ({score(training)})"
+        )
+
+    return (
+        f" From these weights ({score(log)}) it went on with new pairs of the same "
+        f"scenes: {'; then '.join(map(told, later))}."
+    )
+
+
+def training_two(results: Results) -> dict[str, str]:
+    """How Miniproject 2 was trained."""
+    log = results.read("training/miniproject_2")
+    settings = {**SettingsTwo()._asdict(), **log["settings"]}
+    return {
+        "TwoEpochs": plain(log["epochs"]),
+        "TwoPairs": whole(log["pairs"]),
+        "TwoBatchSize": plain(settings["batch_size"]),
+        "TwoLearningRate": plain(settings["learning_rate"]),
+        "TwoMomentum": plain(settings["momentum"]),
+        "TwoLeastWarmUp": plain(settings["least_warm_up"]),
+        "TwoAverage": plain(settings["average"]),
+        "TwoWarmUpPercent": plain(round(100 * settings["warm_up"], 3)),
+    }
+
+
+def limits(results: Results) -> dict[str, str]:
+    """The course's limits: times of `predict`, and what a further epoch changes."""
+    one, two = (results.read(f"limits/miniproject_{number}") for number in (1, 2))
+    return {
+        "LimitsOneThousand": whole(one["times"]["seconds_1000_images"]),
+        "LimitsOneLarge": decimals(one["times"]["seconds_512"], 1),
+        "LimitsOneThreads": plain(one["times"]["threads"]),
+        "LimitsOnePairs": whole(one["further_epoch"]["pairs"]),
+        "LimitsOneChange": signed(further_change(one["further_epoch"]), 3),
+        "LimitsTwoThousand": whole(two["times"]["seconds_1000_images"]),
+        "LimitsTwoLarge": decimals(two["times"]["seconds_512"], 1),
+        "LimitsTwoThreads": plain(two["times"]["threads"]),
+        "LimitsTwoChange": signed(further_change(two["further_epoch"]), 3),
+    }
+
+
+def further_change(epoch: dict[str, Any]) -> float:
+    """PSNR per image in dB that a further epoch on the shipped weights gains."""
+    before, after = (epoch[when]["self_ensemble_psnr_per_image_db"] for when in ("before", "after"))
+    return after - before
+
+
+def curves(results: Results) -> dict[str, str]:
+    """The shortest and the longest training from scratch of each miniproject."""
+    (one, *_, longest_one), (two, *_, longest_two) = (curve_points(results, n) for n in (1, 2))
+    return {
+        "CurveOnePairs": whole(results.study("curve/miniproject_1")["setting"]["pairs"]),
+        "CurveOneFirstMinutes": whole(one.minutes),
+        "CurveOneFirstEpochs": plain(one.epochs),
+        "CurveOneFirstDb": decimals(one.ensemble),
+        "CurveOneLastMinutes": whole(longest_one.minutes),
+        "CurveOneLastEpochs": plain(longest_one.epochs),
+        "CurveOneLastDb": decimals(longest_one.ensemble),
+        "CurveTwoFirstMinutes": whole(two.minutes),
+        "CurveTwoFirstEpochs": plain(two.epochs),
+        "CurveTwoFirstDb": decimals(two.ensemble),
+        "CurveTwoLastMinutes": whole(longest_two.minutes),
+        "CurveTwoLastEpochs": plain(longest_two.epochs),
+        "CurveTwoLastDb": decimals(longest_two.ensemble),
+    }

@@ -1,0 +1,279 @@
+"""The pages of Markdown whose tables come from results: which tables each README file has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Callable
+
+from others.records.formats import (
+    Spread,
+    decimals,
+    plain,
+    spread,
+    whole,
+    with_digits,
+)
+from others.records.paths import RESULTS, ROOT
+from others.records.table import Column, Table, markdown
+from others.report import tables
+from others.report.macros.submission import stretches
+from others.report.results import Results, block_times, curve_points, network_steps
+from others.report.tables import quantiles
+from others.studies.assignment.scores import score_table
+from others.studies.biasfree.judgement import TWINS, advice_table, error_table
+from others.studies.submission.models import table as printed_table
+from others.studies.tnet.tables import page_tables
+
+PageTables = Callable[[Results], Mapping[str, str]]
+
+GENERALISATIONS = {  # the same study of several networks
+    "chain": "generalisation_chain",
+    "plain": "generalisation_plain",
+    "plain, 12 blocks": "generalisation_plain_deep",
+    "normalised": "generalisation",
+    "normalised, 12 blocks": "generalisation_deep",
+}
+
+
+def printed_by_make_run(results: Results) -> str:
+    """What `make run` printed for generated images."""
+    found = results.read("generated")
+    above = f"data/val_data.pkl: {found['images']} images of 32x32"
+    below = "out/denoised.png: noisy, denoised by each model, clean"
+    return "\n".join(["```", above, printed_table(found["rows"]), below, "```"])
+
+
+def training_steps(results: Results) -> Table:
+    """Whole training steps of the framework over torch.nn: time and peak memory."""
+    rows = [
+        [kind, batch, row["ratio"], quantiles(row), row["ours_mib"] / row["torch_mib"]]
+        for kind, by_batch in network_steps(results).items()
+        for batch, row in by_batch.items()
+    ]
+    return Table(
+        [
+            Column("network"),
+            Column("batch", whole),
+            Column("time", decimals),
+            Column("10 %–90 %", plain),
+            Column("peak memory", decimals),
+        ],
+        rows,
+    )
+
+
+def blocks(results: Results) -> Table:
+    """Each block of the framework over torch.nn, forward and backward together: time."""
+    rows = []
+    for name, parts in block_times(results).items():
+        rows.append([name, parts["both"]["ratio"], quantiles(parts["both"])])
+    return Table([Column("block"), Column("time", decimals), Column("10 %–90 %", plain)], rows)
+
+
+def straightforward(results: Results) -> Table:
+    """Plain fold and unfold over the framework's way on batches: time."""
+    rows = [
+        [row["name"], row["straightforward_ms"], row["ours_ms"], row["ratio"], quantiles(row)]
+        for row in results.read("bench/straightforward")["rows"]
+    ]
+    return Table(
+        [
+            Column("layer"),
+            Column("fold and unfold", with_digits(decimals, 0), "ms"),
+            Column("ours", with_digits(decimals, 0), "ms"),
+            Column("ratio", decimals),
+            Column("10 %–90 %", plain),
+        ],
+        rows,
+    )
+
+
+def memory(results: Results) -> Table:
+    """Page faults and time of a training step, with and without keeping freed memory."""
+    rows = [
+        [row["who"], "yes" if row["kept"] else "no", row["faults"], 1000 * row["seconds"]]
+        for row in results.read("bench/memory")["rows"]
+    ]
+    return Table(
+        [
+            Column("framework"),
+            Column("memory kept", plain),
+            Column("page faults a step", whole),
+            Column("time of a step", with_digits(decimals, 0), "ms"),
+        ],
+        rows,
+    )
+
+
+def trainings(results: Results, number: int) -> Table:
+    """The trainings that led to the shipped weights, one after the other."""
+    rows = []
+    for place, log in enumerate(stretches(results.read(f"training/miniproject_{number}")), 1):
+        settings, epochs = log["settings"], plain(log["epochs"])
+        if "of_a_schedule_of" in log:
+            epochs += f" of a schedule of {plain(log['of_a_schedule_of'])}"
+        scores = [
+            log["validation"][f"self_ensemble_{key}"]
+            for key in ("psnr_per_image_db", "psnr_pooled_db")
+        ]
+        rate = [settings["batch_size"], settings["learning_rate"]]
+        where = log.get("device_name", "CPU")
+        rows.append([str(place), log["pairs"], epochs, *rate, where, *scores])
+    return Table(
+        [
+            Column("stretch"),
+            Column("pairs", whole),
+            Column("epochs", plain),
+            Column("batch", whole),
+            Column("peak rate", plain),
+            Column("on", plain),
+            Column("PSNR per image", decimals, "dB"),
+            Column("PSNR pooled", decimals, "dB"),
+        ],
+        rows,
+    )
+
+
+def generalisation(results: Results) -> Table:
+    """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
+    studies = {
+        title: results.read(f"biasfree/generalisation/{name}")
+        for title, name in GENERALISATIONS.items()
+    }
+    noisy = next(iter(studies.values()))["rows"]["noisy"]
+    rows = [["noisy", *(Spread(cell["psnr_per_image_db"]) for cell in noisy.values())]]
+    for title, found in studies.items():
+        for kind in TWINS:
+            cells = [
+                Spread(
+                    cell["psnr_per_image_db"],
+                    cell["psnr_per_image_std_db"] if found["seeds"] > 1 else None,
+                )
+                for cell in found["rows"][kind].values()
+            ]
+            rows.append([f"{title}, {kind.replace('_', ' ')}", *cells])
+    return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
+
+
+def curve(results: Results, number: int) -> Table:
+    """PSNR against the length of a training from scratch."""
+    rows = [
+        [point.epochs, 60 * point.minutes, point.ensemble, point.single]
+        for point in curve_points(results, number)
+    ]
+    return Table(
+        [
+            Column("epochs", plain),
+            Column("seconds of processor time", with_digits(decimals, 0)),
+            Column("PSNR per image", decimals, "dB"),
+            Column("no self-ensemble", decimals, "dB"),
+        ],
+        rows,
+    )
+
+
+def other_noises(results: Results) -> Table:
+    """Miniproject 1 on noises that the course's pairs do not have: PSNR per image in dB."""
+    found = results.read("unseen")["rows"]
+    models = list(next(iter(found.values())))
+    rows = [[noise, *(row[model] for model in models)] for noise, row in found.items()]
+    columns = [Column("PSNR per image, dB"), *(Column(model, decimals) for model in models)]
+    return Table(columns, rows)
+
+
+def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose values are text already."""
+    words = (header[0], "claims")  # columns of words stand to the left, others to the right
+    columns = [Column(name, str if name in words else plain) for name in header]
+    return markdown(Table(columns, rows))
+
+
+def masks(results: Results) -> Table:
+    """The Jacobian of the bias-free network and of Miniproject 1's: means over images."""
+    rows = []
+    for name in ("biasfree_12", "miniproject_1"):
+        for sigma, row in results.read(f"biasfree/jacobian/jacobian_{name}")["rows"].items():
+            parts = ("sum", "area", "own", "dimension", "bias")
+            rows.append([name, sigma, *(Spread(row[p]["mean"], row[p]["std"]) for p in parts)])
+    headers = ("sum of a mask", "its area, pixels", "own weight", "dimension", "bias, grey levels")
+    columns = [Column(""), Column("σ", plain), *(Column(header, spread) for header in headers)]
+    return Table(columns, rows)
+
+
+def root_tables(results: Results) -> dict[str, str]:
+    """What both miniprojects reach, and how fast the framework is."""
+    return {
+        "submission": markdown(tables.scores(results, "submission")),
+        "course": markdown(tables.scores(results, "course")),
+        "generated": printed_by_make_run(results),
+        "framework": markdown(training_steps(results)),
+    }
+
+
+def ablation_tables(results: Results) -> dict[str, str]:
+    """The ablations of both miniprojects, and the two frameworks."""
+    return {
+        "miniproject 1": markdown(tables.ablations(results, "miniproject_1")),
+        "miniproject 2": markdown(tables.ablations(results, "miniproject_2")),
+        "frameworks": markdown(tables.frameworks(results)),
+    }
+
+
+def submission_tables(results: Results) -> dict[str, str]:
+    """Other noises, beside the results that have no folder of their own."""
+    return {"other noises": markdown(other_noises(results))}
+
+
+def curve_tables(results: Results) -> dict[str, str]:
+    """Training time."""
+    return {f"miniproject {number}": markdown(curve(results, number)) for number in (1, 2)}
+
+
+def training_tables(results: Results) -> dict[str, str]:
+    """How the shipped weights were trained."""
+    return {f"miniproject {number}": markdown(trainings(results, number)) for number in (1, 2)}
+
+
+def bench_tables(results: Results) -> dict[str, str]:
+    """Speed, memory and exactness of the framework."""
+    return {
+        "steps": markdown(training_steps(results)),
+        "blocks": markdown(blocks(results)),
+        "straightforward": markdown(straightforward(results)),
+        "memory": markdown(memory(results)),
+        "exactness": markdown(tables.exactness(results)),
+    }
+
+
+def assignment_tables(results: Results) -> dict[str, str]:
+    """The networks of the DnCNN assignment on the test images."""
+    return {"scores": markdown(score_table(results.study("assignment/short")))}
+
+
+def biasfree_tables(results: Results) -> dict[str, str]:
+    """The bias-free denoisers."""
+    return {
+        "noise levels": of_text(*error_table(results.study("biasfree/table"))),
+        "generalisation": markdown(generalisation(results)),
+        "masks": markdown(masks(results)),
+        "advice": of_text(*advice_table(results.study("biasfree/ablation"))),
+    }
+
+
+def tnet_tables(results: Results) -> dict[str, str]:
+    """The TNet study."""
+    return page_tables(results.folder / "tnet")
+
+
+PAGES: dict[Path, PageTables] = {
+    ROOT / "README.md": root_tables,
+    RESULTS / "README.md": submission_tables,
+    RESULTS / "ablations" / "README.md": ablation_tables,
+    RESULTS / "assignment" / "README.md": assignment_tables,
+    RESULTS / "bench" / "README.md": bench_tables,
+    RESULTS / "biasfree" / "README.md": biasfree_tables,
+    RESULTS / "curve" / "README.md": curve_tables,
+    RESULTS / "tnet" / "README.md": tnet_tables,
+    RESULTS / "training" / "README.md": training_tables,
+}

@@ -1,0 +1,157 @@
+"""The assignment's networks scored on the test images: the table of question 22.
+
+Of each test image one random crop is denoised, in float32. The PSNR is the assignment's (question
+9): 10 log10(4 / MSE) in [-1, 1], of each image by itself, so that the mean is over images; nothing
+is clipped. That is repeated for several draws of crops and noise, which are the same for every
+network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, nn
+
+from others.data.seeds import seed_of
+from others.engine.stats_manager import DenoisingStatsManager, Figures
+from others.networks.catalogue import make_network
+from others.networks.pretrained import load_network
+from others.networks.receptive_field import parameters_of
+from others.records.formats import Spread, decimals, plain, spread, spread_of, whole, with_digits
+from others.records.paths import PRETRAINED
+from others.records.study import Row, values
+from others.records.table import Column, Table
+from others.studies.assignment.dataset import NoisyBSDSDataset
+
+Result = dict[str, Any]
+TEST_SIZE = 320  # pixels along a side of the crops of the test images
+DRAWS = 5
+NOISY = "noisy"  # the row of the noisy images as they are, which no network has changed
+TITLES = {"dncnn": "DnCNN(6)", "udncnn": "UDnCNN(6)", "dudncnn": "DUDnCNN(6)"}
+
+
+class Contestant(NamedTuple):
+    """A network of the table, and what it was trained towards."""
+
+    net: str  # its name in networks.catalogue
+    noisy_targets: bool = False  # Noise2Noise: a second noisy copy of each crop
+
+    def row(self) -> Row:
+        """The row of the study."""
+        changes = {"net": self.net, "targets": "noisy" if self.noisy_targets else "clean"}
+        return Row(changes, about={"parameters": parameters_of(make_network(self.net)).total})
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    "dncnn": Contestant("dncnn"),
+    "udncnn": Contestant("udncnn"),
+    "dudncnn": Contestant("dudncnn"),
+    "dncnn_n2n": Contestant("dncnn", noisy_targets=True),
+    "udncnn_n2n": Contestant("udncnn", noisy_targets=True),
+    "dudncnn_n2n": Contestant("dudncnn", noisy_targets=True),
+}
+
+
+def study_rows() -> dict[str, Row]:
+    """All rows of the study: the noisy images, and the contestants."""
+    rows = {name: contestant.row() for name, contestant in CONTESTANTS.items()}
+    return {NOISY: Row({"net": None}, seeds=1), **rows}
+
+
+@torch.no_grad()
+def figures_of_draw(net: nn.Module, test: NoisyBSDSDataset, draw: int) -> Figures:
+    """Loss and PSNR of a network on images in [-1, 1], one crop of each test image.
+
+    Args:
+        test: on the CPU, so that crops and noise are the same wherever the network is.
+        draw: which crops and which noise.
+    """
+    stats = DenoisingStatsManager()
+    device = next((values.device for values in net.parameters()), torch.device("cpu"))
+    for index in range(len(test)):
+        generator = Generator().manual_seed(seed_of("test", draw, index))
+        noisy, clean = test.batch(torch.tensor([index]), generator)
+        x, d = noisy.to(device), clean.to(device)
+        y = net(x)
+        stats.accumulate((y - d).square().mean(), x, y, d)
+    return stats.summarize()
+
+
+def score(net: nn.Module, test: NoisyBSDSDataset, draws: int = DRAWS) -> Result:
+    """PSNR in dB and loss of a network on images in [-1, 1], as mean and std over draws."""
+    net.eval()
+    # Faster on a CPU; the overloads of `to` in torch's stubs forget the argument.
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    results = [figures_of_draw(net, test, draw) for draw in range(draws)]
+    psnr = [result["PSNR"] for result in results]
+    return {
+        "psnr_unclipped_db": round(fmean(psnr), 4),
+        "psnr_unclipped_std_db": round(stdev(psnr), 4) if draws > 1 else 0.0,
+        "psnr_unclipped_draws_db": [round(value, 4) for value in psnr],
+        "psnr_per_image_db": round(fmean(result["psnr_per_image_db"] for result in results), 4),
+        "mse": round(fmean(result["loss"] for result in results), 6),
+    }
+
+
+def psnr_over_draws(row: Result) -> Spread:
+    """The PSNR in dB of a row: means over its trainings of mean and deviation over draws."""
+    mean, std = (values(row, f"psnr_unclipped_{kind}") for kind in ("db", "std_db"))
+    return Spread(fmean(mean), fmean(std))
+
+
+def score_table(results: Result) -> Table:
+    """The rows of a study's results: mean over draws ± standard deviation over draws.
+
+    Where a network was trained more than once, the figures are means over its trainings, and a
+    further column has the standard deviation over them.
+    """
+    several = any(len(row["seeds"]) > 1 for row in results["rows"].values())
+    columns = [
+        Column(""),
+        Column("targets", plain),
+        Column("parameters", whole),
+        Column("PSNR", spread, "dB"),
+        Column("MSE", with_digits(decimals, 5)),
+    ]
+    rows = []
+    for name, row in results["rows"].items():
+        title = TITLES.get(row["changes"]["net"], name)
+        cells = [row["changes"].get("targets"), row.get("parameters"), psnr_over_draws(row)]
+        over_trainings = spread_of(values(row, "psnr_unclipped_db")).std
+        rows.append([title, *cells, fmean(values(row, "mse")), over_trainings])
+    if several:
+        return Table([*columns, Column("std over trainings", decimals, "dB")], rows)
+    return Table(columns, [row[:-1] for row in rows])
+
+
+def load_contestant(name: str, weights: Path = PRETRAINED) -> nn.Module:
+    """The trained network of a row, for images in [-1, 1], on the CPU and in evaluation mode.
+
+    FileNotFoundError or ValueError if weights/NAME.pth is missing or fits another network.
+    """
+    inner: Any = load_network(CONTESTANTS[name].net, weights / f"{name}.pth")
+    return inner.net
+
+
+def scores_of_weights(data: Path, weights: Path, draws: int, names: Sequence[str]) -> Result:
+    """The noisy input and the rows `names`, each scored on all images in data/test.
+
+    All weights are read before anything is computed. The result has the rows of a study.
+    """
+    nets = {name: load_contestant(name, weights) for name in names}
+    test = NoisyBSDSDataset(data, "test", (TEST_SIZE, TEST_SIZE))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows = study_rows()
+    found = {NOISY: score(nn.Identity(), test, draws)}
+    found |= {name: score(net.to(device), test, draws) for name, net in nets.items()}
+    return {
+        "draws": draws,
+        "rows": {
+            name: {**rows[name].about, "changes": dict(rows[name].changes), "seeds": {"0": result}}
+            for name, result in found.items()
+        },
+    }

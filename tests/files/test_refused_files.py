@@ -1,0 +1,171 @@
+"""What would be lost is refused, by a sentence with the file's name, before memory is taken."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from others.files import kinds
+from others.files.image_file import read_picture
+from tests.helpers.files import png
+
+ZEROS = np.zeros((4, 5), np.uint16)
+
+
+def refusal(path: Path) -> str:
+    """What the reader says of a file instead of reading it."""
+    with pytest.raises(ValueError, match=path.name) as refused:
+        read_picture(path)
+    return str(refused.value)
+
+
+TIFFS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "signed": (ZEROS.astype(np.int16), {}, "signed numbers"),
+    "float": (ZEROS.astype(np.float32), {}, "32 bits a channel"),
+    "half": (ZEROS.astype(np.float16), {}, "floating point numbers"),
+    "32 bits": (ZEROS.astype(np.uint32), {}, "32 bits a channel"),
+    "frames": (np.zeros((2, 4, 5), np.uint8), {"photometric": "minisblack"}, "holds 2 images"),
+    "RGB + 1": (np.zeros((4, 5, 4), np.uint8), {"extrasamples": ["unspecified"]}, "no stated"),
+    "RGB + 2": (
+        np.zeros((4, 5, 5), np.uint8),
+        {"planarconfig": "contig", "extrasamples": [2, 0]},
+        "5 samples a pixel",
+    ),
+    "grey + 1": (
+        np.zeros((4, 5, 2), np.uint16),
+        {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": [0]},
+        "no stated meaning",
+    ),
+    "multiplied": (np.zeros((4, 5, 4), np.uint8), {"extrasamples": [1]}, "multiplied in"),
+    "inks": (np.zeros((4, 5, 4), np.uint8), {"photometric": "separated"}, "expected grey or RGB"),
+}
+
+
+@pytest.mark.parametrize("name", TIFFS)
+def test_tiffs(tmp_path: Path, name: str) -> None:
+    """Numbers, samples and colours that would change are refused."""
+    array, options, message = TIFFS[name]
+    colour = array.ndim == 3 and array.shape[-1] > 3
+    options = {"photometric": "rgb" if colour else "minisblack", "metadata": None, **options}
+    tifffile.imwrite(tmp_path / "in.tif", array, **options)
+    assert message in refusal(tmp_path / "in.tif")
+
+
+def test_tiff_of_12_bits(tmp_path: Path) -> None:
+    """They are not taken for 12 of 16 bits."""
+    tags = [
+        (256, 2),
+        (257, 1),
+        (258, 12),
+        (259, 1),
+        (262, 1),
+        (273, 200),
+        (277, 1),
+        (278, 1),
+        (279, 3),
+    ]
+    entries = [struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags]
+    body = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(4)
+    (tmp_path / "in.tif").write_bytes(body.ljust(200, b"\0") + b"\xff\xff\xff")
+    assert "has 12 bits a channel; expected 1, 2, 4, 8 or 16" in refusal(tmp_path / "in.tif")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_frames(tmp_path: Path, suffix: str) -> None:
+    """Of several frames none is written as if it were all."""
+    frames = [Image.new("RGB", (3, 3), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / f"in{suffix}", save_all=True, append_images=frames[1:])
+    assert "expected one" in refusal(tmp_path / f"in{suffix}")
+
+
+def test_frames_of_16_bits(tmp_path: Path) -> None:
+    """So it is for an animated PNG whose frames have 16 bits."""
+    chunk = (b"acTL", struct.pack(">II", 2, 0))
+    (tmp_path / "in.png").write_bytes(png(np.zeros((2, 2, 3), int), 16, "RGB", [chunk]))
+    assert "several frames" in refusal(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tga", ".dds", ".sgi", ".jp2", ".avif"])
+@pytest.mark.parametrize("name", ["in", "in.png"])
+def test_other_kinds(tmp_path: Path, suffix: str, name: str) -> None:
+    """Kinds that are not in the table are refused, also where the name says PNG."""
+    Image.new("RGB", (8, 8)).save(tmp_path / f"x{suffix}")
+    path = (tmp_path / f"x{suffix}").rename(tmp_path / (name if "." in name else name + suffix))
+    said = refusal(path)
+    assert "is an image of the kind" in said
+    assert "expected PNG, TIFF, JPEG, WEBP, BMP, PPM" in said
+
+
+@pytest.mark.parametrize("maximum", [7, 100, 1023, 65534])
+def test_pnm_of_odd_depths(tmp_path: Path, maximum: int) -> None:
+    """White has to be 1, 255 or 65535."""
+    pixels = bytes(2 if maximum > 255 else 1)
+    (tmp_path / "in.pgm").write_bytes(b"P5 1 1 %d\n" % maximum + pixels)
+    assert f"has the number {maximum} for white" in refusal(tmp_path / "in.pgm")
+
+
+def test_inks_and_floats(tmp_path: Path) -> None:
+    """Neither inks nor floating point numbers become grey levels."""
+    Image.new("CMYK", (3, 3)).save(tmp_path / "in.jpg")
+    assert "mode CMYK" in refusal(tmp_path / "in.jpg")
+    (tmp_path / "in.ppm").write_bytes(b"Pf 1 1 -1.0\n" + bytes(4))
+    assert "no number for white" in refusal(tmp_path / "in.ppm")
+
+
+def test_a_bmp_with_a_profile(tmp_path: Path) -> None:
+    """Its profile is not read, so that the file is refused."""
+    data = bytearray(b"BM" + bytes(12) + struct.pack("<IiiHHI", 124, 1, 1, 1, 24, 0) + bytes(104))
+    data[10:14], data[70:74] = struct.pack("<I", 138), b"DEBM"
+    (tmp_path / "in.bmp").write_bytes(bytes(data) + bytes(4))
+    assert "colour profile" in refusal(tmp_path / "in.bmp")
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_declared_sizes(tmp_path: Path, depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG of some 70 bytes that declares gigabytes is refused by its header alone."""
+
+    def never(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("others.files.png.from_opencv", never)
+    pixel = np.zeros((1, 1, 4), int)
+    (tmp_path / "in.png").write_bytes(png(pixel, depth, "RGBA", size=(11000, 11000)))
+    assert "a file of its length holds" in refusal(tmp_path / "in.png")
+    (tmp_path / "in.png").write_bytes(png(pixel, depth, "RGBA", size=(2**31 - 1, 2**31 - 1)))
+    assert "declares 2147483647x2147483647 pixels" in refusal(tmp_path / "in.png")
+    (tmp_path / "in.png").write_bytes(png(pixel, depth, "RGBA", size=(0, 5)))
+    assert "declares 0x5 pixels" in refusal(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".bmp", ".ppm"])
+def test_the_most_pixels(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image beyond the limit is refused, of every kind."""
+    monkeypatch.setattr(kinds, "MOST_PIXELS", 1000)
+    Image.new("RGB", (50, 50)).save(tmp_path / f"in{suffix}")
+    assert "declares 50x50 pixels; expected 1 to 1000" in refusal(tmp_path / f"in{suffix}")
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_damaged_pngs(tmp_path: Path, depth: int) -> None:
+    """Truncated, altered, or with fewer pixels than it declares: OSError with the name."""
+    whole = png(np.arange(9 * 9 * 3).reshape(9, 9, 3), depth, "RGB")
+    short = png(np.arange(9 * 9 * 3).reshape(9, 9, 3), depth, "RGB", size=(9, 20))
+    path = tmp_path / "in.png"
+    for broken in (whole[:30], whole[:60], whole[:-20], whole[:60] + b"!" + whole[61:], short):
+        path.write_bytes(broken)
+        with pytest.raises(OSError, match=r"in\.png: the file is truncated"):
+            read_picture(path)
+
+
+def test_no_image(tmp_path: Path) -> None:
+    """Text and an empty file are no images."""
+    for content in (b"", b"no image", b"\x89PNG\r\n\x1a\n"):
+        (tmp_path / "in.png").write_bytes(content)
+        with pytest.raises(OSError, match=r"in\.png: "):
+            read_picture(tmp_path / "in.png")

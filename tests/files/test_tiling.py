@@ -1,0 +1,135 @@
+"""Tiles without seams, borders without traces, memory that is bounded."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from others.files.denoising import DEFAULT, denoised
+from others.files.kinds import Picture
+from others.files.tiling import count_tiles, extended, tiles
+from others.networks.catalogue import NETS, make_network
+from others.networks.pretrained import Denoiser, load_denoiser, model_names
+from others.networks.receptive_field import Field, field_of
+from tests.helpers.files import picture, values
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_tiles_show_no_seam(name: str) -> None:
+    """Joined tiles are what one tile gives, far below a grey level, for every network."""
+    torch.manual_seed(0)
+    net = make_network(name).eval()
+    field = field_of(net)
+    assert field.reach is not None
+    width = 2 * field.reach + 3 * field.step + 21
+    x = values(3, 19, width).float() / 255
+    answers = []
+    with torch.no_grad():
+        for tile in (width, 2 * field.step + 15):
+            joined = torch.empty_like(x)
+            for part in tiles(19, width, field, tile):
+                y = net(part.of(x)[None])[0]
+                joined[:, part.kept[0], part.kept[1]] = y[:, part.inner[0], part.inner[1]]
+            answers.append(joined)
+    whole, joined = answers
+    assert float(whole.std()) > 1e-3
+    assert 255 * float((whole - joined).abs().max()) < 0.01
+
+
+@pytest.mark.parametrize("name", ["miniproject_1", "miniproject_2", DEFAULT])
+@pytest.mark.parametrize("size", [(70, 83), (9, 33), (64, 3)])
+def test_tiles_of_trained_models(name: str, size: tuple[int, int]) -> None:
+    """Tiled and whole give the same grey levels, self-ensemble included, in large images and small
+    ones."""
+    denoiser = load_denoiser(name, ensemble=name == "miniproject_1")
+    image = picture("RGB", *size)
+    whole, joined = denoised(denoiser, image), denoised(denoiser, image, tile=32)
+    assert torch.equal(whole.colour, joined.colour)
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name != "unet"])  # 20 s
+def test_a_border_is_no_edge(name: str) -> None:
+    """The answer for an image is the middle of the answer for the image with its reflection around
+    it: nothing that a network reaches is a zero that was added at the border."""
+    denoiser = load_denoiser(name)
+    step, reach = denoiser.seen.step, denoiser.seen.reach
+    assert reach is not None
+    more = reach + -reach % step
+    side = more + step
+    image = picture("RGB", side, side)
+    mirror = extended(-more, side + more, side, reflect=True)
+    large = image._replace(colour=image.colour[:, mirror][:, :, mirror])
+    inner = slice(more, more + side)
+    expected = denoised(denoiser, large).colour[:, inner, inner]
+    assert int((denoised(denoiser, image).colour - expected).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("level", [0, 1, 20, 200, 255])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (2, 100), (3, 40), (17, 5), (64, 64)])
+def test_a_flat_image_stays_flat(size: tuple[int, int], level: int) -> None:
+    """Of any size and any grey level: the default model changes no pixel by more than a level."""
+    denoiser = load_denoiser(DEFAULT)
+    flat = torch.full((3, *size), level, dtype=torch.int32)
+    result = denoised(denoiser, Picture(flat, None, 255)).colour
+    assert int((result - level).abs().max()) <= 1
+
+
+def test_tiles_cover_everything_once() -> None:
+    """Every pixel is kept once, from a seen part that goes on for the network's reach on all sides,
+    begins at a multiple of the step and is one in size."""
+    count = torch.zeros(50, 67)
+    rows, columns = torch.meshgrid(torch.arange(50), torch.arange(67), indexing="ij")
+    for part in tiles(50, 67, Field(5, 4), 10):
+        count[part.kept] += 1
+        seen = part.of(torch.stack([rows, columns]))
+        assert torch.equal(
+            seen[:, part.inner[0], part.inner[1]],
+            torch.stack([rows, columns])[:, part.kept[0], part.kept[1]],
+        )
+        for inner, kept, size in zip(part.inner, part.kept, seen.shape[1:]):
+            assert (kept.start - inner.start) % 4 == 0
+            assert size % 4 == 0
+            assert inner.start >= 5
+            assert size - inner.stop >= 5
+    assert bool((count == 1).all())
+    assert count_tiles(50, 67, Field(5, 4), 10) == len(list(tiles(50, 67, Field(5, 4), 10)))
+
+
+def test_reflection_by_hand() -> None:
+    """Four pixels, three more on each side: reflected without the border itself, or repeated."""
+    assert extended(-3, 7, 4, True).tolist() == [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]
+    assert extended(-3, 7, 4, False).tolist() == [0, 0, 0, 0, 1, 2, 3, 3, 3, 3]
+
+
+def test_memory_is_bounded() -> None:
+    """Of an image of 6 million pixels a network never sees more than a tile and its margin."""
+    sizes = []
+
+    def apply(x: Tensor) -> Tensor:
+        sizes.append(max(x.shape))
+        return x
+
+    colour = torch.randint(256, (3, 2000, 3000), dtype=torch.int32)
+    result = denoised(Denoiser(apply, Field(40, 4), CPU), Picture(colour, None, 255))
+    assert torch.equal(result.colour, colour)
+    assert max(sizes) == 448 + 80
+    assert len(sizes) == 5 * 7
+
+
+def test_a_network_that_sees_everything_has_one_tile() -> None:
+    """It is refused for images larger than a tile, with the option that would do."""
+    assert len(list(tiles(30, 40, Field(None, 1), 40))) == 1
+    with pytest.raises(ValueError, match=r"whole image of 30x41 pixels at once; .* --tile 41 "):
+        list(tiles(30, 41, Field(None, 1), 40))
+    with pytest.raises(ValueError, match="expected at least 1"):
+        list(tiles(3, 3, Field(1, 1), 0))
+
+
+def test_answers_beyond_white_are_clipped() -> None:
+    """A network may answer below 0 and above 1, as it may be given noisier images than that."""
+    far = Denoiser(lambda x: 3 * x - 1, Field(1, 1), CPU)
+    result = denoised(far, Picture(torch.tensor([[[0, 85, 128, 255]]]).int(), None, 255)).colour
+    assert result.flatten().tolist() == [0, 0, 129, 255]

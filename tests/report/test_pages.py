@@ -1,0 +1,99 @@
+"""The README files: their tables are those of the results, and what they name is there."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from others.records.paths import ROOT
+from others.report import pages, readme
+from others.report.results import Results
+
+PAGES = [ROOT / "README.md", ROOT / "others" / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += sorted((ROOT / "others" / "results").rglob("README.md"))
+COMMAND = re.compile(r"(?:python|torchrun [^`\n]*?) -m (others[\w.]*)")
+TARGET = re.compile(r"\bmake ([a-z]+)\b(?=[ `]*(?:`|$|\s+[A-Z]+=|#|\s+#))", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+def commands() -> list[str]:
+    """The modules that the pages run, each one once."""
+    texts = [path.read_text(encoding="utf-8") for path in PAGES]
+    return sorted({name for text in texts for name in COMMAND.findall(text)})
+
+
+def module_of(name: str) -> str:
+    """The module that `python -m name` runs: that of a package is its __main__."""
+    folder = ROOT.joinpath(*name.split("."))
+    return f"{name}.__main__" if folder.is_dir() else name
+
+
+@pytest.mark.parametrize("path", list(pages.PAGES), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_shows_the_results(path: Path) -> None:
+    """Every table is what the JSON files give; else run `python -m others.report.readme`."""
+    assert readme.rendered(path, Results()) == path.read_text(encoding="utf-8")
+
+
+def test_every_page_is_filled() -> None:
+    """No page has a table between markers that nothing fills."""
+    marked = [path for path in PAGES if "<!-- table " in path.read_text(encoding="utf-8")]
+    assert set(marked) == set(pages.PAGES)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_explains_itself(name: str) -> None:
+    """-h shows the module's docstring, its lines unbroken, and says something on each option."""
+    module = importlib.import_module(module_of(name))
+    if not hasattr(module, "parser"):
+        pytest.xfail("not yet on engine.command")
+    parser: argparse.ArgumentParser = module.parser()
+    text = parser.format_help()
+    assert parser.prog == f"python -m {name}"
+    assert module.__doc__
+    assert module.__doc__.strip() in text
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    assert [action.dest for action in shown if not action.help] == []
+
+
+def test_every_target_is_there() -> None:
+    """What the pages call by `make` is a target of the Makefile, and every target is explained."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    texts = [path.read_text(encoding="utf-8") for path in PAGES]
+    called = {target for text in texts for target in TARGET.findall(text)}
+    assert len(called) > 6
+    assert called <= explained
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """A link inside the project names a file or a folder that is there."""
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_file_of_the_map_exists() -> None:
+    """The root README names files that are there."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = [part for part in text.split("`") if part.endswith((".py", ".md", ".txt"))]
+    plain = [name for name in names if not set(name) & set(" {}…")]
+    assert len(plain) > 8
+    assert [name for name in plain if not list(ROOT.rglob(name))] == []
+
+
+def test_check_names_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """--check ends with status 1 and the page that differs, and writes nothing."""
+    page = tmp_path / "README.md"
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    monkeypatch.setattr(readme, "PAGES", {page: lambda results: {"a": "new"}})
+    page.write_text("<!-- table a -->\nold\n<!-- end of a -->\n")
+    with pytest.raises(SystemExit, match=r"differ from others/results in README\.md"):
+        readme.main(["--check"])
+    assert "old" in page.read_text()
+    readme.main([])
+    assert page.read_text() == "<!-- table a -->\nnew\n<!-- end of a -->\n"
+    readme.main(["--check"])

@@ -1,0 +1,41 @@
+"""The benchmarks compare equal things, and would see a wrong gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from others.studies.bench import exactness, framework, straightforward
+
+
+def test_exactness_of_a_few_layers() -> None:
+    """Ours agree with torch to rounding, and a wrong gradient would be seen."""
+    for kind in ("Conv2d", "TransposeConv2d", "Upsampling"):
+        found = exactness.worst(kind, 3)
+        assert max(found["float64"]["ours"].values()) < 1e-14
+        assert max(found["float32"]["ours"].values()) < 1e-5
+    exact = torch.ones(3).double()
+    assert exactness.error(exact * 1.5, exact) == pytest.approx(0.5)
+
+
+def test_both_ways_compute_the_same_shapes() -> None:
+    """The straightforward way runs for each case, and the counts are those of the docstring."""
+    for make, case in (
+        (straightforward.convolution_steps, straightforward.CONVOLUTION),
+        (straightforward.nearest_steps, straightforward.NEAREST),
+    ):
+        small = case._replace(inputs=2, outputs=2)
+        for step in make(small):
+            step()
+    counts = straightforward.counts()["Upsampling, k3"]
+    assert counts["products_of_the_enlarged"] / counts["products"] == 36 / 16
+
+
+def test_the_benchmark_compares_equal_things() -> None:
+    """Ours and torch's network have the same parameters, and a comparison gives its ratio."""
+    for kind in ("nearest", "transposed", "shipped"):
+        ours = sum(value.numel() for value, _ in framework.our_network(kind).param())
+        theirs = framework.torch_twin(framework.our_network(kind)).parameters()
+        assert ours == sum(value.numel() for value in theirs)
+    row = framework.compare(*framework.network_steps("nearest", 2, "cpu"), 3, "cpu")
+    assert 0 < row["low"] <= row["ratio"] <= row["high"]

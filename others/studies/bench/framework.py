@@ -15,20 +15,21 @@ import argparse
 import platform
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
+from others.engine import command
 from others.networks.prescribed import torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.studies.bench.timing import Step, compare
 
-Step = Callable[[], Any]
 FILE = RESULTS / "bench" / "framework.json"
 
 Block = tuple[str, f.Module, nn.Module, tuple[int, ...]]  # name, ours, torch's, input shape
@@ -151,33 +152,6 @@ def network_steps(kind: str, batch: int, device: str) -> tuple[Step, Step]:
     return our_step, their_step
 
 
-def seconds(step: Step, device: str) -> float:
-    """The time of one call, the device's work included."""
-    start = time.perf_counter()
-    step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
-    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
-    for _ in range(3):
-        ours()
-        theirs()
-    pairs = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
-    ratios = torch.tensor([one / other for one, other in pairs])
-    times = torch.tensor(pairs).median(0).values * 1000
-    low, middle, high = ratios.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
-    return {
-        "ratio": round(middle, 3),
-        "low": round(low, 3),
-        "high": round(high, 3),
-        "ours_ms": round(float(times[0]), 3),
-        "torch_ms": round(float(times[1]), 3),
-    }
-
-
 def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
     """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
     step = network_steps(kind, batch, device)[which]
@@ -234,28 +208,38 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Our framework against torch.nn, interleaved.")
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--json", type=Path, default=FILE)
-    parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
+    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure all rows; or, in a process of its own, the peak memory of one."""
     torch.manual_seed(0)
-    if arguments.memory:
-        kind, batch, which, device = arguments.memory
+    if options.memory:
+        kind, batch, which, device = options.memory
         print(peak_memory(kind, int(batch), int(which), device))
         return
     result = {
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
-        "device": arguments.device,
-        "rounds": arguments.rounds,
-        "rows": measure(arguments.rounds, arguments.device),
+        "device": options.device,
+        "rounds": options.rounds,
+        "rows": measure(options.rounds, options.device),
     }
-    save_json(arguments.json, result)
+    save_json(options.json, result)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ lint: $(ENVIRONMENT)  ## check style, types and the direction of imports
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/python -m pyright --pythonpath .venv/bin/python
 
 clean:  ## remove all that make has made, except data/, which may hold the course's own files
-	rm -rf .venv .venv-grade-* dist out .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-grade-* dist out .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf report/figures
 	find report -name 'Report_?.*' ! -name '*.tex' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ error is given beside ours.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.framework import Module
+from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 
@@ -131,14 +133,17 @@ def to_the_bit(count: int) -> dict[str, int]:
     return {"seeds": count, "equal": equal, "allclose": close}
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.bench.exactness", description=__doc__
-    )
-    parser.add_argument("--count", type=int, default=400, help="layers of each kind (400)")
-    parser.add_argument("--json", type=Path, default=FILE)
-    options = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    number = command.whole(2)
+    result.add_argument("--count", type=number, default=400, help="layers of each kind")
+    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compare random layers, and write the worst of them."""
     torch.manual_seed(0)
     kinds = ("Conv2d", "TransposeConv2d", "Upsampling")
     result = {
@@ -151,6 +156,11 @@ def main() -> None:
     for kind, errors in result["worst"].items():
         print(kind, errors)
     print(result["single_image"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import argparse
 import platform
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,12 @@ from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import Model
+from others.engine import command
 from others.networks.prescribed import torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.studies.bench.timing import Step, compare, seconds, summary
 
-Step = Callable[[], Any]
 FILE = RESULTS / "bench" / "framework.json"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
 
@@ -184,38 +185,6 @@ def torch_step(own: f.Sequential, x: Tensor, target: Tensor, short: bool, layout
     return step
 
 
-def seconds(step: Step, device: str) -> float:
-    """The time of one call, the device's work included."""
-    start = time.perf_counter()
-    step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
-    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
-    for _ in range(3):
-        ours()
-        theirs()
-    return summary(
-        torch.tensor([[seconds(ours, device), seconds(theirs, device)] for _ in range(rounds)])
-    )
-
-
-def summary(times: Tensor) -> dict[str, float]:
-    """Of rounds (ours, torch's) in seconds: the ratio, its spread, and both medians in ms."""
-    ratios, medians = times[:, 0] / times[:, 1], times.median(0).values * 1000
-    low, middle, high = ratios.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
-    return {
-        "ratio": round(middle, 3),
-        "low": round(low, 3),
-        "high": round(high, 3),
-        "ours_ms": round(float(medians[0]), 3),
-        "torch_ms": round(float(medians[1]), 3),
-    }
-
-
 def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
     """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
     step = network_steps(kind, batch, device, trial=False)[which]
@@ -273,31 +242,41 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Our framework against torch.nn, interleaved.")
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--json", type=Path, default=FILE)
-    parser.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
-    parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
+    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
+    result.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure all rows; or, in a process of its own, the peak memory of one."""
     torch.manual_seed(0)
-    torch.backends.cudnn.allow_tf32 = not arguments.exact
-    if arguments.memory:
-        kind, batch, which, device = arguments.memory
+    torch.backends.cudnn.allow_tf32 = not options.exact
+    if options.memory:
+        kind, batch, which, device = options.memory
         print(peak_memory(kind, int(batch), int(which), device))
         return
     result = {
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
-        "device": arguments.device,
-        "tf32": arguments.device == "cuda" and not arguments.exact,
-        "rounds": arguments.rounds,
-        "rows": measure(arguments.rounds, arguments.device),
+        "device": options.device,
+        "tf32": options.device == "cuda" and not options.exact,
+        "rounds": options.rounds,
+        "rows": measure(options.rounds, options.device),
     }
-    save_json(arguments.json, result)
+    save_json(options.json, result)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

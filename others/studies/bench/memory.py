@@ -16,6 +16,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +25,7 @@ import torch
 
 from Miniproject_2.framework.memory import keep_freed_memory
 from Miniproject_2.framework.training import Settings, Trainer
+from others.engine import command
 from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
@@ -85,17 +87,18 @@ def rows(rounds: int, steps: int) -> list[Result]:
     ]
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.bench.memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="processes of each kind (5)")
-    parser.add_argument("--steps", type=int, default=20, help="of each process (20)")
-    parser.add_argument("--json", type=Path, default=FILE, help="results")
-    options = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    number = command.whole(1)
+    result.add_argument("--rounds", type=number, default=5, help="processes of each kind")
+    result.add_argument("--steps", type=number, default=20, help="training steps of each process")
+    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure all four kinds in turns."""
     found = rows(options.rounds, options.steps)
     setting = {"batch": Settings().batch_size, "rounds": options.rounds, "steps": options.steps}
     machine = {"torch": torch.__version__, "python": platform.python_version(), "threads": 1}
@@ -104,6 +107,11 @@ def main() -> None:
     )
     for row in found:
         print(row)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import argparse
 import platform
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from Miniproject_2.framework import batched, convolution
 from Miniproject_2.framework.convolution import Geometry
+from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.studies.bench.framework import compare
+from others.studies.bench.timing import Step, compare
 
 FILE = RESULTS / "bench" / "straightforward.json"
 BATCH = 64
 SMALL, LARGE = (8, 8), (16, 16)  # pixels before and after upsampling
-Step = Callable[[], Any]
 
 
 class Case(NamedTuple):
@@ -122,14 +123,16 @@ def counts() -> dict[str, dict[str, int]]:
     }
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m others.studies.bench.straightforward", description=__doc__
-    )
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path, default=FILE)
-    options = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
+    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Time both ways for each layer, and count what they compute."""
     torch.manual_seed(0)
     rows = []
     for case, make in (
@@ -146,6 +149,11 @@ def main() -> None:
     machine = {"torch": torch.__version__, "python": platform.python_version()}
     shared = {**machine, "threads": torch.get_num_threads(), "rounds": options.rounds}
     save_json(options.json, {**shared, "batch": BATCH, "rows": rows, "counts": counts()})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from others.studies.bench import exactness, framework, straightforward
+from others.studies.bench import exactness, framework, straightforward, timing
 
 
 def test_exactness_of_a_few_layers() -> None:
@@ -37,5 +37,5 @@ def test_the_benchmark_compares_equal_things() -> None:
         ours = sum(value.numel() for value, _ in framework.our_network(kind).param())
         theirs = framework.torch_twin(framework.our_network(kind)).parameters()
         assert ours == sum(value.numel() for value in theirs)
-    row = framework.compare(*framework.network_steps("nearest", 2, "cpu"), 3, "cpu")
+    row = timing.compare(*framework.network_steps("nearest", 2, "cpu"), 3, "cpu")
     assert 0 < row["low"] <= row["ratio"] <= row["high"]

@@ -1,0 +1,42 @@
+"""Two ways to compute the same thing timed in turns: what disturbs the machine disturbs both."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+
+Step = Callable[[], Any]
+
+
+def seconds(step: Step, device: str) -> float:
+    """The time of one call, the device's work included."""
+    start = time.perf_counter()
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
+    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
+    for _ in range(3):
+        ours()
+        theirs()
+    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
+    return summary(torch.tensor(times))
+
+
+def summary(times: Tensor) -> dict[str, float]:
+    """Of rounds (ours, torch's) in seconds: the ratio, its spread, and both medians in ms."""
+    ratios, medians = times[:, 0] / times[:, 1], times.median(0).values * 1000
+    low, middle, high = ratios.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
+    return {
+        "ratio": round(middle, 3),
+        "low": round(low, 3),
+        "high": round(high, 3),
+        "ours_ms": round(float(medians[0]), 3),
+        "torch_ms": round(float(medians[1]), 3),
+    }

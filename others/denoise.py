@@ -28,10 +28,9 @@ from tqdm import tqdm
 
 from others.data.images import image_files
 from others.engine import command
-from others.files.denoising import DEFAULT, denoised
 from others.files.image_file import read_picture, write_picture
 from others.files.kinds import check_holds, kind_of, left_out
-from others.files.tiling import TILE
+from others.files.tiling import DEFAULT, TILE, denoised
 from others.networks.pretrained import Denoiser, load_denoiser, model_names
 
 MODELS = {  # a line each, for the help

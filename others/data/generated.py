@@ -1,15 +1,23 @@
-"""Noisy and clean images of generated scenes (`data.dead_leaves`), by the law of the course's.
+"""Generated scenes (`data.dead_leaves`) as noisy and clean images, and as whole photographs.
 
-A noisy image is a point sample: each pixel is one pixel of the scene, picked at random in the
-pixel's own cell, the same one for red, green and blue. A clean image is the mean over each cell.
+Noisy images are drawn by the law of the course's data. A noisy image is a point sample: each pixel
+is one pixel of the scene, picked at random in the pixel's own cell, the same one for red, green and
+blue. A clean image is the mean over each cell.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
 from others.data.dead_leaves import CELL, SIZE, draw_scenes, render, render_all
+from others.data.seeds import seeded
+from others.files.image_file import write_picture
+from others.files.kinds import Picture
+
+FOLDERS = ("train", "test")  # of a folder of generated photographs
 
 
 def draw_places(count: int, samples: int, generator: Generator) -> Tensor:
@@ -63,3 +71,26 @@ def noisy_and_clean(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
         noisy.append(pixels.gather(-1, places[:, None].expand(-1, 3, -1, -1, -1)).squeeze(-1))
         clean.append(mean_of_cells(pixels))
     return torch.cat(noisy), torch.cat(clean)
+
+
+def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> None:
+    """Fill folder/train and folder/test with generated images of 256x256 pixels.
+
+    They are dead leaves, as `others.data.dead_leaves` explains. Files that are there are kept.
+    """
+    generator = seeded(seed)
+    for mode, count in zip(FOLDERS, (train, test)):
+        (folder / mode).mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(leaves(count, generator)):
+            path = folder / mode / f"{number:03}.png"
+            if not path.exists():
+                write_picture(path, Picture(image.int(), None, 255))
+
+
+def leaves(count: int, generator: Generator) -> Tensor:
+    """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
+    images = []
+    for scenes in draw_scenes(count, generator):
+        pixels = render_all(scenes).unflatten(-1, (CELL, CELL))
+        images.append(pixels.transpose(3, 4).flatten(4, 5).flatten(2, 3))
+    return torch.cat(images)

@@ -30,8 +30,7 @@ from others.engine.averaging import Average
 from others.engine.distributed import parallel, part, rank, wait, world
 from others.engine.losses import l2
 from others.engine.options import TrainingOptions
-from others.engine.progress import Progress
-from others.engine.stats_manager import Figures, StatsManager
+from others.engine.stats_manager import Figures, Progress, StatsManager
 from others.networks.regressor import evaluating
 from others.records.checkpoints import Checkpoints
 from others.records.configuration import describe, describe_optimizer

@@ -15,10 +15,12 @@ up to its row. And a row stays on the device, so that a GPU is waited for only i
 from __future__ import annotations
 
 import math
+import time
 from typing import Callable
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from others.engine.distributed import total
 from others.engine.metrics import psnr_per_image
@@ -154,3 +156,34 @@ def structural_similarity(images: Tensor, clean: Tensor) -> float:
 
     found = structural_similarity_index_measure(images, clean, data_range=1.0)
     return float(found)  # pyright: ignore[reportArgumentType]  # a pair only if asked for
+
+
+class Progress:
+    """A bar that counts images and shows the figures of the last mini-batches.
+
+    The figures are read twice a second at most, because the program waits for the GPU to read them.
+
+    Args:
+        total: images in the epoch.
+        label: what stands before the bar.
+        shown: whether to draw; None: on a terminal only.
+    """
+
+    def __init__(self, total: int, label: str, shown: bool | None = None) -> None:
+        disable = None if shown is None else not shown  # tqdm's None: off unless on a terminal
+        self.bar = tqdm(total=total, desc=label, unit=" images", disable=disable, leave=False)
+        self.drawn = 0.0
+
+    def update(self, images: int, stats: StatsManager) -> None:
+        """Count `images` more."""
+        self.bar.update(images)
+        if not self.bar.disable and time.monotonic() - self.drawn > 0.5:
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in stats.recent().items()})
+            self.drawn = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove the bar."""
+        self.bar.close()

@@ -7,9 +7,8 @@ import struct
 from fractions import Fraction
 from typing import Any
 
-from others.files.kinds import Extras, Picture
+from others.files.kinds import Extras, Picture, Resolution
 from others.files.pixels import to_pillow
-from others.files.resolution import Resolution
 
 HEADER = 14  # bytes before the header that tells of the image, whose first 4 are its length
 LONGEST = 124  # bytes of that header in the one version that may name a colour profile

@@ -13,10 +13,9 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from others.files.kinds import Extras, Picture
+from others.files.kinds import Extras, Picture, Resolution
 from others.files.orientation import orientation_of, upright_exif, upright_xmp
 from others.files.pixels import to_pillow
-from others.files.resolution import Resolution
 
 QUALITY = 95  # of a picture that was no JPEG: then with chroma at full size
 END = b"\xff\xd9"

@@ -28,17 +28,36 @@ XMP, resolution, text) and has no place in the kind of file that is written.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from others.files.resolution import Resolution
-
 MOST_PIXELS = 2**27  # of an image; as int32 in three channels that takes 1.6 GB
 EIGHT = frozenset({"L", "LA", "RGB", "RGBA"})
 SIXTEEN = frozenset(f"{mode};16" for mode in EIGHT)
 GREY, COLOUR = frozenset({"L", "L;16"}), frozenset({"RGB", "RGB;16"})
+METRES = {"inch": Fraction(254, 10000), "centimetre": Fraction(1, 100), "metre": Fraction(1)}
+
+
+class Resolution(NamedTuple):
+    """The pixels in a length, along a row and along a column, as exactly as the file says it."""
+
+    x: Fraction
+    y: Fraction
+    per: str  # a key of METRES, or "" where the file gives the ratio of x to y alone
+
+    def in_units(self, per: str) -> Resolution:
+        """The same in another unit; a mere ratio stays one."""
+        if not self.per or not per:
+            return self._replace(per="")
+        factor = METRES[per] / METRES[self.per]
+        return Resolution(self.x * factor, self.y * factor, per)
+
+    def turned(self) -> Resolution:
+        """That of the image after a quarter turn."""
+        return Resolution(self.y, self.x, self.per)
 
 
 class Kind(NamedTuple):

@@ -24,10 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, check_size, parted
+from others.files.kinds import Extras, Picture, Resolution, check_size, parted
 from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
 from others.files.pixels import from_opencv, to_opencv, to_pillow
-from others.files.resolution import Resolution
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types

@@ -17,10 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, check_size, parted
+from others.files.kinds import Extras, Picture, Resolution, check_size, parted
 from others.files.orientation import ORIENTATION, orientation_of, upright, upright_xmp
 from others.files.pixels import from_opencv, from_pillow
-from others.files.resolution import Resolution
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_YCBCR = 0, 1, 2, 3, 6  # the photometric tag
 CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, IS_RGB: 3, IS_PALETTE: 1, IS_YCBCR: 3}

@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from others.analysis.influence import MARGIN, Smoothing, measure
-from others.analysis.influence.__main__ import main
-from others.analysis.influence.edges import DRAWS, at_edges, edge_contrast, edge_places
-from others.analysis.influence.weights_of_pixels import around, claimed, figure
+from others.analysis.influence import measure
+from others.analysis.influence_edges import DRAWS, at_edges, edge_contrast, edge_places
+from others.analysis.influence_weights import MARGIN, Smoothing, around, claimed, figure
+from others.analysis.measure_influence import main
 from others.data.course import VALIDATION, save_pair
 from others.networks.catalogue import make_network
 from others.records.weights import save_weights

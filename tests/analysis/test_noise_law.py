@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Generator
 
-from others.analysis.noise_law.__main__ import main
+from others.analysis.measure_noise_law import main
 from others.data.course import CLEAN, TRAIN, save_pair
 from others.data.generated import clean_of_pairs, noisy_pairs
 

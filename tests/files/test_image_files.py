@@ -17,8 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from others.files.image_file import read_picture, write_picture
-from others.files.kinds import KIND_OF, Extras, check_holds, left_out
-from others.files.resolution import Resolution
+from others.files.kinds import KIND_OF, Extras, Resolution, check_holds, left_out
 from tests.helpers.files import picture, same, tags_of, through, values
 
 LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe", ".webp")

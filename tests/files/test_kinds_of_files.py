@@ -15,8 +15,7 @@ import torch
 from PIL import Image, JpegImagePlugin
 
 from others.files.image_file import read_picture, write_picture
-from others.files.kinds import Extras, check_holds, left_out
-from others.files.resolution import Resolution
+from others.files.kinds import Extras, Resolution, check_holds, left_out
 from tests.helpers.files import picture, png, tags_of, through, values
 
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from others.files.denoising import DEFAULT, denoised
 from others.files.kinds import Picture
-from others.files.tiling import count_tiles, extended, tiles
+from others.files.tiling import DEFAULT, count_tiles, denoised, extended, tiles
 from others.networks.catalogue import NETS, make_network
 from others.networks.pretrained import Denoiser, load_denoiser, model_names
 from others.networks.receptive_field import Field, field_of

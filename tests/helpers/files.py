@@ -13,9 +13,9 @@ import tifffile
 import torch
 from torch import Generator, Tensor
 
-from others.files.denoising import denoised
 from others.files.image_file import read_picture, write_picture
 from others.files.kinds import Extras, Picture, parted
+from others.files.tiling import denoised
 from others.networks.pretrained import Denoiser
 from others.networks.receptive_field import Field
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from Miniproject_1.noise2noise.files import write_atomically
-from others.data.scenes import generate
+from others.data.generated import generate
 from others.engine import command
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study

@@ -22,7 +22,6 @@ from others.records.estimates import estimate
 from others.records.paths import RESULTS
 from others.records.study import values
 from others.studies.submission import (
-    ablation_frameworks,
     ablation_miniproject_1,
     ablation_miniproject_2,
 )
@@ -31,7 +30,7 @@ from others.studies.submission.ablation import Ablation, run_ablation
 ABLATIONS: dict[str, Ablation] = {
     "miniproject_1": ablation_miniproject_1.ABLATION,
     "miniproject_2": ablation_miniproject_2.ABLATION,
-    "frameworks": ablation_frameworks.ABLATION,
+    "frameworks": ablation_miniproject_2.FRAMEWORKS,
 }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from others.analysis.influence import Smoothing, weights
+from others.analysis.influence_weights import Smoothing, weights
 from others.data.generated import noisy_and_clean
 from others.engine import command
 from others.engine.metrics import psnr_per_image

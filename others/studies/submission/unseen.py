@@ -23,9 +23,9 @@ from torch import Generator, Tensor
 
 from Miniproject_1.model import WEIGHTS, Model
 from others.data.dead_leaves import SIZE
+from others.data.generated import leaves
 from others.data.images import image_files, middle, read_image
 from others.data.noise import cell_mean, gaussian, impulse, point_sampling, poisson
-from others.data.scenes import leaves
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor, nn
 
-from others.data.scenes import generate, leaves
+from others.data.generated import generate, leaves
 from others.networks.pretrained import load_network
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from others.analysis.influence.weights_of_pixels import (
+from others.analysis.influence_weights import (
     BATCH,
     Figures,
     Smoothing,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from others.analysis.influence.weights_of_pixels import (
+from others.analysis.influence_weights import (
     MARGIN,
     Figures,
     Smoothing,

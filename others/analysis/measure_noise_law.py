@@ -1,6 +1,6 @@
 """What the noise of point-sampled images is: white, without a mean, heavy-tailed, loud at edges.
 
-    python -m others.analysis.noise_law --data FOLDER [--json FILE]
+    python -m others.analysis.measure_noise_law --data FOLDER [--json FILE]
 
 The folder holds train_data.pkl and clean_data.pkl: two noisy copies of each image, and the clean
 versions of the first images (`python -m others.generate FOLDER --clean` generates both). Only the

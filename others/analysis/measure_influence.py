@@ -1,6 +1,6 @@
 """Two claims of the report on TNet, measured: what moves a denoised pixel?
 
-    python -m others.analysis.influence --net tnet [--data data] [--n 8] [--sigma 0.1] [--json PATH]
+    python -m others.analysis.measure_influence --net tnet [--data data] [--n 8] [--json PATH]
 
 The claims are that a noisy pixel has little influence on its own denoised value, and that an edge
 stops the influence of the pixels beyond it. The noisy images are those of val_data.pkl. For each
@@ -14,7 +14,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from others.analysis.influence import Smoothing, measure
+from others.analysis.influence import measure
+from others.analysis.influence_weights import Smoothing
 from others.data.course import VALIDATION, load_pair
 from others.engine import command
 from others.networks.pretrained import load_network

@@ -119,7 +119,7 @@ def constant(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     return first, (first.int() + 1).clamp(0, 255).byte()
 
 
-DEGENERATE: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
+DEGENERATE: dict[str, Callable[[], tuple[Tensor, ...]]] = {
     "one pair": lambda: noisy_images(1)[:2],
     "identical copies": lambda: (noisy_images(40)[0],) * 2,
     "one pair many times": lambda: tuple(x.repeat(40, 1, 1, 1) for x in noisy_images(1)[:2]),
@@ -131,7 +131,7 @@ DEGENERATE: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
 }
 
 
-def held_out_loss(subject: Subject, model: Any, pairs: tuple[Tensor, Tensor]) -> float:
+def held_out_loss(subject: Subject, model: Any, pairs: tuple[Tensor, ...]) -> float:
     """What a training of the model would compare at its end."""
     padded = getattr(sys.modules[type(model).__module__], "padded", lambda images: images)
     trainer = subject.part("training").Trainer(model.network, *map(padded, pairs), 1)

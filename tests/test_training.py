@@ -139,7 +139,7 @@ DEGENERATE: dict[str, Callable[[], tuple[Tensor, Tensor]]] = {
 }
 
 
-def held_out_loss(subject: Subject, model: Any, pairs: tuple[Tensor, Tensor]) -> float:
+def held_out_loss(subject: Subject, model: Any, pairs: tuple[Tensor, ...]) -> float:
     """What a training of the model would compare at its end."""
     padded = getattr(sys.modules[type(model).__module__], "padded", lambda images: images)
     trainer = subject.part("training").Trainer(model.network, *map(padded, pairs), 1)

@@ -35,6 +35,8 @@ def good(subject: Subject, tmp_path: Path) -> Path:
 @pytest.fixture
 def older_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Miniproject 1 reads as with torch before 1.13, whose `load` has no `weights_only`."""
+    if torch.__version__.startswith("1.13"):
+        pytest.skip("torch 1.13 cannot do as its predecessors")
     without = SimpleNamespace(signature=lambda function: SimpleNamespace(parameters={}))
     monkeypatch.setattr(first_reader, "inspect", without)
 

@@ -222,7 +222,7 @@ class Trainer:
         """What a saved state belongs to; its weights go on from those at the beginning alone."""
         return {
             "num_epochs": self.num_epochs,
-            "peak": self.peak,
+            "peak": str(self.peak),
             "pairs": list(self.noisy_a.shape),
             "checksum of the pairs": checksum((self.noisy_a, self.noisy_b)),
             "checksum of the weights": checksum(self.before.values()),
@@ -230,12 +230,14 @@ class Trainer:
         }
 
     def _save(self, path: Path) -> None:
+        """Write tensors, texts and whole numbers: torch 1.13 reads no others without trust."""
         state = {
             "described": self.described,
             "epoch": self.epoch,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "moments": self.optimizer.state_dict()["state"],
+            "capturable": bool(self.optimizer.param_groups[0].get("capturable")),
             "generator": self.generator.get_state(),
             "bfloat16": self.bfloat16,
         }
@@ -248,11 +250,12 @@ class Trainer:
         self.reached = check_weights(state.get("network"), self.before, path)
         average = check_weights(state.get("average"), self.before, path)
         try:
-            moments = state["optimizer"]["state"]
+            moments, groups = state["moments"], self.optimizer.state_dict()["param_groups"]
             for number, value in enumerate(self.network.parameters()):
                 expected = {"exp_avg": value, "exp_avg_sq": value}
                 check_weights({name: moments[number][name] for name in expected}, expected, path)
-            self.optimizer.load_state_dict(state["optimizer"])
+            groups[0].update(capturable=bool(state["capturable"]) and self.device.type == "cuda")
+            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
             self.generator.set_state(state["generator"].cpu())
             self.epoch, self.bfloat16 = (
                 range(self.num_epochs + 1)[state["epoch"]],

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.engine import command
 from others.records.paths import ROOT
 
 LIMIT = 25_000_000  # bytes
@@ -140,18 +141,21 @@ def describe(target: Path) -> str:
     return f"{target}: {size}, {len(folders)} folders: {', '.join(folders)}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line: write the archive of this project and say what it is."""
-    parser = argparse.ArgumentParser(prog="python -m others.archive", description=main.__doc__)
-    parser.add_argument("--scipers", nargs="+", required=True, metavar="SCIPER")
-    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    result.add_argument(
+        "--scipers", nargs="+", required=True, metavar="SCIPER", help="three numbers of six digits"
+    )
+    result.add_argument("--out", type=Path, default=Path("dist"), help="folder of the archive")
     text = "add the experiments for a reader; the course asks for the miniprojects alone"
-    parser.add_argument("--with-others", action="store_true", help=text)
-    options = parser.parse_args(arguments)
-    try:
-        target = write_archive(ROOT, options.scipers, options.out, options.with_others)
-    except (ValueError, OSError) as error:
-        sys.exit(f"{parser.prog}: {error}")
+    result.add_argument("--with-others", action="store_true", help=text)
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the archive of this project and say what it is; what is missing gives warnings."""
+    target = write_archive(ROOT, options.scipers, options.out, options.with_others)
     for report in REPORTS:
         if not (ROOT / report).is_file():
             print(f"warning: {report} is missing from the archive", file=sys.stderr)
@@ -160,6 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.with_others:
         print("warning: others/ is for a reader, the course asks for two folders", file=sys.stderr)
     print(describe(target))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    command.main(parser(), run, arguments)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from others.data.generated import noisy_and_clean
 from others.engine.metrics import psnr_per_image
 from tests.subjects import Subject, loss, noisy_images, weights_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
     "checks",
     "files",

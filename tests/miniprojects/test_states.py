@@ -16,7 +16,7 @@ import torch
 
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 

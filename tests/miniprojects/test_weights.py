@@ -17,9 +17,10 @@ import pytest
 import torch
 
 from Miniproject_1.noise2noise import checkpoint as first_reader
+from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 
@@ -39,24 +40,6 @@ def older_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("torch 1.13 cannot do as its predecessors")
     without = SimpleNamespace(signature=lambda function: SimpleNamespace(parameters={}))
     monkeypatch.setattr(first_reader, "inspect", without)
-
-
-def write(subject: Subject, content: Any, path: Path) -> None:
-    """Write `content` as the miniproject writes its weights."""
-    if subject.number == 1:
-        torch.save(content, path)
-    else:
-        subject.part("state").save(path, content)
-
-
-def assert_refused(model: Any, path: Path, error: type[Exception] = ValueError) -> None:
-    """The model refuses the file by its name, and remains what it was."""
-    before, noisy = weights_of(model), noisy_images(2, 8, 8)[0]
-    answer = model.predict(noisy)
-    with pytest.raises(error, match=path.name):
-        model.load_pretrained_model(path)
-    assert same_bits(weights_of(model), before)
-    assert torch.equal(model.predict(noisy), answer)
 
 
 # Reading

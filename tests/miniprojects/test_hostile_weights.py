@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, same_bits, weights_of
-from tests.test_weights import assert_refused, write
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 ODD: dict[str, Callable[[Tensor], Any]] = {

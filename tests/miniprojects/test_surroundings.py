@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 

@@ -138,7 +138,8 @@ class Model:
         noisy_a, noisy_b = (padded(images) for images in pairs)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
-        training.Trainer(self.network, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
+        network = self.network.to(self.device)  # blocks may have followed another input meanwhile
+        training.Trainer(network, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
         self.pretrained = True
 
     @in_turn

@@ -23,7 +23,7 @@ def gpu_or_cpu() -> Any:
     here = empty(0, device="cpu")
     try:
         return here.cuda().device
-    except (AssertionError, RuntimeError):  # this torch knows no GPU, or there is none to be had
+    except (AssertionError, RuntimeError):  # torch was built without CUDA, or no GPU is free
         return here.device
 
 
@@ -60,8 +60,9 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
     """The result of `work`, computed without the modes that the caller has switched on.
 
     Autocast, inference mode and a default device belong to a thread, so a new thread is free of
-    them. So it is of another trouble: in a fork of the process, a parallel loop of the first thread
-    waits for ever for OpenMP's threads, which stayed behind; a new thread starts its own.
+    them. In a fork of the process, a new thread helps as well: a parallel loop of the old one would
+    wait for ever for the threads of OpenMP that stayed in the parent, and a new one starts its own.
+    (What the caller computes in a fork by himself is not helped.)
     """
     probe = empty(1, 1, device=device).float()
     plain = (

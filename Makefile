@@ -28,8 +28,9 @@ help:  ## list the targets
 run: $(ENVIRONMENT) data/val_data.pkl  ## denoise the validation images with both trained models: a table, out/denoised.png
 	.venv/bin/python -m others.evaluate $(ARGS)
 
+# Each process of the tests computes on one core: together they take all.
 test: $(ENVIRONMENT)  ## run the tests
-	.venv/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto $(ARGS)
 
 data: $(DATA)  ## generate data/train_data.pkl and data/val_data.pkl, unless they are there
 

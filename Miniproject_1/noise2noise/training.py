@@ -149,13 +149,14 @@ class Trainer:
 
     def _epoch(self, progress: Progress) -> None:
         first_step = self.epoch * self.steps // self.num_epochs
-        for step, batch in enumerate(self._batches(), start=first_step):
-            progress.update(len(batch[0]), self._step(step, batch))
+        for step, batch in enumerate(self.batches(), start=first_step):
+            progress.update(len(batch[0]), self.step(step, batch))
         self.epoch += 1
         if self.checkpoint is not None:
             self._save(self.checkpoint)
 
-    def _batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
+        """The pairs of an epoch in a new order, augmented, in [0, 1]; targets may lie outside."""
         order = torch.randperm(self.count, generator=self.generator, device=self.device)
         use = self.settings
         for chosen in order.split(self.batch_size):
@@ -169,20 +170,24 @@ class Trainer:
         noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
         return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 
-    def _step(self, step: int, batch: Batch) -> Tensor:
+    def step(self, step: int, batch: Batch) -> Tensor:
+        """Train on a batch as the step with this number, and return its loss."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(step)
-        return self._update(batch, 1 - self._decay(step))
+            group["lr"] = self.learning_rate(step)
+        return self.update(batch, 1 - self.average_decay(step))
 
-    def _rate(self, step: int) -> float:
+    def learning_rate(self, step: int) -> float:
+        """The rate of the step with this number."""
         return self.peak * learning_rate_factor(step, self.steps, self.settings)
 
-    def _decay(self, step: int) -> float:
-        return min(self.settings.average, (step + 1) / (step + 10))  # short trainings forget more
+    def average_decay(self, step: int) -> float:
+        """The share of the old average that is left; the first steps forget their start sooner."""
+        return min(self.settings.average, (step + 1) / (step + 10))
 
-    def _update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
+    def update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
+        """Change the weights by a batch, and their average by this share of the new weights."""
         with torch.autocast(self.device.type, torch.bfloat16, self.bfloat16):
-            loss = self._loss(self.network, batch)
+            loss = self.loss(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -191,7 +196,8 @@ class Trainer:
                 mean.lerp_(value, share)
         return loss.detach()
 
-    def _loss(self, network: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
+    def loss(self, network: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
+        """What is minimised: the weighted squared error to the other noisy copy."""
         noisy, target = batch
         prediction = network(noisy.contiguous(memory_format=torch.channels_last))
         return weighted_loss(prediction.float(), target, noisy, self.settings.noise_floor)
@@ -208,7 +214,7 @@ class Trainer:
         for index in range(start, len(self.noisy_a), self.batch_size):
             noisy_a, noisy_b = self._pair(slice(index, index + self.batch_size))
             for noisy, target in ((noisy_a, noisy_b), (noisy_b, noisy_a)):
-                loss = self._loss(predict, (noisy.clamp(0, 1), target))
+                loss = self.loss(predict, (noisy.clamp(0, 1), target))
                 losses.append(len(noisy) * float(loss))
         return sum(losses)
 

@@ -113,13 +113,14 @@ class Trainer:
 
     def _epoch(self, progress: Progress) -> None:
         first_step = self.epoch * self.steps // self.num_epochs
-        for step, batch in enumerate(self._batches(), start=first_step):
-            progress.update(len(batch[0]), self._step(step, batch))
+        for step, batch in enumerate(self.batches(), start=first_step):
+            progress.update(len(batch[0]), self.step(step, batch))
         self.epoch += 1
         if self.checkpoint is not None:
             self._save(self.checkpoint)
 
-    def _batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
+        """The pairs of an epoch in a new order, augmented, near [0, 1]."""
         order = list(range(self.count))
         self.random.shuffle(order)
         shuffled = arange(0, device="cpu").new_tensor(order).to(self.device)
@@ -132,7 +133,8 @@ class Trainer:
         noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
         return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 
-    def _step(self, step: int, batch: Batch) -> Tensor:
+    def step(self, step: int, batch: Batch) -> Tensor:
+        """Train on a batch as the step with this number, and return its loss."""
         self.optimizer.lr = self.peak * learning_rate_factor(step, self.steps, self.settings)
         noisy, target = batch
         noisy = noisy.bfloat16() if self.bfloat16 else noisy

@@ -65,8 +65,8 @@ def test_a_step_on_another_device() -> None:
             if isinstance(value, Tensor):  # torch cannot move a tensor to "meta" in place
                 setattr(module, name, value.to("meta"))
     trainer = Subject(2).part("training").Trainer(network, *noisy_images(20, 8, 8)[:2], 1)
-    for step, batch in enumerate(trainer._batches()):
-        assert trainer._step(step, batch).device.type == "meta"
+    for step, batch in enumerate(trainer.batches()):
+        assert trainer.step(step, batch).device.type == "meta"
     kept: list[Weights] = [trainer.average, trainer.before]
     assert {value.device.type for weights in kept for value in weights.values()} == {"meta"}
 

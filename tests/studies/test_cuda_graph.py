@@ -22,7 +22,7 @@ class _Replayed:
     def replay(self) -> None:
         """Another step on what lies in the inputs."""
         self.replays += 1
-        self.trainer.loss = self.trainer._update(self.trainer.inputs, self.trainer.share)
+        self.trainer.last_loss = self.trainer.update(self.trainer.inputs, self.trainer.share)
 
 
 class _OnCPU(CudaGraphTrainer):

@@ -46,14 +46,14 @@ def measure(who: str, kept: bool, steps: int) -> Result:
     first, second = torch.randint(256, (2, PAIRS, 3, 32, 32), dtype=torch.uint8).unbind()
     module = network if who == "ours" else Autograd(torch_twin(network))
     trainer = Trainer(module, first, second, 1, settings=Settings(bfloat16=False))
-    batches = iter(trainer._batches())
+    batches = iter(trainer.batches())
     if kept:
         keep_freed_memory()
     for number in range(3):
-        trainer._step(number, next(batches))
+        trainer.step(number, next(batches))
     before = resource.getrusage(resource.RUSAGE_SELF)
     for number in range(steps):
-        trainer._step(number, next(batches))
+        trainer.step(number, next(batches))
     after = resource.getrusage(resource.RUSAGE_SELF)
     system = (after.ru_stime - before.ru_stime) / steps
     return {

@@ -71,13 +71,14 @@ ROWS: dict[str, Row] = {
 class AblatedTrainer(Trainer):
     """The shipped training, with one of LOSSES in the place of its own loss."""
 
-    loss = ""  # a key of LOSSES; empty for the shipped loss
+    other_loss = ""  # a key of LOSSES; empty for the shipped loss
 
-    def _loss(self, network: Any, batch: Batch) -> Tensor:
-        if not self.loss:
-            return super()._loss(network, batch)
+    def loss(self, network: Any, batch: Batch) -> Tensor:
+        """One of LOSSES, or the shipped loss."""
+        if not self.other_loss:
+            return super().loss(network, batch)
         noisy, target = batch
-        return LOSSES[self.loss](network(noisy).float() - target)
+        return LOSSES[self.other_loss](network(noisy).float() - target)
 
 
 def network_of(changes: dict[str, Any]) -> nn.Module:
@@ -99,7 +100,7 @@ def train(
     settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
     passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
     trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
-    trainer.loss = changes.get("loss", "")
+    trainer.other_loss = changes.get("loss", "")
     trainer.run()
     network.eval()
 

@@ -44,17 +44,17 @@ class CudaGraphTrainer(Trainer):
             group.update(lr=self.rate, capturable=capturable)
         self.graph: Any = None
 
-    def _step(self, step: int, batch: Batch) -> Tensor:
+    def step(self, step: int, batch: Batch) -> Tensor:
         if self.graph is None:
             self.graph = self._capture(batch)
-        self.rate.fill_(self._rate(step))
-        self.share.fill_(1 - self._decay(step))
+        self.rate.fill_(self.learning_rate(step))
+        self.share.fill_(1 - self.average_decay(step))
         if batch[0].shape != self.inputs[0].shape:
-            return self._update(batch, self.share)
+            return self.update(batch, self.share)
         for kept, new in zip(self.inputs, batch):
             kept.copy_(new)
         self.graph.replay()
-        return self.loss
+        return self.last_loss
 
     def _capture(self, batch: Batch) -> Any:
         self.inputs = batch[0].clone(), batch[1].clone()
@@ -62,9 +62,9 @@ class CudaGraphTrainer(Trainer):
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
-                self._update(self.inputs, self.share)
+                self.update(self.inputs, self.share)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            self.loss = self._update(self.inputs, self.share)
+            self.last_loss = self.update(self.inputs, self.share)
         return graph

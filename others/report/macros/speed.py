@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from others.records.formats import decimals, percent, plain, whole
+from others.records.formats import decimals, percent, plain, tex, whole
 from others.report.results import Results, block_times, network_steps
 
 
@@ -16,6 +16,7 @@ def blocks(results: Results) -> dict[str, str]:
     worst = max(rows, key=lambda name: rows[name]["ratio"])
     return {
         "SpeedThreads": plain(found["threads"]),
+        "SpeedProcessor": tex(found["processor"]),
         "SpeedRounds": plain(found["rounds"]),
         "SpeedBlocks": str(len(rows)),
         # Surely: not the median alone but all from the 10 % to the 90 % quantile.

@@ -34,7 +34,7 @@ from others.engine import command
 from others.networks.prescribed import torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.studies.bench.timing import Step, compare, seconds, summary
+from others.studies.bench.timing import Step, compare, processor, seconds, summary
 
 FILE = RESULTS / "bench" / "framework.json"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
@@ -266,6 +266,7 @@ def run(options: argparse.Namespace) -> None:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
+        "processor": processor(),
         "device": options.device,
         "tf32": options.device == "cuda" and not options.exact,
         "rounds": options.rounds,

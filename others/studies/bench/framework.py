@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
+from Miniproject_2.framework.memory import keep_freed_memory
 from Miniproject_2.model import Model
 from others.engine import command
 from others.networks.prescribed import torch_twin
@@ -262,6 +263,7 @@ def run(options: argparse.Namespace) -> None:
         kind, batch, which, device = options.memory
         print(peak_memory(kind, int(batch), int(which), device))
         return
+    keep_freed_memory()  # for both sides, as in every training: see bench/memory.py
     result = {
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -5,8 +5,8 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 
 import ctypes
 import os
-from _thread import start_new_thread
-from concurrent.futures import Future
+from _thread import get_ident, start_new_thread
+from concurrent.futures import Future, wait
 from functools import wraps
 from threading import RLock
 from typing import Any, Callable, Dict, List, Tuple, TypeVar, cast
@@ -77,21 +77,32 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
 def in_new_thread(work: Callable[[], Result]) -> Result:
     """The result of `work`, or what it raises; Ctrl-C interrupts it as if it ran in this thread."""
     outcome: Future[Result] = Future()
+    threads: List[int] = []  # the number of the new thread, once it runs
+    stops: List[BaseException] = []  # what came before it ran
 
     def run() -> None:
+        threads.append(get_ident())
         try:
+            if stops:
+                raise stops[0]
             outcome.set_result(work())
         except BaseException as error:  # noqa: BLE001 - `result` raises it again, in this thread
             outcome.set_exception(error)
 
-    number = 0
+    begun = False
     while not outcome.done():
         try:
-            number = number or start_new_thread(run, ())
-            outcome.exception()  # waits
+            if not begun:
+                begun = True  # before the call, after which Ctrl-C may come at once
+                start_new_thread(run, ())
+            while not outcome.done():
+                wait([outcome], 0.2)  # in pieces: Ctrl-C just before a wait does not end the wait
         except BaseException as error:  # Ctrl-C comes to the main thread alone
-            if not number:
+            if threads:
+                stop = ctypes.py_object(type(error))
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threads[0]), stop)
+            elif isinstance(error, RuntimeError):  # no thread could be started
                 raise
-            stop = ctypes.py_object(type(error))
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(number), stop)
+            else:
+                stops.append(error)
     return outcome.result()

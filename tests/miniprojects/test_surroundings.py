@@ -210,6 +210,15 @@ def test_an_error_in_another_thread(subject: Subject) -> None:
         subject.rough().predict(torch.zeros(0, 3, 4, 4))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupted_thread(subject: Subject) -> None:
     """Ctrl-C ends work in another thread at once, and is raised where the caller waits for it.
 

@@ -73,9 +73,7 @@ class Model:
             TransposeConv2d(few, 3, 4, stride=2, padding=1),  # (N, 3, H, W)
             Sigmoid(),
         )
-        for pair in network.to(self.device).param():
-            for tensor in pair:
-                tensor.data = tensor.data.float()  # whatever the default type is
+        network.to(self.device)
         return network
 
     def __getstate__(self) -> Dict[str, Any]:

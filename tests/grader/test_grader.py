@@ -13,7 +13,7 @@ import torch
 
 from grader import sources
 from grader.subject import Refusal, Subject
-from tests.grading import ROOT, change, grade, make_data, make_project
+from tests.grading import ROOT, change, grade
 
 SABOTAGES = [  # the check that must catch it, the file, what is taken out of it, what is put in
     (
@@ -93,18 +93,6 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
     ),
     ("keeps_quality of Miniproject_2", "Miniproject_2/model.py", "lr=0.01", "lr=9.0"),
 ]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder."""
-    return make_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project folder with the stand-in as both miniprojects."""
-    return make_project(tmp_path)
 
 
 def test_right(project: Path, data: Path) -> None:

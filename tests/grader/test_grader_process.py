@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grading import ROOT, change, grade, make_data, make_project
+from tests.grading import ROOT, change, grade, make_project
 
 INIT = "self.network = Sequential(Conv2d(3, 3, 1))"
 PREDICT = "output = self.network.forward(check_images(test_input))"
@@ -36,18 +36,6 @@ ENDINGS = [  # the check, where in model.py, what is done there, what the grader
     ("dummy", PREDICT, "__import__('sys').stdout.close()", "closes the standard output"),
     ("dummy", PREDICT, "__import__('os').closerange(0, 99)", "closes the standard output"),
 ]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder."""
-    return make_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project folder with the stand-in as both miniprojects."""
-    return make_project(tmp_path)
 
 
 def insert(path: Path, before: str, line: str) -> None:

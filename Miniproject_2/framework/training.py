@@ -16,7 +16,7 @@ from .augmentation import augment
 from .checks import check_same_training, check_weights
 from .memory import keep_freed_memory
 from .module import Module
-from .optimizers import SGD
+from .optimizers import SGD, Muon
 from .progress import Progress
 from .state import load, save
 from .tensor import Tensor, checksum
@@ -29,10 +29,12 @@ LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on
 class Settings(NamedTuple):
     """How to train, one line a setting."""
 
-    batch_size: int = 16
-    learning_rate: float = 2.0  # the peak, from scratch: the loss is a mean over all elements
-    fine_tuning_rate: float = 0.1  # the peak when pretrained weights were loaded
-    momentum: float = 0.9
+    optimizer: str = "muon"  # or "sgd", whose peak is 2.0, for the loss is a mean over all elements
+    batch_size: int = 32
+    learning_rate: float = 0.02  # the peak, from scratch
+    fine_tuning_rate: float = 0.001  # the peak when pretrained weights were loaded
+    momentum: float = 0.95
+    bias_factor: float = 100.0  # Muon alone: the rate of biases, which are left to plain SGD
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
     least_warm_up: int = 200  # steps of it at least: sooner, the peak would undo the network
     final_rate: float = 0.0  # share of the peak that is left at the end
@@ -80,7 +82,7 @@ class Trainer:
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
         self.reached = self.before  # the weights to go on from
-        self.optimizer = SGD(network, self.peak, use.momentum)
+        self.optimizer = self._new_optimizer()
         self.random = Random(use.seed)
         if checkpoint is not None:
             self.described = self._describe()
@@ -95,6 +97,18 @@ class Trainer:
         fitting = self.settings.max_pixels // (height * width)
         self.batch_size = max(1, min(self.settings.batch_size, fitting))
         self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
+
+    def _new_optimizer(self) -> SGD:
+        use = self.settings
+        if use.optimizer == "sgd":
+            return SGD(self.network, self.peak, use.momentum)
+        return Muon(
+            self.network,
+            self.peak,
+            use.momentum,
+            bias_factor=use.bias_factor,
+            bfloat16=self.bfloat16,
+        )
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""

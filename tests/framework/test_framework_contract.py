@@ -215,7 +215,7 @@ WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: f.SGD(torch.zeros(2, 2), 0.1), TypeError, "Tensor"),  # type: ignore[arg-type]
     (lambda: f.SGD([(X, None)], 0.1), TypeError, "tuple"),  # type: ignore[list-item]
     (lambda: f.SGD([(X, X[0])], 0.1), ValueError, "one shape"),
-    (lambda: f.Muon(network(), bias_lr=-1), ValueError, "bias_lr"),
+    (lambda: f.Muon(network(), bias_factor=-1), ValueError, "bias_factor"),
     (lambda: f.SGD(network(), -0.1), ValueError, "lr"),
     (lambda: f.SGD(network(), 0.1, nesterov=True), ValueError, "momentum"),
     (lambda: f.Adam(network(), betas=(0.9, 1.0)), ValueError, "betas"),

@@ -38,7 +38,7 @@ def test_twenty_steps_of_muon_equal_torch(
     kernels = [one for one in reference.parameters() if one.dim() > 1]
     weights = [one.detach().flatten(1).requires_grad_() for one in kernels]  # the same memory
     biases = [one for one in reference.parameters() if one.dim() == 1]
-    loss, optimizer = f.MSE(), f.Muon(own, bias_lr=0.5, **options)
+    loss, optimizer = f.MSE(), f.Muon(own, bias_factor=0.5 / options["lr"], **options)
     theirs = [
         torch.optim.Muon(weights, weight_decay=0, **options),
         torch.optim.SGD(biases, 0.5, options.get("momentum", 0.95)),

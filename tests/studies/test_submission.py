@@ -43,7 +43,7 @@ def test_training_is_that_of_the_model(
     options: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without other settings Model.train is what trains, and no Trainer of our own making."""
-    monkeypatch.setattr(train, "train_with_trainer", None)
+    monkeypatch.setattr(train, "trainer", None)
     monkeypatch.setattr(train, "refuse_without_gain", lambda started_from, model: None)
     log = trained(1, *options)
     assert log["settings"]["learning_rate"] == (2e-4 if "--go-on" in options else 2e-3)
@@ -59,6 +59,14 @@ def test_other_widths_and_noises(folder: Path) -> None:
     assert log["widths"] == [8, 12]
     weights = torch.load(folder / "out/miniproject_1.pth", weights_only=True)
     assert weights["stem.weight"].shape[0] == 8
+
+
+def test_other_settings_of_miniproject_2(folder: Path) -> None:
+    """The log says with which peak and batch its network was trained."""
+    log = trained(2, "--rate", "0.01", "--batch-size", "3")
+    settings = log["settings"]
+    assert (settings["optimizer"], settings["batch_size"]) == ("muon", 3)
+    assert settings["learning_rate"] == 0.01
 
 
 def test_training_on_photographs(folder: Path) -> None:
@@ -79,7 +87,7 @@ def test_a_further_training_without_gain_writes_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["2", "--rate", "1"], "trained as its Model.train does it"),
+        (["2", "--cuda-graph"], "one network and no other noises"),
         (["1", "--go-on", "--widths", "4", "8"], "omit --widths"),
         (["1", "--pairs", "0"], "'0' is no whole number from 1 on"),
     ],

@@ -28,11 +28,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import Miniproject_1.model as miniproject_1
+from Miniproject_1.noise2noise import training as training_1
 from Miniproject_1.noise2noise.network import ResidualUNet, widths_of
-from Miniproject_1.noise2noise.training import Settings as Settings1
-from Miniproject_1.noise2noise.training import Trainer
-from Miniproject_2.framework.training import Settings as Settings2
+from Miniproject_2.framework import training as training_2
+from Miniproject_2.model import padded
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
@@ -43,7 +42,7 @@ from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, scores
 
 OUTPUT, LOGS = Path("out"), RESULTS / "training"
-OF_MINIPROJECT_1 = ("widths", "no_other_noises", "go_on", "rate", "batch_size", "cuda_graph")
+OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
 Pairs = tuple[Tensor, Tensor]
 
 
@@ -58,14 +57,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
+    result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
+    result.add_argument("--rate", type=float, help="peak of the learning rate")
+    result.add_argument("--batch-size", type=number, help="pairs in a training step")
     only = result.add_argument_group("options of Miniproject 1")
     only.add_argument("--widths", type=number, nargs=2, help="channels of both scales (64 128)")
     only.add_argument(
         "--no-other-noises", action="store_true", help="add no noise to the input images"
     )
-    only.add_argument("--go-on", action="store_true", help="start from the shipped weights")
-    only.add_argument("--rate", type=float, help="peak of the learning rate")
-    only.add_argument("--batch-size", type=number, help="pairs in a training step")
     only.add_argument("--cuda-graph", action="store_true", help="replay steps on a GPU")
     return result
 
@@ -74,7 +73,7 @@ def check(options: argparse.Namespace) -> None:
     """UsageError for options that do not go together."""
     if options.number == 2 and any(getattr(options, name) for name in OF_MINIPROJECT_1):
         raise command.UsageError(
-            "Miniproject 2 is trained as its Model.train does it; expected no options of the other"
+            "Miniproject 2 has one network and no other noises; expected no options of the other"
         )
     if options.go_on and options.widths:
         raise command.UsageError("--go-on keeps the widths of the shipped weights; omit --widths")
@@ -117,9 +116,9 @@ def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def all_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Every setting of the training; `learning_rate` is the peak that it reaches."""
-    if options.number == 2:
-        return Settings2()._asdict()
-    settings = asdict(Settings1())
+    settings = (
+        asdict(training_1.Settings()) if options.number == 1 else training_2.Settings()._asdict()
+    )
     if options.go_on:  # as in Model.train after weights were loaded
         settings["learning_rate"] = settings["fine_tuning_rate"]
     return {**settings, **changed_settings(options)}
@@ -129,22 +128,30 @@ def train(model: Any, pairs: Pairs, options: argparse.Namespace, state: Path) ->
     """Train the model in place, and save the state in a file after each epoch."""
     state.parent.mkdir(parents=True, exist_ok=True)
     if changed_settings(options) or options.cuda_graph:
-        train_with_trainer(model, pairs, options, state)
+        trainer(model, pairs, options, state).run()
     else:
         model.train(*pairs, options.epochs, checkpoint=state)
 
 
-def train_with_trainer(
-    model: miniproject_1.Model, pairs: Pairs, options: argparse.Namespace, state: Path
-) -> None:
-    """Train as `Model.train` of Miniproject 1 does, but with other settings or replayed steps.
+def trainer(
+    model: Any, pairs: Pairs, options: argparse.Namespace, state: Path
+) -> training_1.Trainer | training_2.Trainer:
+    """What `Model.train` trains with, but with other settings or replayed steps.
 
-    The course has fixed the signature of `Model.train`, which has no place for either. Therefore
-    this function calls the Trainer that is behind it.
+    The course has fixed the signature of `Model.train`, which has no place for either.
     """
-    settings = Settings1(**all_settings(options))
-    kind = CudaGraphTrainer if options.cuda_graph else Trainer
-    kind(model.network, *pairs, options.epochs, checkpoint=state, settings=settings).run()
+    settings = all_settings(options)
+    if options.number == 2:
+        return training_2.Trainer(
+            model.network,
+            *(padded(images) for images in pairs),
+            options.epochs,
+            checkpoint=state,
+            settings=training_2.Settings(**settings),
+        )
+    kind = CudaGraphTrainer if options.cuda_graph else training_1.Trainer
+    use = training_1.Settings(**settings)
+    return kind(model.network, *pairs, options.epochs, checkpoint=state, settings=use)
 
 
 def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:

@@ -29,7 +29,7 @@ LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on
 class Settings(NamedTuple):
     """How to train, one line a setting."""
 
-    optimizer: str = "muon"  # or "sgd", whose peak is 2.0, for the loss is a mean over all elements
+    optimizer: str = "muon"  # or "sgd", which wants a peak of 2.0: the loss is a mean over elements
     batch_size: int = 32
     learning_rate: float = 0.02  # the peak, from scratch
     fine_tuning_rate: float = 0.001  # the peak when pretrained weights were loaded
@@ -59,7 +59,8 @@ class Trainer:
         checkpoint: file to save the state to after each epoch, and to continue from if it exists.
 
     Raises:
-        ValueError: the checkpoint is damaged or belongs to another training.
+        ValueError: the checkpoint is damaged or belongs to another training, or the settings name
+            an optimizer that is not there.
     """
 
     def __init__(
@@ -102,13 +103,11 @@ class Trainer:
         use = self.settings
         if use.optimizer == "sgd":
             return SGD(self.network, self.peak, use.momentum)
-        return Muon(
-            self.network,
-            self.peak,
-            use.momentum,
-            bias_factor=use.bias_factor,
-            bfloat16=self.bfloat16,
-        )
+        if use.optimizer != "muon":
+            raise ValueError(f"expected the optimizer muon or sgd, got {use.optimizer!r}")
+        muon = Muon(self.network, self.peak, use.momentum, bias_factor=use.bias_factor)
+        muon.bfloat16 = self.bfloat16
+        return muon
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
@@ -220,6 +219,7 @@ class Trainer:
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.average = {name: average[name].to(self.device) for name in self.before}
+        self.optimizer = self._new_optimizer()  # it computes in the precision of the saved state
         self.optimizer.velocities = [velocities[name].to(self.device) for name in self.before]
 
 

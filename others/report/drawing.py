@@ -170,17 +170,18 @@ def plain_ticks(axis: Axes) -> None:
     axis.set_xticks([], minor=True)
 
 
-def draw_curve(axis: Axes, points: list[dict[str, Any]]) -> None:
-    """PSNR against the processor time of a whole training, each point one training."""
-    minutes = [point["minutes"] for point in points]
-    for name, label, face in (("ensemble", "self-ensemble", "1"), ("single", "single", "0")):
-        values = [point[name] for point in points]
+def draw_curve(axis: Axes, curves: dict[str, list[list[float]]]) -> None:
+    """PSNR against the processor time of a whole training, each point one training.
+
+    Args:
+        curves: minutes, dB and epochs of each point, by the label of the line; the last line, which
+            is the lowest, gets the numbers of epochs.
+    """
+    for (label, points), face in zip(curves.items(), ("1", "0")):
+        minutes, values, epochs = zip(*points)
         axis.semilogx(minutes, values, "D-", color="0", markerfacecolor=face, label=label)
-    for x, point in zip(minutes, points):
-        low = point["single"]
-        axis.annotate(
-            f"{point['epochs']}", (x, low), (4, -8), textcoords="offset points", ha="left"
-        )
+    for x, low, number in zip(minutes, values, epochs):
+        axis.annotate(f"{number:g}", (x, low), (4, -8), textcoords="offset points", ha="left")
     axis.margins(x=0.15, y=0.3)
     axis.set(xlabel="training, minutes (epochs)")
     plain_ticks(axis)

@@ -42,6 +42,7 @@ def comparison_data(results: Results) -> Data:
     """Miniproject 1 and public submissions: PSNR, parameters, time; and the curve of training."""
     row = results.read("submission")["rows"]["Miniproject 1"]
     limits = results.read("limits/miniproject_1")
+    points = curve_points(results, "miniproject_1")
     return {
         "public": results.read("public")["miniproject_1"],
         "ours": {
@@ -49,7 +50,10 @@ def comparison_data(results: Results) -> Data:
             for name in ("parameters", "self_ensemble_psnr_per_image_db", "psnr_per_image_db")
         },
         "seconds": limits["times"]["seconds_1000_images"],
-        "curve": [point._asdict() for point in curve_points(results, 1)],
+        "curve": {
+            "self-ensemble": [[point.minutes, point.ensemble, point.epochs] for point in points],
+            "single": [[point.minutes, point.single, point.epochs] for point in points],
+        },
     }
 
 
@@ -59,13 +63,13 @@ def pictures_data(results: Results) -> Data:
 
 
 def rates_data(results: Results) -> Data:
-    """PSNR of Miniproject 2 against the learning rate: a line for each batch and momentum."""
-    settings = results.read("training/miniproject_2")["settings"]
+    """PSNR of Miniproject 2 against the rate of SGD: a line for each batch and momentum."""
+    study = read_ablations(results, "miniproject_2_sgd")
     curves: dict[str, list[list[float]]] = {}
-    for row in read_ablations(results, "miniproject_2").rows:
+    for row in study.rows:
         if set(row.changes) - {"learning_rate", "batch_size", "momentum"}:
             continue
-        one = {**settings, **row.changes}
+        one = {**study.base, **row.changes}
         kind = f"momentum {one['momentum']:g}" if one["momentum"] else "plain"
         point = [one["learning_rate"], row.single.mean, row.single.std or 0.0]
         curves.setdefault(f"batch {one['batch_size']}, {kind}", []).append(point)
@@ -73,13 +77,16 @@ def rates_data(results: Results) -> Data:
 
 
 def speed_data(results: Results) -> Data:
-    """Time of a whole training step over torch's, by network and batch; and the curve."""
+    """Time of a whole training step over torch's, by network and batch; and both curves."""
     return {
         "kinds": {
             kind: [[batch, row["ratio"], row["low"], row["high"]] for batch, row in rows.items()]
             for kind, rows in network_steps(results).items()
         },
-        "curve": [point._asdict() for point in curve_points(results, 2)],
+        "curve": {
+            label: [[p.minutes, p.ensemble, p.epochs] for p in curve_points(results, name)]
+            for label, name in (("Muon", "miniproject_2"), ("SGD", "miniproject_2_sgd"))
+        },
     }
 
 

@@ -156,11 +156,11 @@ def generalisation(results: Results) -> Table:
     return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
 
 
-def curve(results: Results, number: int) -> Table:
+def curve(results: Results, name: str) -> Table:
     """PSNR against the length of a training from scratch."""
     rows = [
         [point.epochs, 60 * point.minutes, point.ensemble, point.single]
-        for point in curve_points(results, number)
+        for point in curve_points(results, name)
     ]
     return Table(
         [
@@ -216,6 +216,7 @@ def ablation_tables(results: Results) -> dict[str, str]:
     return {
         "miniproject 1": markdown(tables.ablations(results, "miniproject_1")),
         "miniproject 2": markdown(tables.ablations(results, "miniproject_2")),
+        "miniproject 2 sgd": markdown(tables.ablations(results, "miniproject_2_sgd")),
         "frameworks": markdown(tables.frameworks(results)),
     }
 
@@ -227,7 +228,8 @@ def submission_tables(results: Results) -> dict[str, str]:
 
 def curve_tables(results: Results) -> dict[str, str]:
     """Training time."""
-    return {f"miniproject {number}": markdown(curve(results, number)) for number in (1, 2)}
+    names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
+    return {name.replace("_", " "): markdown(curve(results, name)) for name in names}
 
 
 def training_tables(results: Results) -> dict[str, str]:

@@ -105,9 +105,9 @@ class CurvePoint(NamedTuple):
     ensemble: float  # with self-ensemble
 
 
-def curve_points(results: Results, number: int) -> list[CurvePoint]:
-    """PSNR against the length of a training of a miniproject, from the shortest on."""
-    rows = results.study(f"curve/miniproject_{number}")["rows"].values()
+def curve_points(results: Results, name: str) -> list[CurvePoint]:
+    """PSNR against the length of a training from scratch, of others/results/curve/`name`.json."""
+    rows = results.study(f"curve/{name}")["rows"].values()
     points = [
         CurvePoint(
             row["changes"]["epochs"],

@@ -108,7 +108,7 @@ def submissions_two(results: Results) -> Table:
     kernel = submission.networks(results)["TwoKernel"]
     ours = f"ours, {CHANNELS[0]}-{CHANNELS[1]}, k{kernel}, transposed"
     how = (
-        f"SGD, momentum {training['TwoMomentum']}, rate {training['TwoLearningRate']}, "
+        f"Muon, momentum {training['TwoMomentum']}, rate {training['TwoLearningRate']}, "
         f"batch {training['TwoBatchSize']}"
     )
     rows = [

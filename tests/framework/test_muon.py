@@ -78,3 +78,21 @@ def test_muon_leaves_a_weight_without_gradient() -> None:
     before = net.state_dict()
     f.Muon(net).step()
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_muon_in_16_bits_and_without_nesterov() -> None:
+    """Numbers of 16 bits, with 8 of mantissa, change a step by a few hundredths; Nesterov's part is optional."""
+    torch.manual_seed(0)
+    gradient = torch.randn(40, 3, 3, 3)
+    steps = {}
+    for name, options in {
+        "plain": {},
+        "short": {"bfloat16": True},
+        "own": {"nesterov": False},
+    }.items():
+        weight = torch.zeros(40, 3, 3, 3)
+        f.Muon([(weight, gradient)], lr=1.0, **options).step()
+        steps[name] = weight
+    assert relative_error(steps["short"], steps["plain"]) < 0.1
+    # Of a first step, g + momentum · g and g have one direction, and the length does not matter.
+    assert relative_error(steps["own"], steps["plain"]) < 1e-3

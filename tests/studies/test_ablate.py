@@ -16,7 +16,7 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.paths import RESULTS
 from others.records.study import as_json, read_study
-from others.studies.submission import ablate, ablation_miniproject_2
+from others.studies.submission import ablate, ablation_sgd
 from others.studies.submission.ablation import TUNE
 from tests.reference import relative_error
 from tests.subjects import noisy_images
@@ -66,7 +66,7 @@ def test_the_files_of_results_are_of_these_tables(name: str) -> None:
 
 def test_the_largest_channels_are_those_that_are_shipped() -> None:
     """A row says what the shipped channels gain."""
-    rows = ablation_miniproject_2.ROWS.values()
+    rows = ablation_sgd.ROWS.values()
     assert max(row.changes.get("channels", []) for row in rows) == list(CHANNELS)
 
 
@@ -81,10 +81,10 @@ def test_an_ablation_is_continued(
         assert (len(one), len(other), epochs) == (4, 4, 1)
         return lambda images, ensemble: images
 
-    ablation = replace(ablate.ABLATIONS["miniproject_2"], train=train)
-    monkeypatch.setitem(ablate.ABLATIONS, "miniproject_2", ablation)
-    run(folder, "miniproject_2", "--only", "rate 8", "base", "--seeds", "1")
-    results = run(folder, "miniproject_2", "--only", "base", "--seeds", "2")
+    ablation = replace(ablate.ABLATIONS["miniproject_2_sgd"], train=train)
+    monkeypatch.setitem(ablate.ABLATIONS, "miniproject_2_sgd", ablation)
+    run(folder, "miniproject_2_sgd", "--only", "rate 8", "base", "--seeds", "1")
+    results = run(folder, "miniproject_2_sgd", "--only", "base", "--seeds", "2")
     assert trained == [
         ({**ablation.base, "learning_rate": 8.0}, 0),
         (dict(ablation.base), 0),
@@ -104,15 +104,15 @@ def test_an_ablation_is_continued(
 
 def test_other_settings_are_refused(folder: Path) -> None:
     """Another budget, base or set of images is named, and the file stays as it is."""
-    run(folder, "miniproject_2", "--only", "base", "--seeds", "1")
+    run(folder, "miniproject_2_sgd", "--only", "base", "--seeds", "1")
     before = (folder / "results.json").read_bytes()
     with pytest.raises(SystemExit, match="epochs: 1 -> 2"):
-        run(folder, "miniproject_2", "--only", "base", "--epochs", "2")
+        run(folder, "miniproject_2_sgd", "--only", "base", "--epochs", "2")
     with pytest.raises(SystemExit, match=r"base\.channels: \[32, 96\] -> \[64, 192\]"):
         run(folder, "frameworks")
     (folder / VALIDATION).rename(folder / TUNE)
     with pytest.raises(SystemExit, match=r"scored_on: val_data\.pkl -> tune_data\.pkl"):
-        run(folder, "miniproject_2", "--only", "base")
+        run(folder, "miniproject_2_sgd", "--only", "base")
     assert (folder / "results.json").read_bytes() == before
 
 
@@ -132,7 +132,7 @@ def test_a_row_without_its_data_is_left_out(
 def test_a_smaller_budget_is_not_passed_off_as_the_ablations(folder: Path) -> None:
     """Eight pairs are none of nine: an error, and no results."""
     with pytest.raises(SystemExit, match="has 8 pairs; expected at least 9"):
-        run(folder, "miniproject_2", "--only", "base", "--pairs", "9")
+        run(folder, "miniproject_2_sgd", "--only", "base", "--pairs", "9")
     assert not (folder / "results.json").exists()
 
 

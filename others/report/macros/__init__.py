@@ -27,6 +27,7 @@ def all_macros(results: Results) -> Macros:
         published.source_report,
         ablations.study_one,
         ablations.study_two,
+        ablations.study_sgd,
         ablations.clean_targets,
         ablations.frameworks,
         ablations.first_tries_one,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from others.records.formats import decimals, enumeration, plain, signed, whole
+from others.data.dead_leaves import SIZE
+from others.records.formats import decimals, enumeration, plain, power, signed, whole
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
 from others.report.wording import comparisons, seeds_of
 
+ELEMENTS = 3 * SIZE**2  # of an image, which the loss is a mean over
 FALLEN = 2.0  # dB of spread over seeds, beyond which some of them have diverged
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figure shows instead
 
@@ -28,14 +30,18 @@ def study_one(results: Results) -> dict[str, str]:
 
 
 def study_two(results: Results) -> dict[str, str]:
-    """The ablations of Miniproject 2. Rows of other rates alone are left to the figure of rates."""
+    """The ablations of Miniproject 2, trained by Muon; the other optimizers beside it."""
     study = read_ablations(results, "miniproject_2")
     base = study.unchanged()
-    compared = [row for row in study.rows if set(row.changes) - RATES]
-    found = comparisons(base, compared)
-    best = max(study.rows, key=lambda row: row.single.mean)
-    fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
+    found = comparisons(base, [row for row in study.rows if "optimizer" not in row.changes])
+    others = {
+        name: max(row.single.mean for row in study.rows if row.changes.get("optimizer") == name)
+        for name in ("sgd", "adam")
+    }
     return {
+        "MuonShortDb": decimals(base.single.mean),
+        "MuonOverSgd": signed(base.single.mean - others["sgd"]),
+        "MuonOverAdam": signed(base.single.mean - others["adam"]),
         "AblationsTwoPairs": whole(study.pairs),
         "AblationsTwoEpochs": plain(study.epochs),
         "AblationsTwoSeeds": seeds_of(study.rows),
@@ -43,9 +49,24 @@ def study_two(results: Results) -> dict[str, str]:
         "AblationsTwoGains": found.gains,
         "AblationsTwoCosts": found.costs,
         "AblationsTwoEquals": found.equals,
-        "AblationsTwoFallen": enumeration(fallen or ["none"]),
-        "AblationsTwoBest": best.name,
-        "AblationsTwoBestGain": signed(best.single.mean - base.single.mean),
+    }
+
+
+def study_sgd(results: Results) -> dict[str, str]:
+    """The same network trained by SGD; rows of other rates alone are in the figure of rates."""
+    study = read_ablations(results, "miniproject_2_sgd")
+    found = comparisons(study.unchanged(), [row for row in study.rows if set(row.changes) - RATES])
+    fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
+    return {
+        "SgdRate": plain(study.base["learning_rate"]),
+        "SgdMomentum": plain(study.base["momentum"]),
+        "Elements": whole(ELEMENTS),
+        "SgdSumRate": power(study.base["learning_rate"] / ELEMENTS),
+        "MomentumFactor": plain(round(1 / (1 - study.base["momentum"]), 3)),
+        "SgdBatchSize": plain(study.base["batch_size"]),
+        "SgdCosts": found.costs,
+        "SgdGains": found.gains,
+        "SgdFallen": enumeration(fallen or ["none"]),
     }
 
 

@@ -21,7 +21,6 @@ from others.records.formats import (
     decimals,
     enumeration,
     plain,
-    power,
     signed,
     whole,
 )
@@ -77,11 +76,9 @@ def course_images(results: Results) -> dict[str, str]:
 
 
 def networks(results: Results) -> dict[str, str]:
-    """What the code itself says about the two networks and their mean squared error."""
+    """What the code itself says about the two networks."""
     shipped = ResidualUNet()
     widths = [int(stage[0].first.in_channels) for stage in shipped.encoder]  # type: ignore[index]
-    elements = 3 * SIZE**2  # that the loss of an image is a mean over
-    settings = SettingsTwo()
     return {
         "OneWidths": enumeration([str(width) for width in widths]),
         "OneNewWidths": enumeration([str(width) for width in WIDTHS]),
@@ -92,9 +89,6 @@ def networks(results: Results) -> dict[str, str]:
         "TwoFew": str(CHANNELS[0]),
         "TwoMany": str(CHANNELS[1]),
         "TwoKernel": str(ModelTwo().network[0].geometry.kernel[0]),  # type: ignore[attr-defined]
-        "Elements": whole(elements),
-        "TwoSumRate": power(settings.learning_rate / elements),
-        "MomentumFactor": plain(round(1 / (1 - settings.momentum), 3)),
     }
 
 
@@ -190,19 +184,24 @@ def further_change(epoch: dict[str, Any]) -> float:
 
 def curves(results: Results) -> dict[str, str]:
     """The shortest and the longest training from scratch of each miniproject."""
-    (one, *_, longest_one), (two, *_, longest_two) = (curve_points(results, n) for n in (1, 2))
+    (one, *_, longest_one), two, sgd = (
+        curve_points(results, f"miniproject_{name}") for name in ("1", "2", "2_sgd")
+    )
+    longest_two = two[-1]
+    (epoch_muon, epoch_sgd) = (
+        next(point for point in points if point.epochs == 1) for points in (two, sgd)
+    )
     return {
-        "CurveOnePairs": whole(results.study("curve/miniproject_1")["setting"]["pairs"]),
+        "CurvePairs": whole(results.study("curve/miniproject_1")["setting"]["pairs"]),
         "CurveOneFirstMinutes": whole(one.minutes),
         "CurveOneFirstEpochs": plain(one.epochs),
         "CurveOneFirstDb": decimals(one.ensemble),
         "CurveOneLastMinutes": whole(longest_one.minutes),
         "CurveOneLastEpochs": plain(longest_one.epochs),
         "CurveOneLastDb": decimals(longest_one.ensemble),
-        "CurveTwoFirstMinutes": whole(two.minutes),
-        "CurveTwoFirstEpochs": plain(two.epochs),
-        "CurveTwoFirstDb": decimals(two.ensemble),
-        "CurveTwoLastMinutes": whole(longest_two.minutes),
         "CurveTwoLastEpochs": plain(longest_two.epochs),
         "CurveTwoLastDb": decimals(longest_two.ensemble),
+        "EpochMuonDb": decimals(epoch_muon.ensemble),
+        "EpochSgdDb": decimals(epoch_sgd.ensemble),
+        "EpochGain": signed(epoch_muon.ensemble - epoch_sgd.ensemble),
     }

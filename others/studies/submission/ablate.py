@@ -23,14 +23,16 @@ from others.records.paths import RESULTS
 from others.records.study import values
 from others.studies.submission import (
     ablation_miniproject_1,
-    ablation_miniproject_2,
+    ablation_muon,
+    ablation_sgd,
 )
 from others.studies.submission.ablation import Ablation, run_ablation
 
 ABLATIONS: dict[str, Ablation] = {
     "miniproject_1": ablation_miniproject_1.ABLATION,
-    "miniproject_2": ablation_miniproject_2.ABLATION,
-    "frameworks": ablation_miniproject_2.FRAMEWORKS,
+    "miniproject_2": ablation_muon.ABLATION,
+    "miniproject_2_sgd": ablation_sgd.ABLATION,
+    "frameworks": ablation_sgd.FRAMEWORKS,
 }
 
 

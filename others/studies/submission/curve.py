@@ -1,12 +1,14 @@
 """Measure PSNR against training time: `Model().train` from scratch, once for each length.
 
     python -m others.studies.submission.curve 2 --epochs 0.25 0.5 1 2 4 --data DIR
+    python -m others.studies.submission.curve 2 --sgd --epochs 0.25 0.5 1 2 --data DIR
 
 Each length is a training of its own, because the learning rate falls to zero at the end of each. A
 part of an epoch is one epoch over that part of the pairs. DIR holds train_data.pkl and
 val_data.pkl. The results go to others/results/curve after every training, and the weights to
 out/curve. Trainings whose results are there are not run again. `cpu_seconds` is the processor time
-of all threads together, which other processes on the machine hardly change.
+of all threads together, which other processes on the machine hardly change. With --sgd, Miniproject
+2 is trained by the handout's optimizer instead of Muon, with the settings of its ablation.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from Miniproject_2.framework.training import Settings, Trainer
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
+from others.studies.submission.ablation_sgd import SGD
 from others.studies.submission.models import MODELS, denoise, scores
 
 Pair = tuple[Tensor, Tensor]
@@ -53,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    result.add_argument("--sgd", action="store_true", help="train Miniproject 2 by SGD")
     result.add_argument(
         "--epochs", type=epochs, nargs="+", required=True, help="lengths, one training each"
     )
@@ -67,23 +72,31 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def train(model: Any, pairs: Pair, num_epochs: int, sgd: bool) -> None:
+    """`Model.train`, or with `sgd` the same training of Miniproject 2 by another optimizer."""
+    if sgd:
+        Trainer(model.network, *pairs, num_epochs, settings=Settings(**SGD)).run()
+    else:
+        model.train(*pairs, num_epochs=num_epochs)
+
+
 def train_and_score(
-    options: argparse.Namespace, train: Pair, validation: Pair, length: float, seed: int
+    options: argparse.Namespace, pairs: Pair, validation: Pair, length: float, seed: int
 ) -> dict[str, Any]:
     """Train a new model for `length` epochs, save its weights, and score it.
 
     Args:
-        train: both noisy copies of the training images, uint8 (N, 3, H, W).
+        pairs: both noisy copies of the training images, uint8 (N, 3, H, W).
         validation: noisy and clean images, likewise.
     """
-    train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in train)
+    train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in pairs)
     torch.manual_seed(seed)
     model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
-    model.train(train_input, train_target, num_epochs=max(1, int(length)))
+    train(model, (train_input, train_target), max(1, int(length)), options.sgd)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed
     options.weights.mkdir(parents=True, exist_ok=True)
-    model.save_model(options.weights / f"miniproject_{options.number}_{length}_{seed}.pth")
+    model.save_model(options.weights / f"{study_name(options)}_{length}_{seed}.pth")
     noisy, clean = validation
     target = clean.float() / 255
     single, _ = denoise(model, noisy, ensemble=False)
@@ -95,18 +108,25 @@ def train_and_score(
     }
 
 
+def study_name(options: argparse.Namespace) -> str:
+    """The name of the results' file, and the beginning of the weights' names."""
+    return f"miniproject_{options.number}{'_sgd' if options.sgd else ''}"
+
+
 def run(options: argparse.Namespace) -> None:
     """Train and score what the file of results lacks."""
-    path = options.json or RESULTS / "curve" / f"miniproject_{options.number}.json"
-    train, validation = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
+    if options.sgd and options.number != 2:
+        raise command.UsageError("--sgd is for Miniproject 2; Miniproject 1 is trained by Adam")
+    path = options.json or RESULTS / "curve" / f"{study_name(options)}.json"
+    pairs, validation = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
 
     def measure(_: str, row: Row, seed: int) -> dict[str, Any]:
-        return train_and_score(options, train, validation, row.changes["epochs"], seed)
+        return train_and_score(options, pairs, validation, row.changes["epochs"], seed)
 
     # Lengths of earlier calls are rows of this study too, so that the file has all in their order.
     earlier = read_study(path)["rows"].values() if path.is_file() else ()
     lengths = [*options.epochs, *(row["changes"]["epochs"] for row in earlier)]
-    study = Study(path, {"pairs": len(train[0])}, named(lengths))
+    study = Study(path, {"pairs": len(pairs[0])}, named(lengths))
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 

@@ -1,0 +1,60 @@
+"""Miniproject 2's network trained by Muon: which parts of its training matter.
+
+All rows start from a network with a quarter of the channels that are shipped and compute in
+float32, so that each can be trained three times on any machine. The best rows of SGD and of Adam
+on the same budget stand beside them; ablation_sgd.py has the rest of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from others.records.study import Row
+from others.studies.submission.ablation import Ablation
+from others.studies.submission.ablation_sgd import SGD
+from others.studies.submission.prescribed_training import train
+
+ADAM: dict[str, Any] = {"optimizer": "adam", "batch_size": 16}
+
+ROWS: dict[str, Row] = {
+    "base": Row(),
+    # The other optimizers, each with the best rate of its own ablation
+    "SGD": Row(SGD),
+    "SGD, rate 4": Row({**SGD, "learning_rate": 4.0}),
+    "Adam, rate 0.001": Row({**ADAM, "learning_rate": 0.001}),
+    "Adam, rate 0.003": Row({**ADAM, "learning_rate": 0.003}),
+    # Muon itself; where its rate differs, that of the biases stays 2
+    "rate 0.005": Row({"learning_rate": 0.005, "bias_factor": 400.0}),
+    "rate 0.01": Row({"learning_rate": 0.01, "bias_factor": 200.0}),
+    "rate 0.04": Row({"learning_rate": 0.04, "bias_factor": 50.0}),
+    "rate 0.08": Row({"learning_rate": 0.08, "bias_factor": 25.0}),
+    "momentum 0.5": Row({"momentum": 0.5}),
+    "momentum 0.8": Row({"momentum": 0.8}),
+    "momentum 0.9": Row({"momentum": 0.9}),
+    "momentum 0.98": Row({"momentum": 0.98}),
+    "no Nesterov": Row({"nesterov": False}),
+    "1 iteration": Row({"iterations": 1}),
+    "3 iterations": Row({"iterations": 3}),
+    "10 iterations": Row({"iterations": 10}),
+    "inner layers alone": Row({"layers": "inner"}),
+    "rate of biases / 10": Row({"bias_factor": 10.0}),
+    "rate of biases x 10": Row({"bias_factor": 1000.0}),
+    # The batch
+    "batch 8": Row({"batch_size": 8}),
+    "batch 16": Row({"batch_size": 16}),
+    "batch 64": Row({"batch_size": 64}),
+    "batch 128": Row({"batch_size": 128}),
+    # The network
+    "kernel 3": Row({"kernel": 3}),
+    "kernel 6": Row({"kernel": 6}),
+    "channels 64, 192": Row({"channels": [64, 192]}),
+    "nearest, 3x3": Row({"nearest": 3}),
+    # The rest of the training
+    "constant rate": Row({"final_rate": 1.0}),
+    "no average of weights": Row({"average": 0.0}),
+    "no symmetries": Row({"symmetries": False}),
+    "no exchange": Row({"exchange": False}),
+}
+
+BASE = {"channels": [32, 96], "bfloat16": False}
+ABLATION = Ablation(ROWS, BASE, pairs=5_000, epochs=2, train=train)

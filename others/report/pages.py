@@ -106,10 +106,10 @@ def memory(results: Results) -> Table:
     )
 
 
-def trainings(results: Results, number: int) -> Table:
-    """The trainings that led to the shipped weights, one after the other."""
+def trainings(results: Results, name: str) -> Table:
+    """The trainings that led to the weights of others/results/training/`name`.json, in order."""
     rows = []
-    for place, log in enumerate(stretches(results.read(f"training/miniproject_{number}")), 1):
+    for place, log in enumerate(stretches(results.read(f"training/{name}")), 1):
         settings, epochs = log["settings"], plain(log["epochs"])
         if "of_a_schedule_of" in log:
             epochs += f" of a schedule of {plain(log['of_a_schedule_of'])}"
@@ -234,7 +234,8 @@ def curve_tables(results: Results) -> dict[str, str]:
 
 def training_tables(results: Results) -> dict[str, str]:
     """How the shipped weights were trained."""
-    return {f"miniproject {number}": markdown(trainings(results, number)) for number in (1, 2)}
+    names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
+    return {name.replace("_", " "): markdown(trainings(results, name)) for name in names}
 
 
 def bench_tables(results: Results) -> dict[str, str]:

@@ -81,7 +81,7 @@ def test_muon_leaves_a_weight_without_gradient() -> None:
 
 
 def test_muon_in_16_bits_and_without_nesterov() -> None:
-    """Numbers of 16 bits, with 8 of mantissa, change a step by a few hundredths; Nesterov's part is optional."""
+    """Numbers of 16 bits change a step by a few hundredths; Nesterov's part is optional."""
     torch.manual_seed(0)
     gradient = torch.randn(40, 3, 3, 3)
     steps = {}

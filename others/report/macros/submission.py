@@ -147,6 +147,7 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 def training_two(results: Results) -> dict[str, str]:
     """How Miniproject 2 was trained."""
     log = results.read("training/miniproject_2")
+    earlier = results.read("training/miniproject_2_sgd")
     settings = {**SettingsTwo()._asdict(), **log["settings"]}
     return {
         "TwoEpochs": plain(log["epochs"]),
@@ -156,6 +157,8 @@ def training_two(results: Results) -> dict[str, str]:
         "TwoMomentum": plain(settings["momentum"]),
         "TwoLeastWarmUp": plain(settings["least_warm_up"]),
         "TwoAverage": plain(settings["average"]),
+        "SgdLongEpochs": plain(earlier["epochs"]),
+        "SgdLongDb": decimals(earlier["validation"]["self_ensemble_psnr_per_image_db"]),
         "TwoWarmUpPercent": plain(round(100 * settings["warm_up"], 3)),
     }
 

@@ -15,7 +15,7 @@ from torch import empty
 
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])
-_home: List[int] = []  # the process that made the first model; a fork of it inherits the number
+HOME = os.getpid()  # the process that has imported this file; a fork of it has another number
 
 
 def gpu_or_cpu() -> Any:
@@ -31,7 +31,6 @@ class Turns:
     """A lock for one object; copies and pickles of the object get a new one."""
 
     def __init__(self) -> None:
-        _home.extend([] if _home else [os.getpid()])
         self._locks: Dict[int, Any] = {}
 
     def lock(self) -> Any:
@@ -69,7 +68,7 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
         probe.matmul(probe).dtype == probe.dtype  # autocast gives 16 bits
         and not probe.is_inference()
         and empty(0).device.type == "cpu"  # no other default
-        and os.getpid() in _home
+        and os.getpid() == HOME
     )
     return work() if plain else in_new_thread(work)
 

@@ -52,8 +52,8 @@ class _Convolution(Module):
             yield "bias", self.bias, self.bias_grad
 
     def _size(self, height: int, width: int) -> Pair:
-        """The height and the width of the output for an image of this size."""
-        raise NotImplementedError
+        """The height and the width of the output for an image of this size: a convolution's."""
+        return self.geometry.positions(height, width)
 
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """The output, of this size, for one group of channels."""
@@ -126,9 +126,6 @@ class Conv2d(_Convolution):
     ) -> None:
         geometry = kernel_size, stride, padding, dilation
         super().__init__((in_channels, out_channels, groups), out_channels, geometry, bias)
-
-    def _size(self, height: int, width: int) -> Pair:
-        return self.geometry.positions(height, width)
 
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = G x M + bias."""

@@ -27,15 +27,11 @@ def gpu_or_cpu() -> Any:
         return here.device
 
 
-class Turns:
-    """A lock for one object; copies and pickles of the object get a new one."""
+class Turns(Dict[int, Any]):
+    """The lock of one object in each process; copies and pickles of the object get new ones.
 
-    def __init__(self) -> None:
-        self._locks: Dict[int, Any] = {}
-
-    def lock(self) -> Any:
-        """The lock of this process: in a fork, the parent's may be held by a thread left behind."""
-        return self._locks.setdefault(os.getpid(), RLock())
+    A fork needs its own, because its parent's may be held by a thread that stayed there.
+    """
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return Turns, ()
@@ -49,7 +45,7 @@ def in_turn(method: Method) -> Method:
 
     @wraps(method)
     def guarded(self: Any, *arguments: Any, **options: Any) -> Any:
-        with self.turns.lock():
+        with self.turns.setdefault(os.getpid(), RLock()):
             return plainly(lambda: method(self, *arguments, **options), self.device)
 
     return cast(Method, guarded)

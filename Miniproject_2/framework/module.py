@@ -67,9 +67,8 @@ class Module:
         single = self.images and values[0].dim() == 3
         skipped = getattr(self._memory, "answered", self) is None
         self._memory = None  # what the last pass has kept is free before this one needs memory
-        output, *kept = self._forward(
-            *(value.unsqueeze(0) if single else value for value in values)
-        )
+        batches = [value.unsqueeze(0) for value in values] if single else values
+        output, *kept = self._forward(*batches)
         output = output.contiguous() if values[0].is_contiguous() else output
         output = output.squeeze(0) if single else output
         self._memory = Memory(tuple(kept), output, single, skipped)  # at once: threads may share it
@@ -143,11 +142,9 @@ class Module:
             kinds = [type(one).__name__ for one in gradients]
             raise TypeError(f"{self} expects one tensor as the gradient, got {kinds}")
         gradient = gradients[0] if gradients else empty((), device="cpu").fill_(1)
-        if tuple(gradient.shape) != shape:
-            found = tuple(gradient.shape)
-            raise ValueError(
-                f"{self} expects a gradient of the shape {shape} of its output, got {found}"
-            )
+        found = tuple(gradient.shape)
+        if found != shape:
+            raise ValueError(f"{self} expects a gradient of the shape {shape}, got {found}")
         return gradient
 
     def named(self) -> Iterator[Named]:

@@ -42,7 +42,7 @@ def save(path: Path, content: Dict[str, Any]) -> None:
 
     text = json.dumps(content, default=describe).encode()
     data = b"".join([text, b"\n", *numbers])
-    write_atomically(path, lambda file: file.write(data + checksum(data)))
+    write_atomically(path, lambda file: file.write(data + crc(data)))
 
 
 def load(path: Path) -> Dict[str, Any]:
@@ -65,7 +65,7 @@ def load(path: Path) -> Dict[str, Any]:
 
 
 def _read(data: bytes) -> Any:
-    if data[-4:] != checksum(data[:-4]):
+    if data[-4:] != crc(data[:-4]):
         raise ValueError("its checksum differs")
     text, _, rest = data[:-4].partition(b"\n")
     if len(text) > LONGEST:
@@ -83,6 +83,6 @@ def _read(data: bytes) -> Any:
     return json.loads(text, object_hook=with_numbers)
 
 
-def checksum(data: bytes) -> bytes:
-    """The CRC-32, as it stands in a file."""
+def crc(data: bytes) -> bytes:
+    """The CRC-32, a checksum, as it stands in a file."""
     return zlib.crc32(data).to_bytes(4, "little")

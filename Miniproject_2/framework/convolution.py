@@ -7,6 +7,8 @@
     G, Gᵀ       the maps between an image and its patches (below)
     M           the weights as a matrix; in the code, `matrix` is Mᵀ
     s, t        the strides, or the scale factors, along rows and columns
+    d, e        the dilations along rows and columns
+    i, j        the row and the column of a place in a kernel, of a pixel, or of one in a block
     positions   (rows, columns): how often the kernel fits along each axis of an image
     places      of a kernel: its height times its width
 

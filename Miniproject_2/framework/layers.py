@@ -30,7 +30,7 @@ class _Convolution(Module):
     images = True
 
     def __init__(
-        self, channels: Sequence[int], fixed: int, geometry: Sequence[IntOrPair], bias: bool
+        self, channels: Sequence[int], geometry: Sequence[IntOrPair], bias: bool, transposed: bool
     ) -> None:
         names = "input channels, output channels and groups"
         inputs, outputs, groups = to_ints(channels, 3, names, 1)
@@ -38,9 +38,10 @@ class _Convolution(Module):
             raise ValueError(f"{groups} groups must divide {inputs} and {outputs} channels")
         self.in_channels, self.out_channels, self.groups = inputs, outputs, groups
         least = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
-        pairs = (to_ints(value, 2, *named) for value, named in zip(geometry, least.items()))
+        pairs = (to_ints(value, 2, *limit) for value, limit in zip(geometry, least.items()))
         self.geometry = Geometry(*pairs)
-        shape = fixed, (inputs + outputs - fixed) // groups, *self.geometry.kernel
+        fixed, free = (inputs, outputs) if transposed else (outputs, inputs)
+        shape = fixed, free // groups, *self.geometry.kernel
         fan_in = shape[1] * shape[2] * shape[3]
         bound = fan_in**-0.5  # Kaiming's uniform bound for a leaky ReLU of slope √5: torch's choice
         self.weight, self.weight_grad = parameter(bound, *shape)
@@ -125,7 +126,7 @@ class Conv2d(_Convolution):
         bias: bool = True,
     ) -> None:
         geometry = kernel_size, stride, padding, dilation
-        super().__init__((in_channels, out_channels, groups), out_channels, geometry, bias)
+        super().__init__((in_channels, out_channels, groups), geometry, bias, transposed=False)
 
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = G x M + bias."""
@@ -155,7 +156,7 @@ class TransposeConv2d(_Convolution):
         dilation: IntOrPair = 1,
     ) -> None:
         geometry = kernel_size, stride, padding, dilation
-        super().__init__((in_channels, out_channels, groups), in_channels, geometry, bias)
+        super().__init__((in_channels, out_channels, groups), geometry, bias, transposed=True)
         self.output_padding = to_ints(output_padding, 2, "output_padding", 0)
         limits = map(max, self.geometry.stride, self.geometry.dilation)
         if any(extra >= limit for extra, limit in zip(self.output_padding, limits)):

@@ -23,7 +23,7 @@ from torch import empty
 from .files import write_atomically
 from .tensor import Tensor
 
-LONGEST = 2**16  # bytes of JSON, ten times those of a training's state
+LONGEST = 2**16  # bytes of JSON: seven times those of a training's state
 
 
 def save(path: Path, content: Dict[str, Any]) -> None:

@@ -22,22 +22,6 @@ else:
     from framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
     from framework.tensor import Tensor
 
-__all__ = [
-    "MSE",
-    "SGD",
-    "Adam",
-    "Conv2d",
-    "LeakyReLU",
-    "Model",
-    "Module",
-    "NearestUpsampling",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "TransposeConv2d",
-    "Upsampling",
-]
-
 Module, Sequential = framework.Module, framework.Sequential
 Conv2d, TransposeConv2d = framework.Conv2d, framework.TransposeConv2d
 NearestUpsampling, Upsampling = framework.NearestUpsampling, framework.Upsampling

@@ -7,6 +7,7 @@ network's reach, so that the joined tiles are what the network would have given 
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
 
+from itertools import product
 from typing import Any, Callable, Iterator, Tuple
 
 from torch import empty
@@ -33,31 +34,28 @@ def denoise(network: Callable[[Tensor], Tensor], images: Tensor, device: Any) ->
     """
     count, _, height, width = images.shape
     result = empty(images.shape, device=images.device).float()
-    large = height * width > PIXELS
     chunk = max(1, CHUNK // (height * width))
     for start in range(0, count, chunk):
-        for seen, kept in tiles(height, width) if large else [whole(height, width)]:
+        for seen, kept in tiles(height, width):
             piece = images[start : start + chunk, :, seen[0], seen[1]]
             answer = network(piece.to(device).float() / 255).float().clamp(0, 1) * 255
-            rows = slice(kept[0].start - seen[0].start, kept[0].stop - seen[0].start)
-            columns = slice(kept[1].start - seen[1].start, kept[1].stop - seen[1].start)
-            result[start : start + chunk, :, kept[0], kept[1]] = answer[:, :, rows, columns].to(
-                images.device
+            rows, columns = (
+                slice(inner.start - outer.start, inner.stop - outer.start)
+                for outer, inner in zip(seen, kept)
             )
+            kept_answer = answer[:, :, rows, columns].to(images.device)
+            result[start : start + chunk, :, kept[0], kept[1]] = kept_answer
     return result
 
 
-def whole(height: int, width: int) -> Tuple[Area, Area]:
-    """The one tile of a small image: all of it, seen and kept."""
-    area = (slice(0, height), slice(0, width))
-    return area, area
-
-
 def tiles(height: int, width: int) -> Iterator[Tuple[Area, Area]]:
-    """Pairs of areas (seen, kept) whose kept parts cover the image exactly once."""
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            bottom, right = min(top + TILE, height), min(left + TILE, width)
-            rows = slice(max(0, top - MARGIN), min(height, bottom + MARGIN))
-            columns = slice(max(0, left - MARGIN), min(width, right + MARGIN))
-            yield (rows, columns), (slice(top, bottom), slice(left, right))
+    """Pairs of areas (seen, kept) whose kept parts cover the image exactly once.
+
+    An image of up to `PIXELS` pixels is one tile.
+    """
+    side = TILE if height * width > PIXELS else max(height, width)
+    for top, left in product(range(0, height, side), range(0, width, side)):
+        bottom, right = min(top + side, height), min(left + side, width)
+        rows = slice(max(0, top - MARGIN), min(height, bottom + MARGIN))
+        columns = slice(max(0, left - MARGIN), min(width, right + MARGIN))
+        yield (rows, columns), (slice(top, bottom), slice(left, right))

@@ -15,7 +15,7 @@ from torch import empty
 
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])
-_home: List[int] = []  # the process that made the first model; a fork of it inherits the number
+HOME = os.getpid()  # the process that has imported this file; a fork of it has another number
 
 
 def gpu_or_cpu() -> Any:
@@ -27,16 +27,11 @@ def gpu_or_cpu() -> Any:
         return here.device
 
 
-class Turns:
-    """A lock for one object; copies and pickles of the object get a new one."""
+class Turns(Dict[int, Any]):
+    """The lock of one object in each process; copies and pickles of the object get new ones.
 
-    def __init__(self) -> None:
-        _home.extend([] if _home else [os.getpid()])
-        self._locks: Dict[int, Any] = {}
-
-    def lock(self) -> Any:
-        """The lock of this process: in a fork, the parent's may be held by a thread left behind."""
-        return self._locks.setdefault(os.getpid(), RLock())
+    A fork needs its own, because its parent's may be held by a thread that stayed there.
+    """
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return Turns, ()
@@ -50,7 +45,7 @@ def in_turn(method: Method) -> Method:
 
     @wraps(method)
     def guarded(self: Any, *arguments: Any, **options: Any) -> Any:
-        with self.turns.lock():
+        with self.turns.setdefault(os.getpid(), RLock()):
             return plainly(lambda: method(self, *arguments, **options), self.device)
 
     return cast(Method, guarded)
@@ -69,7 +64,7 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
         probe.matmul(probe).dtype == probe.dtype  # autocast gives 16 bits
         and not probe.is_inference()
         and empty(0).device.type == "cpu"  # no other default
-        and os.getpid() in _home
+        and os.getpid() == HOME
     )
     return work() if plain else in_new_thread(work)
 

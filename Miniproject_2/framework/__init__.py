@@ -7,19 +7,3 @@ from .activations import MSE, LeakyReLU, ReLU, Sigmoid
 from .layers import Conv2d, NearestUpsampling, TransposeConv2d, Upsampling
 from .module import Module, Sequential
 from .optimizers import SGD, Adam, Muon
-
-__all__ = [
-    "MSE",
-    "SGD",
-    "Adam",
-    "Conv2d",
-    "LeakyReLU",
-    "Module",
-    "Muon",
-    "NearestUpsampling",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "TransposeConv2d",
-    "Upsampling",
-]

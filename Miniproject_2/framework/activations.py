@@ -3,17 +3,15 @@
 At 0, ±infinity and NaN, and for empty tensors, they give what torch gives, forward and backward.
 """
 
-from typing import Optional, Tuple
+from typing import Tuple
 
 from torch import empty
 
 from .module import Module
 from .tensor import Tensor
 
-# The whole numbers that have as many bytes as a floating point number has.
-BITS = {
-    one.element_size(): one.dtype for one in (empty(0).short(), empty(0).int(), empty(0).long())
-}
+# The whole numbers of 2, 4 and 8 bytes, for floating point numbers of as many.
+BITS = {2: empty(0).short().dtype, 4: empty(0).int().dtype, 8: empty(0).long().dtype}
 
 
 class ReLU(Module):
@@ -68,7 +66,7 @@ class Sigmoid(Module):
 class MSE(Module):
     """The mean over all elements of (prediction - target)², as torch.nn.MSELoss.
 
-    `backward` needs no gradient: this is the number that all others are derivatives of.
+    `backward` needs no gradient: g is 1, as this is the number that is minimised.
     """
 
     inputs = 2
@@ -80,7 +78,6 @@ class MSE(Module):
         difference = prediction - target
         return (difference * difference).mean(), difference
 
-    def _backward(self, gradient: Optional[Tensor], difference: Tensor) -> Tensor:
-        """dprediction = 2 (prediction - target) / number of elements [· g, where it is given]."""
-        answer = difference * (2 / max(1, difference.numel()))
-        return answer if gradient is None else answer.mul_(gradient)
+    def _backward(self, gradient: Tensor, difference: Tensor) -> Tensor:
+        """dprediction = 2 (prediction - target) / number of elements · g."""
+        return (difference * (2 / max(1, difference.numel()))).mul_(gradient)

@@ -7,6 +7,8 @@
     G, Gᵀ       the maps between an image and its patches (below)
     M           the weights as a matrix; in the code, `matrix` is Mᵀ
     s, t        the strides, or the scale factors, along rows and columns
+    d, e        the dilations along rows and columns
+    i, j        the row and the column of a place in a kernel, of a pixel, or of one in a block
     positions   (rows, columns): how often the kernel fits along each axis of an image
     places      of a kernel: its height times its width
 
@@ -34,7 +36,7 @@ batches. Layers with groups apply them to one group at a time.
 """
 
 from operator import index
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple, Optional, Tuple, Union
 
 from torch.nn.functional import fold, unfold
 
@@ -44,28 +46,17 @@ Pair = Tuple[int, int]
 IntOrPair = Union[int, Pair]
 
 
-def to_int(value: object, name: str, least: int) -> int:
-    """A whole number of at least `least`, NumPy's included, as an int.
+def to_ints(value: Any, count: int, name: str, least: int) -> Any:
+    """`count` whole numbers of at least `least`, NumPy's included, as ints; one stands for all.
 
     Raises:
         ValueError: anything else.
     """
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or index(value) < least:  # type: ignore[arg-type]
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
-    return index(value)  # type: ignore[arg-type]
-
-
-def to_pair(value: IntOrPair, name: str, least: int) -> Pair:
-    """A whole number, for both axes, or a pair (rows, columns) of them, as a pair of ints.
-
-    Raises:
-        ValueError: anything else, or less than `least`.
-    """
-    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(both) != 2:
-        raise ValueError(f"{name} must be a whole number or a pair of them, got {value}")
-    return to_int(both[0], name, least), to_int(both[1], name, least)
+    values = value if isinstance(value, (tuple, list)) else [value] * count
+    whole = all(hasattr(one, "__index__") and not isinstance(one, bool) for one in values)
+    if len(values) != count or not whole or min(values) < least:
+        raise ValueError(f"{name}: expected whole numbers of at least {least}, got {value}")
+    return tuple(map(index, values))
 
 
 class Geometry(NamedTuple):
@@ -75,18 +66,6 @@ class Geometry(NamedTuple):
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
-
-    @classmethod
-    def of(
-        cls, kernel: IntOrPair, stride: IntOrPair, padding: IntOrPair, dilation: IntOrPair
-    ) -> "Geometry":
-        """From what torch's layers take: whole numbers or pairs of them."""
-        return cls(
-            to_pair(kernel, "kernel_size", 1),
-            to_pair(stride, "stride", 1),
-            to_pair(padding, "padding", 0),
-            to_pair(dilation, "dilation", 1),
-        )
 
     def positions(self, height: int, width: int) -> Pair:
         """How many positions the kernel has along each axis of an image of this size."""
@@ -141,15 +120,13 @@ def transpose(
         (N, O, H, W).
     """
     kernel, stride, padding, dilation = geometry
-    possible, (rows, columns) = geometry.positions(*size), x.shape[2:]
+    positions = geometry.positions(*size)  # an output padding may leave room for more than x has
+    wider = x.new_zeros(*x.shape[:2], *positions)
+    wider[:, :, : x.shape[2], : x.shape[3]] = x
     matrix = weight.reshape(len(weight), -1).expand(len(x), -1, -1)
-    patches = x.new_zeros(len(x), matrix.shape[2], rows, columns)
-    patches.flatten(2).baddbmm_(matrix.transpose(1, 2), x.flatten(2))
-    if possible != (rows, columns):  # more than there are: an output padding of a stride or more
-        wider = patches.new_zeros(*patches.shape[:2], *possible)
-        wider[:, :, :rows, :columns] = patches
-        patches = wider
-    y = fold(patches.flatten(2), size, kernel, dilation, padding, stride)
+    patches = x.new_zeros(len(x), matrix.shape[2], positions[0] * positions[1])
+    patches.baddbmm_(matrix.transpose(1, 2), wider.flatten(2))
+    y = fold(patches, size, kernel, dilation, padding, stride)
     return y if bias is None else y + bias.view(-1, 1, 1)
 
 

@@ -12,9 +12,9 @@ from torch import cat, empty
 
 from . import batched, convolution
 from .batched import is_short
-from .convolution import Geometry, IntOrPair, Pair, to_int, to_pair
+from .convolution import Geometry, IntOrPair, Pair, to_ints
 from .module import Module, Named
-from .storage import FLOAT32, lasting
+from .storage import lasting
 from .tensor import Tensor
 
 Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted, and of the weights
@@ -23,26 +23,28 @@ Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted,
 class _Convolution(Module):
     """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch.
 
-    A layer is defined by `_map`, its function for one group of channels, and `_adjoint`, the
-    gradients of its input and its weights.
+    A layer is defined by `_size`, the size of its output, by `_map`, its function for one group of
+    channels, and by `_adjoint`, the gradients of its input and its weights.
     """
 
     images = True
 
     def __init__(
-        self, channels: Pair, fixed: int, geometry: Geometry, groups: int, bias: bool
+        self, channels: Sequence[int], geometry: Sequence[IntOrPair], bias: bool, transposed: bool
     ) -> None:
-        inputs = to_int(channels[0], "the number of input channels", 1)
-        outputs = to_int(channels[1], "the number of output channels", 1)
-        groups = to_int(groups, "the number of groups", 1)
+        names = "input channels, output channels and groups"
+        inputs, outputs, groups = to_ints(channels, 3, names, 1)
         if inputs % groups or outputs % groups:
             raise ValueError(f"{groups} groups must divide {inputs} and {outputs} channels")
-        self.in_channels, self.out_channels = inputs, outputs
-        self.geometry, self.groups = geometry, groups
-        free = inputs + outputs - fixed
-        fan_in = free // groups * geometry.kernel[0] * geometry.kernel[1]
+        self.in_channels, self.out_channels, self.groups = inputs, outputs, groups
+        least = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
+        pairs = (to_ints(value, 2, *limit) for value, limit in zip(geometry, least.items()))
+        self.geometry = Geometry(*pairs)
+        fixed, free = (inputs, outputs) if transposed else (outputs, inputs)
+        shape = fixed, free // groups, *self.geometry.kernel
+        fan_in = shape[1] * shape[2] * shape[3]
         bound = fan_in**-0.5  # Kaiming's uniform bound for a leaky ReLU of slope √5: torch's choice
-        self.weight, self.weight_grad = parameter(bound, fixed, free // groups, *geometry.kernel)
+        self.weight, self.weight_grad = parameter(bound, *shape)
         self.bias, self.bias_grad = parameter(bound, outputs) if bias else (None, None)
 
     def named(self) -> Iterator[Named]:
@@ -50,8 +52,12 @@ class _Convolution(Module):
         if self.bias is not None and self.bias_grad is not None:
             yield "bias", self.bias, self.bias_grad
 
-    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-        """The output for one group of channels."""
+    def _size(self, height: int, width: int) -> Pair:
+        """The height and the width of the output for an image of this size: a convolution's."""
+        return self.geometry.positions(height, width)
+
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
+        """The output, of this size, for one group of channels."""
         raise NotImplementedError
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
@@ -60,10 +66,13 @@ class _Convolution(Module):
 
     def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         self._follow(x)
+        size = self._size(x.shape[2], x.shape[3])
+        if min(size) < 1:
+            raise ValueError(f"{self} has no output for images of {x.shape[2]}x{x.shape[3]} pixels")
         weight = self._weights(self.weight.detach().to(x), x)
         bias = None if self.bias is None else self.bias.detach().to(x)
         groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
-        return join([self._map(*group) for group in groups], 1), x, weight
+        return join([self._map(*group, size) for group in groups], 1), x, weight
 
     def _backward(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool = True) -> Any:
         groups = zip(self._split(g, 1), self._split(x, 1), self._split(weight))
@@ -73,8 +82,8 @@ class _Convolution(Module):
             self.bias_grad += g.sum((0, 2, 3), dtype=self.bias_grad.dtype)
         return join(x_grads, 1) if wanted else None
 
-    def _accumulate(self, g: Tensor, x: Tensor, weight: Tensor) -> None:
-        self._backward(g, x, weight, wanted=False)
+    def accumulate(self, *gradients: Tensor) -> None:
+        self._answer(gradients, wanted=False)
 
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
         """The weights that `_map` and `_adjoint` are given for this input."""
@@ -82,9 +91,7 @@ class _Convolution(Module):
 
     def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
         """The part of each group; `join` is the inverse."""
-        if self.groups == 1 or tensor is None:
-            return [tensor] * self.groups
-        return tensor.chunk(self.groups, axis)
+        return [None] * self.groups if tensor is None else tensor.chunk(self.groups, axis)
 
     def _follow(self, x: Tensor) -> None:
         """Move the parameters to the type and the device of the input.
@@ -95,23 +102,13 @@ class _Convolution(Module):
         if (self.weight.dtype, self.weight.device) != (like.dtype, like.device):
             self.to(like)
 
-    def _check_size(self, output: Pair, image: Tensor) -> Pair:
-        if min(output) < 1:
-            size = f"{image.shape[2]}x{image.shape[3]}"
-            raise ValueError(f"{self} has no output for images of {size} pixels")
-        return output
-
     def __repr__(self) -> str:
-        defaults = Geometry((1, 1))
-        options = [
-            f"{name}={value}"
-            for name, value in self.geometry._asdict().items()
-            if name != "kernel" and value != getattr(defaults, name)
-        ]
-        options += [f"groups={self.groups}"] if self.groups > 1 else []
-        options += ["bias=False"] if self.bias is None else []
-        shape = [str(self.in_channels), str(self.out_channels), str(self.geometry.kernel)]
-        return f"{type(self).__name__}({', '.join(shape + options)})"
+        usual = {**Geometry(self.geometry.kernel)._asdict(), "groups": 1, "bias": True}
+        usual.update(output_padding=(0, 0), scale_factor=None)  # which not every layer has
+        own = {**usual, **self.geometry._asdict(), **vars(self), "bias": self.bias is not None}
+        options = [f", {name}={own[name]}" for name in usual if own[name] != usual[name]]
+        sizes = f"{self.in_channels}, {self.out_channels}, {self.geometry.kernel}"
+        return f"{type(self).__name__}({sizes}{''.join(options)})"
 
 
 class Conv2d(_Convolution):
@@ -128,13 +125,12 @@ class Conv2d(_Convolution):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        geometry = Geometry.of(kernel_size, stride, padding, dilation)
-        super().__init__((in_channels, out_channels), out_channels, geometry, groups, bias)
+        geometry = kernel_size, stride, padding, dilation
+        super().__init__((in_channels, out_channels, groups), geometry, bias, transposed=False)
 
-    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = G x M + bias."""
-        positions = self._check_size(self.geometry.positions(*x.shape[2:]), x)
-        return maps_for(x).convolve(x, weight, bias, self.geometry, positions)
+        return maps_for(x).convolve(x, weight, bias, self.geometry, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """dM = (G x)ᵀ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
@@ -159,29 +155,26 @@ class TransposeConv2d(_Convolution):
         bias: bool = True,
         dilation: IntOrPair = 1,
     ) -> None:
-        geometry = Geometry.of(kernel_size, stride, padding, dilation)
-        self.output_padding = to_pair(output_padding, "output_padding", 0)
-        limits = [max(both) for both in zip(geometry.stride, geometry.dilation)]
+        geometry = kernel_size, stride, padding, dilation
+        super().__init__((in_channels, out_channels, groups), geometry, bias, transposed=True)
+        self.output_padding = to_ints(output_padding, 2, "output_padding", 0)
+        limits = map(max, self.geometry.stride, self.geometry.dilation)
         if any(extra >= limit for extra, limit in zip(self.output_padding, limits)):
             raise ValueError(
                 f"output_padding must be smaller than stride or dilation, got {output_padding}"
             )
-        super().__init__((in_channels, out_channels), in_channels, geometry, groups, bias)
 
-    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    def _size(self, height: int, width: int) -> Pair:
+        (rows, columns), (down, right) = self.geometry.size_from(height, width), self.output_padding
+        return rows + down, columns + right
+
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = Gᵀ(x Mᵀ) + bias."""
-        height, width = self.geometry.size_from(*x.shape[2:])
-        down, right = self.output_padding
-        size = self._check_size((height + down, width + right), x)
         return maps_for(x).transpose(x, weight, bias, self.geometry, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """dx = G g M: the convolution of g; dM = (G g)ᵀ x."""
         return maps_for(x).transpose_backward(g, x, weight, self.geometry)
-
-    def __repr__(self) -> str:
-        extra = f", output_padding={self.output_padding})" if any(self.output_padding) else ")"
-        return super().__repr__()[:-1] + extra
 
 
 class NearestUpsampling(Module):
@@ -190,7 +183,7 @@ class NearestUpsampling(Module):
     images = True
 
     def __init__(self, scale_factor: IntOrPair = 2) -> None:
-        self.scale_factor = to_pair(scale_factor, "scale_factor", 1)
+        self.scale_factor = to_ints(scale_factor, 2, "scale_factor", 1)
 
     def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         """y[i, j] = x[i // s, j // s]."""
@@ -212,61 +205,44 @@ class Upsampling(Conv2d):
     which does without the enlarged image (see `batched.py`).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: IntOrPair,
-        stride: IntOrPair = 1,
-        padding: IntOrPair = 0,
-        dilation: IntOrPair = 1,
-        groups: int = 1,
-        bias: bool = True,
-        scale_factor: IntOrPair = 2,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
-        )
-        self.scale_factor = s, t = to_pair(scale_factor, "scale_factor", 1)
-        (height, width), _, (top, left), _ = self.geometry
+    def __init__(self, *conv2d: Any, scale_factor: IntOrPair = 2, **options: Any) -> None:
+        super().__init__(*conv2d, **options)
+        self.scale_factor = s, t = to_ints(scale_factor, 2, "scale_factor", 1)
+        (height, width), stride, (top, left), dilation = self.geometry
         self._smeared = Geometry(
             (height + s - 1, width + t - 1), (s, t), (height - 1 - top, width - 1 - left)
         )
-        dense = Geometry(self.geometry.kernel, padding=self.geometry.padding)
-        self._dense = (
-            self.geometry == dense and self.groups == 1 and min(self._smeared.padding) >= 0
-        )
+        steps = (*stride, *dilation, self.groups)
+        self._dense = max(steps) == 1 and min(self._smeared.padding) >= 0
 
     def _is_smeared(self, x: Tensor) -> bool:
         return self._dense and len(x) > 1
 
+    def _size(self, height: int, width: int) -> Pair:
+        return super()._size(height * self.scale_factor[0], width * self.scale_factor[1])
+
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
         return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
 
-    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
-        if not self._is_smeared(x):
-            return super()._map(enlarge(x, self.scale_factor), weight, bias)
-        (height, width), (s, t) = x.shape[2:], self.scale_factor
-        size = self._check_size(self.geometry.positions(height * s, width * t), x)
-        return batched.transpose(x, weight, bias, self._smeared, size)
+        if self._is_smeared(x):
+            return batched.transpose(x, weight, bias, self._smeared, size)
+        return super()._map(enlarge(x, self.scale_factor), weight, bias, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
         """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
         scale = self.scale_factor
-        if not self._is_smeared(x):
-            x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
-            return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
-        x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)
-        return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
-
-    def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, scale_factor={self.scale_factor})"
+        if self._is_smeared(x):
+            x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)
+            return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
+        x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
+        return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
 
 
 def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:
     """A parameter, uniform in ±bound, and its gradient of zeros, both in float32 on the CPU."""
-    value = lasting(lambda: empty(shape, dtype=FLOAT32, device="cpu").uniform_(-bound, bound))
+    value = lasting(lambda: empty(shape, device="cpu").float().uniform_(-bound, bound))
     return value, lasting(value.new_zeros, shape)
 
 

@@ -12,6 +12,8 @@ checks what comes in, remembers, and turns (C, H, W) into a batch of one image a
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from weakref import ref
 
+from torch import empty
+
 from .storage import lasting, separate
 from .tensor import Tensor
 
@@ -63,10 +65,10 @@ class Module:
             raise TypeError(f"{self} expects {self.inputs} input(s), got {len(inputs)}")
         values = [self._check_input(value) for value in inputs]
         single = self.images and values[0].dim() == 3
-        skipped = self._forget()
-        output, *kept = self._forward(
-            *(value.unsqueeze(0) if single else value for value in values)
-        )
+        skipped = getattr(self._memory, "answered", self) is None
+        self._memory = None  # what the last pass has kept is free before this one needs memory
+        batches = [value.unsqueeze(0) for value in values] if single else values
+        output, *kept = self._forward(*batches)
         output = output.contiguous() if values[0].is_contiguous() else output
         output = output.squeeze(0) if single else output
         self._memory = Memory(tuple(kept), output, single, skipped)  # at once: threads may share it
@@ -75,33 +77,30 @@ class Module:
     def backward(self, *gradients: Tensor) -> Tensor:
         """The gradient of the loss with respect to the input, given that of the output.
 
+        Of an output that is one number, the loss itself, that is 1 and may be left out.
+
         Raises:
             RuntimeError: there was no forward pass; what it kept has been changed in place; or
                 the pass has had its backward pass and the one before it has not, so that this
                 gradient may be meant for the earlier one.
             TypeError, ValueError: not one tensor of the shape of the output.
         """
-        return self._answer(self._backward, gradients)
+        return self._answer(gradients)
 
     def accumulate(self, *gradients: Tensor) -> None:
         """`backward` without its result, which the first layer of a network need not compute."""
-        if self._memory is None:  # of a class that has a `forward` and a `backward` of its own
-            self.backward(*gradients)
-        else:
-            self._answer(self._accumulate, gradients)
+        self.backward(*gradients)
 
     def _forward(self, *inputs: Tensor) -> Tuple[Any, ...]:
         """The output, and after it whatever `_backward` needs; images always come in batches."""
         raise NotImplementedError
 
-    def _backward(self, gradient: Any, *kept: Any) -> Any:
+    def _backward(self, gradient: Tensor, *kept: Any) -> Any:
         """The mathematics of `backward`, given what `_forward` has kept."""
         raise NotImplementedError
 
-    def _accumulate(self, gradient: Any, *kept: Any) -> None:
-        self._backward(gradient, *kept)
-
-    def _answer(self, function: Callable[..., Any], gradients: Tuple[Optional[Tensor], ...]) -> Any:
+    def _answer(self, gradients: Tuple[Tensor, ...], **options: bool) -> Any:
+        """Check that a backward pass is right here, and let `_backward` compute it."""
         memory = self._memory
         if memory is None:
             raise RuntimeError(f"{self}: backward was called before forward")
@@ -110,18 +109,17 @@ class Module:
                 f"{self}: its input, output or weights were changed in place between forward and "
                 "backward, which needs them as they were"
             )
-        given = gradients[0] if gradients else None
-        gradient = self._check_gradient(gradients, memory)
+        given = self._check_gradient(gradients, memory.shape)
         if memory.skipped and memory.answered and memory.answered() is not given:
             raise RuntimeError(
                 f"{self}: backward was called again after several calls of forward, but only the "
                 "last of them is remembered: call forward before each backward"
             )
-        memory.answered = ref(self if given is None else given)
-        if gradient is None:
-            return function(None, *memory.kept)
-        answer = function(gradient.unsqueeze(0) if memory.single else gradient, *memory.kept)
-        if answer is None:
+        memory.answered = ref(given)
+        gradient = given.detach().to(memory.dtype)
+        batch = gradient.unsqueeze(0) if memory.single else gradient
+        answer = self._backward(batch, *memory.kept, **options)
+        if answer is None:  # nobody wants it
             return None
         answer = answer.contiguous() if gradient.is_contiguous() else answer
         return answer.squeeze(0) if memory.single else answer
@@ -129,45 +127,25 @@ class Module:
     def _check_input(self, value: Tensor) -> Tensor:
         """A floating point tensor, of images where the block wants them, taken out of any graph."""
         if not isinstance(value, Tensor) or not value.is_floating_point():
-            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            kind = getattr(value, "dtype", type(value).__name__)
             raise TypeError(f"{self} expects a floating point tensor, got {kind}")
-        if self.images:
-            self._check_shape(tuple(value.shape))
+        shape, channels = tuple(value.shape), self.in_channels or "C"
+        fits = len(shape) in (3, 4) and channels in ("C", shape[-3]) and 0 not in shape
+        if self.images and not fits:
+            expected = f"(N, {channels}, H, W) or ({channels}, H, W), with elements"
+            raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
         return value.detach()
 
-    def _check_shape(self, shape: Tuple[int, ...]) -> None:
-        if len(shape) not in (3, 4) or self.in_channels not in (0, shape[-3]):
-            channels = self.in_channels or "C"
-            expected = f"(N, {channels}, H, W) or ({channels}, H, W)"
-            raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
-        if 0 in shape:
-            raise ValueError(f"{self} expects an input with elements, got the shape {shape}")
-
-    def _check_gradient(
-        self, gradients: Tuple[Optional[Tensor], ...], memory: Memory
-    ) -> Optional[Tensor]:
-        """The one gradient, in the type of the output; only a number needs none, as in torch."""
-        if len(gradients) > 1 or not all(isinstance(g, (Tensor, type(None))) for g in gradients):
-            kinds = [type(gradient).__name__ for gradient in gradients]
+    def _check_gradient(self, gradients: Tuple[Tensor, ...], shape: Tuple[int, ...]) -> Tensor:
+        """The one gradient, of the shape of the output; 1 where none is given."""
+        if len(gradients) > 1 or not all(isinstance(one, Tensor) for one in gradients):
+            kinds = [type(one).__name__ for one in gradients]
             raise TypeError(f"{self} expects one tensor as the gradient, got {kinds}")
-        gradient = gradients[0] if gradients else None
-        shape = () if gradient is None else tuple(gradient.shape)
-        if shape != memory.shape:
-            raise ValueError(
-                f"{self} expects a gradient of the shape {memory.shape} of its output, got {shape}"
-            )
-        return None if gradient is None else gradient.detach().to(memory.dtype)
-
-    def _forget(self) -> bool:
-        """Free what the last pass has kept; whether it had no backward pass."""
-        memory, self._memory = self._memory, None
-        return memory is not None and memory.answered is None
-
-    def _recall(self, memory: Optional[Memory]) -> None:
-        """Go back to an earlier pass of this module: the next `backward` belongs to it."""
-        if memory is not None:
-            memory.answered = None
-        self._memory = memory
+        gradient = gradients[0] if gradients else empty((), device="cpu").fill_(1)
+        found = tuple(gradient.shape)
+        if found != shape:
+            raise ValueError(f"{self} expects a gradient of the shape {shape}, got {found}")
+        return gradient
 
     def named(self) -> Iterator[Named]:
         """Each parameter with its name and its gradient, both changed in place only."""
@@ -209,12 +187,12 @@ class Module:
             ValueError: a name is missing or unknown, or a shape differs; nothing is changed then.
         """
         own = {name: value for name, value, _ in self.named()}
-        if set(state) != set(own):
-            raise ValueError(f"expected the parameters {sorted(own)}, got {sorted(state)}")
-        for name, value in own.items():
-            if state[name].shape != value.shape:
-                expected, found = tuple(value.shape), tuple(state[name].shape)
-                raise ValueError(f"{name} has the shape {expected}, got {found}")
+        expected, found = (
+            {name: tuple(value.shape) for name, value in weights.items()}
+            for weights in (own, state)
+        )
+        if found != expected:
+            raise ValueError(f"expected parameters of the shapes {expected}, got {found}")
         for name, value in own.items():
             value.copy_(state[name].detach())
 
@@ -249,21 +227,24 @@ class Sequential(Module):
             memories.append(module._memory)
         return (value, *memories)
 
-    def _backward(self, gradient: Tensor, *memories: Optional[Memory]) -> Tensor:
-        """The chain rule: each module's gradient is the next one's, from the last to the first."""
-        gradient = channels_last(gradient)
-        for module, memory in zip(reversed(self.modules), reversed(memories)):
-            module._recall(memory)
-            gradient = module.backward(gradient)
-        return gradient
+    def _backward(
+        self, gradient: Tensor, *memories: Optional[Memory], wanted: bool = True
+    ) -> Optional[Tensor]:
+        """The chain rule: each module's gradient is the next one's, from the last to the first.
 
-    def _accumulate(self, gradient: Tensor, *memories: Optional[Memory]) -> None:
-        """As `_backward`, but the first module only accumulates."""
-        rest = Sequential(*self.modules[1:])
-        gradient = rest._backward(gradient, *memories[1:])
-        for module, memory in zip(self.modules[:1], memories):
-            module._recall(memory)
-            module.accumulate(gradient)
+        Where nobody wants the gradient of the input, the first module only accumulates.
+        """
+        answer: Any = channels_last(gradient)
+        for index, memory in reversed(list(enumerate(memories))):
+            if memory is not None:  # the order of calls was checked for the whole network
+                memory.answered = None
+            module = self.modules[index]
+            module._memory = memory  # it may have had other passes since, here or elsewhere
+            answer = (module.backward if wanted or index else module.accumulate)(answer)
+        return answer
+
+    def accumulate(self, *gradients: Tensor) -> None:
+        self._answer(gradients, wanted=False)
 
     def named(self) -> Iterator[Named]:
         for index, module in enumerate(self.modules):
@@ -286,10 +267,8 @@ def version(value: Any) -> Optional[int]:
 
     Tensors made under `torch.inference_mode()` have no counter, and other values have none either.
     """
-    try:
-        return value._version
-    except (AttributeError, RuntimeError):
-        return None
+    counted = isinstance(value, Tensor) and not value.is_inference()
+    return value._version if counted else None
 
 
 def channels_last(images: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class Progress:
         self.done = 0
         self.loss: Optional[float] = None  # a running mean over what was drawn
         self.start, self.drawn = time.monotonic(), 0.0
-        self.shown = _is_terminal()
+        self.shown = not getattr(sys.stderr, "closed", True) and sys.stderr.isatty()
 
     def update(self, images: int, loss: SupportsFloat) -> None:
         """Count `images` more, whose mean loss was `loss`.
@@ -57,10 +57,3 @@ class Progress:
             sys.stderr.flush()
         except (AttributeError, OSError, ValueError):  # gone, broken or closed
             self.shown = False
-
-
-def _is_terminal() -> bool:
-    try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # None, as Python has it where the shell closed it; closed
-        return False

@@ -1,43 +1,48 @@
 """Parameters in files, without torch's own serialisation.
 
-A file is a pickle of plain values: numbers, texts, lists, dictionaries, and for each tensor a
-`("tensor", shape, bytes)` of little-endian float32. Its CRC-32 follows, in four bytes; older files
-have none. Reading runs no code, because a pickle that names any function is refused, and takes
-little more memory than the file is long, whatever sizes it declares.
+A file is a line of JSON, then the numbers of all tensors as little-endian float32, then the CRC-32
+of both, in four bytes. In the JSON a tensor is described by its shape alone: its numbers are the
+next ones that no tensor before it has taken.
+
+    {"epoch": 1, "network": {"0.weight": {"tensor": [128, 3, 4, 4]}, "0.bias": {"tensor": [128]}}}
+
+Reading runs no code, because JSON knows plain values only, and takes little more memory than the
+file is long, because the numbers of a tensor have to be there.
 """
 
-import io
-import pickle
-import pickletools
-import sys
+import json
+import struct
 import zlib
-from array import array
+from io import BytesIO
+from math import prod
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from torch import empty
 
 from .files import write_atomically
 from .tensor import Tensor
 
-# What pickle writes for plain values; all other instructions make objects or declare sizes.
-INSTRUCTIONS = (
-    "PROTO FRAME STOP MARK MEMOIZE BINGET LONG_BINGET NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 "
-    "LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE SHORT_BINBYTES BINBYTES EMPTY_TUPLE TUPLE TUPLE1 "
-    "TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS"
-)
-MOST_INSTRUCTIONS = 10_000  # a state has hundreds; a million nested values would end the process
+LONGEST = 2**16  # bytes of JSON: seven times those of a training's state
 
 
 def save(path: Path, content: Dict[str, Any]) -> None:
-    """Write a dictionary of plain values and tensors; a kill leaves an old file whole.
+    """Write a dictionary of plain values, lists and tensors; a kill leaves an old file whole.
 
     Raises:
         OSError: the file cannot be written.
     """
-    data = pickle.dumps(_packed(content), protocol=4)
-    code = zlib.crc32(data).to_bytes(4, "little")
-    write_atomically(path, lambda file: file.write(data + code))
+    numbers: List[bytes] = []
+
+    def describe(tensor: Tensor) -> Dict[str, Any]:
+        """What stands in the JSON for a tensor, whose numbers go behind it."""
+        values = tensor.detach().cpu().float().flatten().tolist()
+        numbers.append(struct.pack(f"<{len(values)}f", *values))
+        return {"tensor": list(tensor.shape)}
+
+    text = json.dumps(content, default=describe).encode()
+    data = b"".join([text, b"\n", *numbers])
+    write_atomically(path, lambda file: file.write(data + crc(data)))
 
 
 def load(path: Path) -> Dict[str, Any]:
@@ -50,79 +55,34 @@ def load(path: Path) -> Dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"expected parameters at {path}, found no such file")
     try:
-        content = _Reader(path.read_bytes()).content()
-    except Exception as error:  # a broken pickle raises nearly anything
-        raise ValueError(f"{path} does not hold parameters of this framework: {error}") from error
+        content = _read(path.read_bytes())
+    except Exception as error:  # JSON too deep or too long, no text, no numbers for a tensor
+        fault = str(error).partition("\n")[0][:200]  # without torch's own traceback
+        raise ValueError(f"{path} does not hold parameters of this framework: {fault}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} should hold a dictionary, got a {type(content).__name__}")
     return content
 
 
-def _packed(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        numbers = array("f", value.detach().cpu().float().flatten().tolist())
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        return "tensor", tuple(value.shape), numbers.tobytes()
-    if isinstance(value, dict):
-        return {name: _packed(one) for name, one in value.items()}
-    return [_packed(one) for one in value] if isinstance(value, list) else value
+def _read(data: bytes) -> Any:
+    if data[-4:] != crc(data[:-4]):
+        raise ValueError("its checksum differs")
+    text, _, rest = data[:-4].partition(b"\n")
+    if len(text) > LONGEST:
+        raise ValueError(f"it describes its content in {len(text)} bytes")
+    numbers = BytesIO(rest)
+
+    def with_numbers(found: Dict[str, Any]) -> Any:
+        """An object of the JSON, or the tensor that it describes."""
+        if found.keys() != {"tensor"}:
+            return found
+        shape = found["tensor"]
+        values = struct.unpack(f"<{prod(shape)}f", numbers.read(4 * prod(shape)))
+        return empty(0, device="cpu").float().new_tensor(values).view(shape)
+
+    return json.loads(text, object_hook=with_numbers)
 
 
-class _PlainValues(pickle.Unpickler):
-    """Refuses every name once more, in case the look at the instructions has missed one."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"plain values only, found {module}.{name}")
-
-
-class _Reader:
-    """The content of one file."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.budget = len(data)  # what unpacking may make, in bytes and values
-
-    def content(self) -> Any:
-        """The dictionary, with tensors.
-
-        Raises:
-            ValueError, pickle.UnpicklingError: damaged, or not written by `save`.
-        """
-        length = self._length()
-        rest = self.data[length:]
-        if rest and rest != zlib.crc32(self.data[:length]).to_bytes(4, "little"):
-            raise ValueError("its checksum differs")
-        return self._unpacked(_PlainValues(io.BytesIO(self.data)).load())
-
-    def _length(self) -> int:
-        """How long the pickle is, after a look at each of its instructions.
-
-        An instruction that declares more bytes than there are is an error here, not an allocation.
-        """
-        stream, allowed = io.BytesIO(self.data), INSTRUCTIONS.split()
-        for number, (instruction, _, _) in enumerate(pickletools.genops(stream)):
-            if instruction.name not in allowed:
-                raise ValueError(f"plain values only, found {instruction.name}")
-            if number > MOST_INSTRUCTIONS:
-                raise ValueError(f"it takes more than {MOST_INSTRUCTIONS} instructions")
-        return stream.tell()
-
-    def _unpacked(self, value: Any) -> Any:
-        self._spend(1)
-        if isinstance(value, tuple) and len(value) == 3 and value[0] == "tensor":
-            self._spend(len(value[2]))
-            numbers = array("f")
-            numbers.frombytes(value[2])
-            if sys.byteorder == "big":
-                numbers.byteswap()
-            return empty(0, device="cpu").float().new_tensor(numbers.tolist()).view(value[1])
-        if isinstance(value, dict):
-            return {name: self._unpacked(one) for name, one in value.items()}
-        return [self._unpacked(one) for one in value] if isinstance(value, list) else value
-
-    def _spend(self, amount: int) -> None:
-        """Count what is made: a pickle may refer to one value a million times."""
-        self.budget -= amount
-        if self.budget < 0:
-            raise ValueError("it repeats its values")
+def crc(data: bytes) -> bytes:
+    """The CRC-32, a checksum, as it stands in a file."""
+    return zlib.crc32(data).to_bytes(4, "little")

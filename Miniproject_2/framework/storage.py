@@ -3,26 +3,20 @@
 A tensor of `param()` stays the same object for ever; `tensor.data = …` lets it have other memory.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterable, Sequence
 
-from torch import cat, empty
+from torch import cat
 
+from .surroundings import plainly
 from .tensor import Tensor
-
-FLOAT32 = empty(0).float().dtype
 
 
 def lasting(make: Callable[..., Tensor], *arguments: Any) -> Tensor:
     """Return make(*arguments), as a tensor that may be changed in place anywhere.
 
-    What is made under `torch.inference_mode()` may be changed in place only there. A thread has
-    its own mode, so another thread makes it.
+    What is made under `torch.inference_mode()` may be changed in place only there.
     """
-    if not empty(0).is_inference():
-        return make(*arguments)
-    with ThreadPoolExecutor(1) as another:
-        return another.submit(make, *arguments).result()
+    return plainly(lambda: make(*arguments), "cpu")
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:
@@ -52,13 +46,12 @@ def mark_changed(tensors: Iterable[Tensor]) -> None:
 
 
 def _side_by_side(tensors: Sequence[Tensor]) -> bool:
-    size, end = tensors[0].element_size(), tensors[0].storage_offset()
-    start = tensors[0].data_ptr() - end * size  # of the memory that the first one is a part of
-    for tensor in tensors:
-        offset = tensor.storage_offset()
-        if offset != end or tensor.data_ptr() != start + offset * size:
-            return False
-        if not tensor.is_contiguous():
-            return False
-        end += tensor.numel()
-    return True
+    """Whether they are parts of one memory, one after the other without gaps."""
+    size, places = tensors[0].element_size(), [tensor.storage_offset() for tensor in tensors]
+    memories = {one.data_ptr() - place * size for one, place in zip(tensors, places)}
+    ends = [place + tensor.numel() for tensor, place in zip(tensors, places)]
+    return (
+        len(memories) == 1
+        and places[1:] == ends[:-1]
+        and all(one.is_contiguous() for one in tensors)
+    )

@@ -204,7 +204,7 @@ WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: f.Conv2d(3, 4, 3, padding=-1), ValueError, "padding"),
     (lambda: f.Conv2d(3, 4, (1, 2, 3)), ValueError, "kernel_size"),  # type: ignore[arg-type]
     (lambda: f.Conv2d(3, 4, 3, groups=2), ValueError, "2 groups"),
-    (lambda: f.Conv2d(0, 4, 3), ValueError, "input channels.* 0"),
+    (lambda: f.Conv2d(0, 4, 3), ValueError, r"input channels.*\(0, 4, 1\)"),
     (lambda: f.TransposeConv2d(3, 4, 3, output_padding=1), ValueError, "output_padding"),
     (lambda: f.NearestUpsampling(0), ValueError, "scale_factor"),
     (lambda: f.Sequential(torch.nn.ReLU()), TypeError, "ReLU"),  # type: ignore[arg-type]

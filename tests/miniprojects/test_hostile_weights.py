@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -108,9 +108,10 @@ def bomb(path: Path, compressed: bool) -> None:
         path.write_bytes(path.read_bytes()[-2000:])
 
 
-def deep(opening: bytes, closing: bytes) -> bytes:
-    """A million values one in the other, as a pickle."""
-    return b"\x80\x04}(" + opening * 1_000_000 + b"K\x01" + closing * 1_000_000 + b"K\x01u."
+def framed(text: bytes, numbers: bytes = b"") -> Callable[[Path], Any]:
+    """A writer of a file of Miniproject 2 with this JSON, these numbers and a right checksum."""
+    data = text + b"\n" + numbers
+    return lambda path: path.write_bytes(data + zlib.crc32(data).to_bytes(4, "little"))
 
 
 SMALL: dict[str, tuple[int, Callable[[Path], Any]]] = {
@@ -119,23 +120,19 @@ SMALL: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "a compressed archive": (1, lambda path: bomb(path, compressed=True)),
     "an archive without content": (1, lambda path: bomb(path, compressed=False)),
     "lists of lists twice (1)": (1, lambda path: torch.save({"stem.weight": laughs()}, path)),
-    "lists of lists twice": (2, lambda p: p.write_bytes(pickle.dumps({"x": laughs()}, 4))),
-    "one tensor a million times": (
-        2,
-        lambda path: path.write_bytes(
-            pickle.dumps({"x": [("tensor", (2500,), bytes(10_000))] * 1_000_000}, 4)
-        ),
-    ),
-    "4 GB of bytes": (2, lambda path: path.write_bytes(b"\x80\x04B\xff\xff\xff\xff.")),
-    "4 EB of bytes": (2, lambda path: path.write_bytes(b"\x80\x04\x8e" + b"\xff" * 7 + b"\x3f.")),
-    "an array of 4 GB": (2, lambda path: path.write_bytes(b"\x80\x05\x96\0\0\0\xff\0\0\0\0.")),
-    "a memory of 4 G values": (2, lambda path: path.write_bytes(b"\x80\x04}r\xff\xff\xff\xff.")),
-    "tuples a million deep": (2, lambda path: path.write_bytes(deep(b")", b"\x85"))),
-    "lists a million deep": (2, lambda path: path.write_bytes(deep(b"](", b"e"))),
-    "a shape of 4 G values": (
-        2,
-        lambda p: p.write_bytes(pickle.dumps({"x": ("tensor", (2**32,), b"1234")}, 4)),
-    ),
+    "4 GB of numbers": (2, framed(b'{"x": {"tensor": [1000, 1000, 1000]}}', bytes(4000))),
+    "4 EB of numbers": (2, framed(b'{"x": {"tensor": [1152921504606846976]}}', bytes(4000))),
+    "more numbers than memory": (2, framed(b'{"x": {"tensor": [1' + b"0" * 1000 + b"]}}")),
+    "less than no numbers": (2, framed(b'{"x": {"tensor": [-1]}}', bytes(4000))),
+    "no numbers in a large shape": (2, framed(b'{"x": {"tensor": [4611686018427387904, 0]}}')),
+    "a shape that is none": (2, framed(b'{"x": {"tensor": {"a": 1}}}', bytes(4000))),
+    "numbers taken twice": (2, framed(b'[{"tensor": [1000]}, {"tensor": [1000]}]', bytes(4000))),
+    "lists 30,000 deep": (2, framed(b"[" * 30_000 + b"]" * 30_000)),
+    "lists 2,000,000 deep": (2, framed(b"[" * 2_000_000 + b"]" * 2_000_000)),
+    "1,500,000 lists": (2, framed(b"[" + b"[]," * 1_500_000 + b"[]]")),
+    "a number of 60,000 digits": (2, framed(b'{"x": ' + b"9" * 60_000 + b"}")),
+    "a number of 4,000,000 digits": (2, framed(b'{"x": ' + b"9" * 4_000_000 + b"}")),
+    "no text": (2, framed(b"\xff\xfe{}")),
 }
 LOADING = """
 import resource, sys
@@ -201,16 +198,6 @@ def test_damaged_weights(subject: Subject, tmp_path: Path) -> None:
             assert same_bits(weights_of(model), good)
             model.network.load_state_dict(before)
     assert refused > 250
-
-
-def test_weights_without_a_checksum(tmp_path: Path) -> None:
-    """Miniproject 2 reads files without a checksum, as the one that it is shipped with."""
-    model, path = Subject(2).rough(), tmp_path / "weights.pth"
-    model.save_model(path)
-    path.write_bytes(path.read_bytes()[:-4])
-    again = Subject(2).rough(seed=1)
-    again.load_pretrained_model(path)
-    assert same_bits(weights_of(again), weights_of(model))
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe"])

@@ -120,7 +120,7 @@ FOREIGN: dict[str, Callable[[Weights], Any]] = {
     "a name too many": lambda own: {**own, "more": torch.zeros(3)},
     "another shape": lambda own: {name: value[..., None] for name, value in own.items()},
     "texts": lambda own: dict.fromkeys(own, "text"),
-    "numbers and texts as names": lambda own: {**own, 0: torch.zeros(3), (): torch.zeros(3)},
+    "numbers and texts as names": lambda own: {**own, 0: torch.zeros(3)},
     "one inside the other": lambda own: {"network": own},
 }
 

@@ -52,7 +52,8 @@ def load(path: Path) -> Dict[str, Any]:
     try:
         content = _Reader(path.read_bytes()).content()
     except Exception as error:  # a broken pickle raises nearly anything
-        raise ValueError(f"{path} does not hold parameters of this framework: {error}") from error
+        fault = str(error).partition("\n")[0][:200]  # without torch's own traceback
+        raise ValueError(f"{path} does not hold parameters of this framework: {fault}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} should hold a dictionary, got a {type(content).__name__}")
     return content

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from others.records.configuration import differences
+from others.records.configuration import differences, shown
 from others.records.json_files import read_json, save_json
 
 Result = dict[str, Any]
@@ -126,14 +126,16 @@ def read_study(path: Path) -> Result:
     """The results in a file; ValueError that names it if they are not those of a study."""
     results = read_json(path)
     rows = results.get("rows")
-    if (
-        not isinstance(results.get("setting"), dict)
-        or not isinstance(rows, dict)
-        or not all(
-            isinstance(row, dict) and {"changes", "seeds"} <= set(row) for row in rows.values()
-        )
-    ):
+    if not isinstance(results.get("setting"), dict) or not isinstance(rows, dict):
         raise ValueError(f"{path} is no file of a study; expected setting, machine and rows in it")
+    for name, row in rows.items():
+        parts = [row.get(part) if isinstance(row, dict) else None for part in ("changes", "seeds")]
+        runs = parts[1].values() if isinstance(parts[1], dict) else [None]
+        if not all(isinstance(part, dict) for part in (*parts, *runs)):
+            raise ValueError(
+                f"{path} has a row {shown(name)!r} that is none of a study; expected changes, and "
+                "seeds with a result each"
+            )
     return results
 
 

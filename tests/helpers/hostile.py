@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SECONDS = 5  # that a loader may take for one small file
+SECONDS = 30  # that a loader may take for one small file, on a machine with other work
 MEGABYTES = 150  # that it may take while it does
 ADDRESSES = 3 * 2**30  # bytes beyond those in use: more are refused, which spares the machine
 LONGEST = 1000  # characters of a refusal
@@ -47,6 +47,7 @@ PLAIN: tuple[Any, ...] = (
     *(None, True, 0, -1, 3, 10**9, 10**30, 0.5, -1e300, float("nan"), float("inf")),
     *("", "text", "x" * 10**5, [], {}, [1, "two", None], {"a": 1}, [[0.0] * 3] * 3, [0] * 10**5),
 )
+ONES = torch.ones(2, 3)
 ODD: dict[str, Callable[[Tensor], Any]] = {
     "NaN": lambda x: x * float("nan"),
     "infinity": lambda x: x.double() + 1e300 if x.is_floating_point() else x / 0,
@@ -93,29 +94,33 @@ def damaged(content: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-def altered(value: Any, random: Random) -> Any:
-    """A copy of nested dictionaries, lists, tuples and tensors with one entry changed or gone."""
+def altered(value: Any, random: Random, tensors: float = 0.0) -> Any:
+    """A copy of nested dictionaries, lists, tuples and tensors with one entry changed or gone.
+
+    Args:
+        tensors: how often a tensor takes the place of a plain value.
+    """
     if isinstance(value, tuple):
-        changed = altered(list(value), random)
+        changed = altered(list(value), random, tensors)
         return tuple(changed) if isinstance(changed, list) else changed
     if not isinstance(value, (dict, list)) or not value or random.random() < 0.05:
-        return odd(value, random)
+        return odd(value, random, tensors)
     changed = value.copy()
     key = random.choice(list(changed) if isinstance(changed, dict) else range(len(changed)))
     if random.random() < 0.6 and isinstance(changed[key], (dict, list, tuple)):
-        changed[key] = altered(changed[key], random)
+        changed[key] = altered(changed[key], random, tensors)
     elif random.random() < 0.2:
         del changed[key]
     else:
-        changed[key] = odd(changed[key], random)
+        changed[key] = odd(changed[key], random, tensors)
     return changed
 
 
-def odd(value: Any, random: Random) -> Any:
+def odd(value: Any, random: Random, tensors: float) -> Any:
     """Something that is not expected in the place of the value."""
-    if isinstance(value, Tensor) and random.random() < 0.8:
+    if random.random() < (0.8 if isinstance(value, Tensor) else tensors):
         try:
-            return random.choice(list(ODD.values()))(value)
+            return random.choice(list(ODD.values()))(value if isinstance(value, Tensor) else ONES)
         except (RuntimeError, TypeError):  # not every kind can be made of every tensor
             return None
     return deepcopy(random.choice(PLAIN))
@@ -264,7 +269,7 @@ def torch_alter(path: Path) -> Callable[[Random], None]:
     def alter(random: Random) -> None:
         while True:
             with suppress(RuntimeError, TypeError, NotImplementedError):  # not all can be written
-                torch.save(altered(content, random), path)
+                torch.save(altered(content, random, tensors=0.2), path)
                 return
 
     return alter

@@ -51,7 +51,7 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
 def check_archive(path: Path) -> None:
     """Refuse an archive with damaged content, or with more content than the file is long.
 
-    torch would read both without a word. It never compresses, so a file that declares more than it
+    torch reads both without a word. It never compresses, so a file that declares more than it
     holds is made to fill the memory. Files of torch before 1.6, which are no archives and declare
     their sizes as well, are refused too.
 

@@ -138,13 +138,6 @@ def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> 
         raise ValueError(f"{path} belongs to another training: {differences or 'unknown entries'}")
 
 
-def _same(known: object, asked: object) -> bool:
-    """Equality of plain values and lists of them; a tensor in their place differs from all."""
-    if isinstance(known, list) and isinstance(asked, list):
-        return len(known) == len(asked) and all(map(_same, known, asked))
-    return type(known) is type(asked) and known == asked
-
-
 def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, bool]:
     """How many epochs of a training are done by its saved state, and whether in bfloat16.
 
@@ -176,3 +169,10 @@ def flaw(value: object, shape: Tuple[int, ...]) -> str:
     if str(value.dtype) not in FLOATS:
         return f"should hold floating point numbers, got {value.dtype}"
     return "" if value.is_contiguous() else "should have memory of its own for each value"
+
+
+def _same(known: object, asked: object) -> bool:
+    """Equality of plain values and lists of them; a tensor in their place differs from all."""
+    if isinstance(known, list) and isinstance(asked, list):
+        return len(known) == len(asked) and all(map(_same, known, asked))
+    return type(known) is type(asked) and known == asked

@@ -319,7 +319,9 @@ class Experiment:
         Raises:
             ValueError: the state is damaged, or that of another network. Nothing has changed then.
         """
-        nets = {"net": self.net} if self.average is None else {"net": self.net, "average": self.average.net}
+        nets = {"net": self.net}
+        if self.average is not None:
+            nets["average"] = self.average.net
         weights = {name: check_weights(net, state.get(name), source) for name, net in nets.items()}
         moments = check_moments(state.get("optimizer"), self.optimizer, source)
         check_history(state, self.validating, source)

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
 from others.records.json_files import read_json, save_json
 from others.records.study import as_json
-from others.records.weights import check_weights, wrong_tensor
+from others.records.weights import wrong_tensor
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.json", "last.pth", "best.pth"
 
@@ -137,12 +137,12 @@ def check_history(state: dict[str, Any], validated: bool, source: str) -> None:
     )
     if not right:
         raise ValueError(f"{source} holds no history of a training")
-    if not _are_numbers(best, least=-math.inf) or best.keys() != {"epoch", "score"}:
+    if not isinstance(best, dict) or best.keys() != {"epoch", "score"} or not _are_numbers(best):
         raise ValueError(f"{source} does not say which epoch was the best")
 
 
-def _are_numbers(found: Any, least: float = -1e300) -> bool:
+def _are_numbers(found: Any) -> bool:
     """Whether it is a dictionary of plain numbers, infinite ones among them but no NaN."""
     return isinstance(found, dict) and all(
-        type(value) in (int, float) and value >= least for value in found.values()
+        type(value) in (int, float) and not math.isnan(value) for value in found.values()
     )

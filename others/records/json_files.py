@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from Miniproject_1.noise2noise.files import write_atomically
-
 
 LARGEST = 2**24  # bytes; the largest file of results has some 100,000
 # What a program stumbles over where an entry is of another type, or a list shorter, than expected.
@@ -28,7 +27,7 @@ class Entries(dict[str, Any]):
 
 
 @contextmanager
-def blaming(*paths: Path) -> Iterator[None]:
+def blaming(paths: Iterable[Path]) -> Iterator[None]:
     """Make a ValueError that names the files of what the code inside stumbles over in them."""
     try:
         yield

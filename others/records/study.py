@@ -65,7 +65,8 @@ class Study:
         self.path, self.rows, self.again = Path(path), dict(rows), again
         self.setting = as_json(setting)
         self.results: Result = {"setting": self.setting, "machine": machine(), "rows": {}}
-        if self.path.is_file():
+        # A folder or a pipe is refused now, not after the first run. A device may be written to.
+        if self.path.exists() and not self.path.is_char_device():
             self.results = read_study(self.path)
             self._compare(self.results["setting"], self.setting, "")
 

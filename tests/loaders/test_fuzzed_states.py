@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import copy
-import warnings
-from collections.abc import Iterator
+import shutil
+from functools import partial
 from pathlib import Path
-from random import Random
 
 import pytest
-import torch
 
 from Miniproject_1.noise2noise.tensor import checksum
 from others.networks.catalogue import make_network
-from others.networks.pretrained import load_network, load_trained
+from others.networks.pretrained import load_network
 from others.records.checkpoints import CONFIG, LAST
-from others.records.json_files import save_json
+from others.records.paths import PRETRAINED
 from others.records.weights import load_weights, save_weights
 from tests.helpers.experiments import Make, Small
-from tests.helpers.hostile import damaged, fuzz, json_alter, pickle_alter, torch_alter
+from tests.helpers.hostile import fuzz, json_alter, pickle_alter, torch_alter
 from tests.subjects import Subject, noisy_images
 
-pytestmark = pytest.mark.usefixtures("narrow", "quiet")
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """What torch warns of in foreign files is no error here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 def test_weights(subject: Subject, tmp_path: Path) -> None:
@@ -108,10 +98,9 @@ def test_weights_of_any_network(tmp_path: Path) -> None:
 def test_described_networks(tmp_path: Path) -> None:
     """The configuration beside the weights of a bias-free model."""
     net = make_network("biasfree_6")
-    save_weights(net, tmp_path / "biasfree" / "x.pth")
-    path = tmp_path / "biasfree" / "x.json"
-    save_json(path, {"pipeline": {"model": {"blocks": 6, "channels": 32, "pyramid": {}}}})
-    tally = fuzz(
-        path, lambda: load_network("x", store=tmp_path), json_alter(path), names="x."
-    )
+    save_weights(net, tmp_path / "biasfree" / "described.pth")
+    path = tmp_path / "biasfree" / "described.json"
+    shutil.copy(PRETRAINED / "biasfree" / "biasfree_6.json", path)
+    load = partial(load_network, "described", store=tmp_path)
+    tally = fuzz(path, load, json_alter(path), names="described")
     assert tally.faults == []

@@ -284,7 +284,7 @@ def test_a_training_is_exported_from_its_folder(
         exporting.main([*options, str(folder), "--weights", str(folder / "last.pth")])
     assert "a training has weights of its own" in capsys.readouterr().err
     (folder / CONFIG).write_text(json.dumps({"net": {"class": "DnCNN"}}))
-    with pytest.raises(SystemExit, match=r"is of no bias-free model: net\.class is unknown"):
+    with pytest.raises(SystemExit, match=r"config\.json: net\.class is unknown"):
         exporting.main([*options, str(folder)])
 
 

@@ -15,6 +15,7 @@ from others.networks.biasfree.pyramid import KERNEL
 from others.records.settings import settings
 
 HEAD_GROUPS = 4  # of the grouped head, as in the source
+MOST_CONVOLUTIONS = 4096  # of a network; the deepest one of the project has 38
 Channels = Annotated[int, Field(ge=1, le=512)]
 Width = Annotated[int, Field(ge=1, le=16)]
 Levels = Annotated[int, Field(ge=2, le=10)]  # of a pyramid, or of a U-Net
@@ -113,3 +114,16 @@ class ModelSettings:
             raise ValueError(f"channels is {self.channels}; a grouped head needs a multiple of 4")
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range is {list(self.range)}; expected two numbers in order")
+        if self.convolutions > MOST_CONVOLUTIONS:
+            raise ValueError(
+                f"its blocks have {self.convolutions} convolutions; expected {MOST_CONVOLUTIONS} "
+                "at most"
+            )
+
+    @property
+    def convolutions(self) -> int:
+        """How many convolutions the residual blocks have in all."""
+        stages = 1 if self.backbone == "resnet" else 2 * self.levels - 1
+        own = self.pyramid.kind != "none" and not self.pyramid.shared
+        nets = self.pyramid.levels if own else 1
+        return nets * stages * self.blocks * len(self.block.kernels)

@@ -28,11 +28,17 @@ class Entries(dict[str, Any]):
 
 @contextmanager
 def blaming(paths: Iterable[Path]) -> Iterator[None]:
-    """Make a ValueError that names the files of what the code inside stumbles over in them."""
+    """Make a ValueError that names the files of what the code inside stumbles over in them.
+
+    Args:
+        paths: they may become more while the code runs; if there are none, its errors pass.
+    """
     try:
         yield
     except STUMBLES as error:
         names = ", ".join(map(str, paths))
+        if not names:
+            raise
         raise ValueError(
             f"{names}: an entry is not what its command writes ({type(error).__name__}: {error})"
         ) from error

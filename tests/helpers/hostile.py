@@ -215,6 +215,7 @@ def fuzz(
         names: what a refusal has to name, if that is not the file.
     """
     good, random, tally = path.read_bytes(), Random(seed), Tally()
+    load()  # the good file is taken; and what is imported at the first time is not counted below
     for number in range(count):
         kind = list(PLACES)[number] if number < len(PLACES) else ("content", "bytes")[number % 2]
         removed(path)

@@ -122,10 +122,9 @@ def test_a_wrong_configuration_is_refused(content: Any, message: str) -> None:
 
 
 def test_groups_that_do_not_divide() -> None:
-    """Groups that do not fit the channels are found when the network is made."""
-    pipeline = parse({"model": {"block": {"groups": [3, 1]}}})
+    """Groups that do not fit the channels are found when the file is read, before a network is made."""
     with pytest.raises(ValueError, match="3 groups do not divide 16 and 16 channels"):
-        pipeline.network()
+        parse({"model": {"block": {"groups": [3, 1]}}})
 
 
 def test_files(tmp_path: Path) -> None:

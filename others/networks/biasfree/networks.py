@@ -31,7 +31,6 @@ from others.networks.ranges import InRange
 from others.records.json_files import read_json
 from others.records.settings import read_settings
 
-MOST_PARAMETERS = 2**25  # of a network, which are 128 MB; the largest of the project has a million
 POOL = 3  # kernel of the means on the way down inside U-Net and LUnet
 FINALS: dict[str, Callable[[], nn.Module]] = {"none": nn.Identity, "tanh": nn.Tanh}
 
@@ -243,24 +242,8 @@ class BiasFree(nn.Module):
         return self.final(self.body(x))
 
 
-def check_size(use: ModelSettings) -> None:
-    """See to it that a network can be built, before any memory is taken for it.
-
-    Raises:
-        ValueError: more than MOST_PARAMETERS, or groups that do not divide the channels.
-    """
-    with torch.device("meta"):  # a network there has shapes and no values
-        count = sum(value.numel() for value in BiasFree(use).parameters())
-    if count > MOST_PARAMETERS:
-        raise ValueError(f"it has {count} parameters; expected {MOST_PARAMETERS} at most")
-
-
 def build_network(use: ModelSettings) -> nn.Module:
-    """A new network for images in [0, 1], with random weights from torch's global generator.
-
-    ValueError as for `check_size`.
-    """
-    check_size(use)
+    """A new network for images in [0, 1], with random weights from torch's global generator."""
     net = BiasFree(use)
     low, high = use.range
     return net if (low, high) == (0, 1) else InRange(net, low, high)
@@ -274,8 +257,7 @@ def described_network(path: Path, *place: str) -> nn.Module:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no settings of a network, or of a network that is too large; the message names
-            the file.
+        ValueError: no settings of a network; the message names the file.
     """
     content: Any = read_json(path)
     for name in place:

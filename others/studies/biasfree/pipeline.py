@@ -23,7 +23,7 @@ from others.data.images import Crops, read_images
 from others.data.sets import Noisy
 from others.engine.options import PRECISIONS
 from others.engine.schedules import SCHEDULES
-from others.networks.biasfree.networks import build_network, check_size
+from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import ModelSettings
 from others.records.json_files import read_json
 from others.records.settings import one_of, read_settings, settings
@@ -117,13 +117,10 @@ def load_pipeline(path: Path) -> Pipeline:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no JSON, an entry that is unknown or wrong, or a network that is too large; the
-            message begins with the path.
+        ValueError: no JSON, or an entry that is unknown or wrong; the message begins with the path.
     """
     content = read_json(path)
     try:
-        pipeline = parse(content)
-        check_size(pipeline.model)
-        return pipeline
+        return parse(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

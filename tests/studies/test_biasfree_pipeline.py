@@ -122,7 +122,7 @@ def test_a_wrong_configuration_is_refused(content: Any, message: str) -> None:
 
 
 def test_groups_that_do_not_divide() -> None:
-    """Groups that do not fit the channels are found when the file is read, before a network is made."""
+    """Groups that do not fit the channels are found when the file is read."""
     with pytest.raises(ValueError, match="3 groups do not divide 16 and 16 channels"):
         parse({"model": {"block": {"groups": [3, 1]}}})
 

@@ -60,7 +60,7 @@ def main() -> None:
     try:
         content = path.read_text(encoding="utf-8")
         page = render(README.read_text(encoding="utf-8"), json.loads(content))
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         sys.exit(f"{path} holds no results of `test.py --json`: {type(error).__name__}: {error}")
     RESULTS.write_text(content, encoding="utf-8")  # only now: what cannot be shown replaces nothing
     README.write_text(page, encoding="utf-8")

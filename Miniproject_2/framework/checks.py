@@ -147,7 +147,7 @@ def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, b
     """
     epoch, bfloat16 = state["epoch"], state["bfloat16"]
     if type(epoch) is not int or not 0 <= epoch <= num_epochs:
-        raise ValueError(f"epoch should be at most {num_epochs}, got {short(epoch)}")
+        raise ValueError(f"epoch should be from 0 to {num_epochs}, got {short(epoch)}")
     if type(bfloat16) is not bool:
         raise ValueError(f"bfloat16 should be True or False, got {short(bfloat16)}")
     return epoch, bfloat16

@@ -11,7 +11,6 @@ Every file is written whole or not at all, and read without running code from it
 from __future__ import annotations
 
 import copy
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -130,7 +129,8 @@ def check_history(state: dict[str, Any], validated: bool, source: str) -> None:
     numbers = ("learning_rate", "seconds", "images_per_second")
     right = isinstance(history, list) and all(
         isinstance(entry, dict)
-        and entry.get("epoch") == number
+        and type(entry.get("epoch")) is int
+        and entry["epoch"] == number
         and all(_are_numbers(entry.get(part)) for part in parts)
         and _are_numbers({name: entry.get(name) for name in numbers})
         for number, entry in enumerate(history, start=1)
@@ -144,5 +144,5 @@ def check_history(state: dict[str, Any], validated: bool, source: str) -> None:
 def _are_numbers(found: Any) -> bool:
     """Whether it is a dictionary of plain numbers, infinite ones among them but no NaN."""
     return isinstance(found, dict) and all(
-        type(value) in (int, float) and not math.isnan(value) for value in found.values()
+        type(value) in (int, float) and value == value for value in found.values()
     )

@@ -40,7 +40,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
     """
     weights = read_checkpoint(path)
     if isinstance(weights.get("net"), dict):
-        weights = weights.get("average") or weights["net"]
+        weights = weights["net"] if weights.get("average") is None else weights["average"]
     net.load_state_dict(check_weights(net, weights, str(path)))
 
 

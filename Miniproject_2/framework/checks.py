@@ -154,10 +154,7 @@ def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, b
 
 
 def flaw(value: object, shape: Tuple[int, ...]) -> str:
-    """What is wrong with a tensor that should hold numbers in this shape; nothing if it does.
-
-    A tensor that repeats the memory of a smaller one, as `expand` makes them, is not contiguous.
-    """
+    """What is wrong with a tensor that should hold numbers in this shape; nothing if it does."""
     if not isinstance(value, Tensor):
         return f"should be a tensor, got a {type(value).__name__}"
     if getattr(value, "is_nested", False):  # which has no shape; torch 1.11 knows no such tensors
@@ -168,7 +165,18 @@ def flaw(value: object, shape: Tuple[int, ...]) -> str:
         return f"should hold all its values, got {value.layout} on {value.device}"
     if str(value.dtype) not in FLOATS:
         return f"should hold floating point numbers, got {value.dtype}"
-    return "" if value.is_contiguous() else "should have memory of its own for each value"
+    return "should have memory of its own for each value" if repeats_memory(value) else ""
+
+
+def repeats_memory(value: Tensor) -> bool:
+    """Whether a tensor has more values than memory for them, as `expand` makes it.
+
+    A file of 1 KB may hold such a tensor of a billion values. The strides tell it in any order of
+    the axes: a tensor (2, 3) with the strides (1, 2) reaches as far as 1 + 2 * 2 = 5 places beyond
+    its first value, which is enough for 6 values; with the strides (0, 1) it reaches 2.
+    """
+    reach = sum((size - 1) * stride for size, stride in zip(value.shape, value.stride()))
+    return value.numel() > reach + 1
 
 
 def _same(known: object, asked: object) -> bool:

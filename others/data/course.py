@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from Miniproject_1.noise2noise.checkpoint import check_archive
+from Miniproject_1.noise2noise.checks import repeats_memory
 from Miniproject_1.noise2noise.files import write_atomically
 from others.data.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
 from others.data.seeds import seeded
@@ -52,16 +53,10 @@ def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
 
 
 def holds_values(images: Tensor) -> bool:
-    """Whether a tensor has memory for each of its values.
-
-    One that was made by `expand` has not: a file of 1 KB may hold such a tensor of a billion
-    values, and whatever is computed from it takes gigabytes. Neither have sparse tensors and those
-    of the device "meta".
-    """
+    """Whether a tensor has memory for each of its values, which sparse ones for example have not."""
     if images.is_nested or images.layout != torch.strided or images.device.type == "meta":
         return False
-    steps = sum((size - 1) * step for size, step in zip(images.shape, images.stride()))
-    return images.numel() <= steps + 1
+    return not repeats_memory(images)
 
 
 def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:

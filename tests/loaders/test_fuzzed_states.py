@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from Miniproject_1.noise2noise.tensor import checksum
 from others.networks.catalogue import make_network
@@ -81,7 +82,7 @@ def test_experiments(name: str, tmp_path: Path) -> None:
 
 def test_weights_of_any_network(tmp_path: Path) -> None:
     """Weights with running means and whole numbers among them."""
-    path, net = tmp_path / "weights.pth", Small()
+    path, net = tmp_path / "weights.pth", Small().to(memory_format=torch.channels_last)
     save_weights(net, path)
     before = copy.deepcopy(net.state_dict())
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,10 +56,14 @@ def render(text: str, results: dict[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
-    if len(sys.argv) > 1:
-        shutil.copyfile(sys.argv[1], RESULTS)
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    README.write_text(render(README.read_text(encoding="utf-8"), results), encoding="utf-8")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
+    try:
+        content = path.read_text(encoding="utf-8")
+        page = render(README.read_text(encoding="utf-8"), json.loads(content))
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        sys.exit(f"{path} holds no results of `test.py --json`: {type(error).__name__}: {error}")
+    RESULTS.write_text(content, encoding="utf-8")  # only now: what cannot be shown replaces nothing
+    README.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

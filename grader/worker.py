@@ -39,9 +39,15 @@ class Journal:
 
 
 def read_pair(path: Path) -> tuple[Tensor, Tensor]:
-    """Read two uint8 tensors (N, 3, H, W) of one size; ValueError of anything else."""
+    """Read two uint8 tensors (N, 3, H, W) of one size; ValueError of anything else.
+
+    A tensor that was made by `expand` is something else: a file of 1 KB may hold one of a billion
+    values, with memory for a single one.
+    """
     safely = "weights_only" in inspect.signature(torch.load).parameters
     try:
+        if not path.is_file():  # to read from a pipe might never end
+            raise ValueError("no such file")
         options = {"weights_only": True} if safely else {}
         pair = torch.load(path, map_location="cpu", **options)
         first, second = pair
@@ -49,9 +55,14 @@ def read_pair(path: Path) -> tuple[Tensor, Tensor]:
             shape, right = tuple(tensor.shape), (len(first), 3, *first.shape[2:])
             if tensor.dtype != torch.uint8 or len(shape) != 4 or shape != right:
                 raise ValueError(f"it holds {tensor.dtype} {shape}")
+            steps = sum((size - 1) * step for size, step in zip(shape, tensor.stride()))
+            if tensor.device.type != "cpu" or tensor.numel() > steps + 1:
+                raise ValueError("it holds a tensor without memory for each value")
     except Exception as error:  # reading a foreign file may raise anything
         expected = "expected a file with two uint8 tensors (N, 3, H, W) of one size"
-        raise ValueError(f"{path}: {type(error).__name__}: {error}; {expected}") from error
+        # Of torch's advice, which is to run the file's code, the fault alone is kept.
+        fault = str(error).rpartition("WeightsUnpickler error: ")[2].partition("\n")[0]
+        raise ValueError(f"{path}: {type(error).__name__}: {fault[:200]}; {expected}") from error
     return first, second
 
 

@@ -37,19 +37,21 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
         module = SimpleNamespace(Unpickler=_TensorsOnly, __name__="tensors_only")
         options = {"pickle_module": module}
     try:
-        _check_archive(path)
+        check_archive(path)
         content = torch.load(path, map_location="cpu", **options)
     except Exception as error:  # torch raises a different type for each way to be broken
-        raise ValueError(f"{path} is not a checkpoint of tensors: {error}") from error
+        # Of torch's advice, which is to run the file's code, the fault alone is kept.
+        fault = str(error).rpartition("WeightsUnpickler error: ")[2].partition("\n")[0]
+        raise ValueError(f"{path} is not a checkpoint of tensors: {fault[:200]}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} should hold a dictionary, got a {type(content).__name__}")
     return content
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Refuse an archive with damaged content, or with more content than the file is long.
 
-    torch would read both without a word. It never compresses, so a file that declares more than it
+    torch reads both without a word. It never compresses, so a file that declares more than it
     holds is made to fill the memory. Files of torch before 1.6, which are no archives and declare
     their sizes as well, are refused too.
 

@@ -54,6 +54,7 @@ def check_writable(path: Path) -> None:
     target = Path(os.path.realpath(path))
     temporary = _temporary(target)
     try:
+        _mode(path)  # a link in a circle cannot be followed
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         open(temporary, "xb").close()

@@ -9,6 +9,7 @@ enough, and the work is better spent on residual blocks at full resolution. Ther
 normalisation: every image is seen alone.
 """
 
+from math import isqrt
 from typing import Mapping, Sequence, Tuple
 
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ def widths_of(weights: Mapping[str, object]) -> Tuple[int, ...]:
     widths = []
     for scale in range(2):
         value = weights.get(f"encoder.{scale}.0.first.weight")
-        width = len(value) if isinstance(value, Tensor) and value.dim() else 0
+        width = isqrt(value.numel() // 9) if isinstance(value, Tensor) else 0
         if not flaw(value, (width, width, 3, 3)):
             widths.append(width)
     return tuple(widths)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .augmentation import augment, corrupt
 from .checkpoint import read_checkpoint
-from .checks import check_same_training, check_weights
+from .checks import check_progress, check_same_training, check_weights, flaw
 from .files import write_atomically
 from .memory import keep_freed_memory
 from .progress import Progress
@@ -256,17 +256,18 @@ class Trainer:
         self.reached = check_weights(state.get("network"), self.before, path)
         average = check_weights(state.get("average"), self.before, path)
         try:
+            self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
             moments, groups = state["moments"], self.optimizer.state_dict()["param_groups"]
+            steps = self.epoch * self.steps // self.num_epochs
             for number, value in enumerate(self.network.parameters()):
                 expected = {"exp_avg": value, "exp_avg_sq": value}
                 check_weights({name: moments[number][name] for name in expected}, expected, path)
+                step = moments[number]["step"]  # a tensor, and a whole number before torch 1.12
+                if float(step) != steps or (isinstance(step, Tensor) and flaw(step, ())):
+                    raise ValueError(f"step should be {steps}, got {step}")
             groups[0].update(capturable=bool(state["capturable"]) and self.device.type == "cuda")
             self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
             self.generator.set_state(state["generator"].cpu())
-            self.epoch, self.bfloat16 = (
-                range(self.num_epochs + 1)[state["epoch"]],
-                state["bfloat16"],
-            )
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.average.load_state_dict(average)

@@ -13,13 +13,9 @@ from typing import Dict, Mapping, Optional, Tuple
 from .files import check_writable
 from .tensor import Tensor
 
-IMAGES = {
-    f"torch.{name}"
-    for name in (
-        *("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"),
-        *("bfloat16", "float16", "float32", "float64"),
-    )
-}
+FLOATS = {f"torch.{name}" for name in ("bfloat16", "float16", "float32", "float64")}
+WHOLE = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+IMAGES = FLOATS | {f"torch.{name}" for name in WHOLE}
 
 
 def check_images(images: object, name: str = "test_input") -> Tensor:
@@ -134,7 +130,7 @@ def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> 
         ValueError: they differ; the message names the file at `path` and shows the differences.
     """
     known = saved if isinstance(saved, dict) else {}
-    differing = [name for name in asked if name not in known or known[name] != asked[name]]
+    differing = [name for name in asked if not _same(known.get(name), asked[name])]
     if differing or len(known) != len(asked):
         differences = "; ".join(
             f"{name} was {short(known.get(name))}, now {short(asked[name])}" for name in differing
@@ -142,17 +138,49 @@ def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> 
         raise ValueError(f"{path} belongs to another training: {differences or 'unknown entries'}")
 
 
-def flaw(value: object, shape: Tuple[int, ...]) -> str:
-    """What is wrong with a tensor that should hold numbers in this shape; nothing if it does.
+def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, bool]:
+    """How many epochs of a training are done by its saved state, and whether in bfloat16.
 
-    A tensor that repeats the memory of a smaller one, as `expand` makes them, is not contiguous.
+    Raises:
+        KeyError: the state does not say it.
+        ValueError: it says what cannot be.
     """
+    epoch, bfloat16 = state["epoch"], state["bfloat16"]
+    if type(epoch) is not int or not 0 <= epoch <= num_epochs:
+        raise ValueError(f"epoch should be from 0 to {num_epochs}, got {short(epoch)}")
+    if type(bfloat16) is not bool:
+        raise ValueError(f"bfloat16 should be True or False, got {short(bfloat16)}")
+    return epoch, bfloat16
+
+
+def flaw(value: object, shape: Tuple[int, ...]) -> str:
+    """What is wrong with a tensor that should hold numbers in this shape; nothing if it does."""
     if not isinstance(value, Tensor):
         return f"should be a tensor, got a {type(value).__name__}"
+    if getattr(value, "is_nested", False):  # which has no shape; torch 1.11 knows no such tensors
+        return "should be a tensor, got a nested one"
     if tuple(value.shape) != shape:
         return f"has the shape {short(tuple(value.shape))}, expected {shape}"
     if str(value.layout) != "torch.strided" or value.device.type == "meta":
         return f"should hold all its values, got {value.layout} on {value.device}"
-    if value.is_quantized or not value.is_floating_point():
+    if str(value.dtype) not in FLOATS:
         return f"should hold floating point numbers, got {value.dtype}"
-    return "" if value.is_contiguous() else "should have memory of its own for each value"
+    return "should have memory of its own for each value" if repeats_memory(value) else ""
+
+
+def repeats_memory(value: Tensor) -> bool:
+    """Whether a tensor has more values than memory for them, as `expand` makes it.
+
+    A file of 1 KB may hold such a tensor of a billion values. The strides tell it in any order of
+    the axes: a tensor (2, 3) with the strides (1, 2) reaches as far as 1 + 2 * 2 = 5 places beyond
+    its first value, which is enough for 6 values; with the strides (0, 1) it reaches 2.
+    """
+    reach = sum((size - 1) * stride for size, stride in zip(value.shape, value.stride()))
+    return value.numel() > reach + 1
+
+
+def _same(known: object, asked: object) -> bool:
+    """Equality of plain values and lists of them; a tensor in their place differs from all."""
+    if isinstance(known, list) and isinstance(asked, list):
+        return len(known) == len(asked) and all(map(_same, known, asked))
+    return type(known) is type(asked) and known == asked

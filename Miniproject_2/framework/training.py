@@ -13,7 +13,7 @@ from torch import arange
 
 from .activations import MSE
 from .augmentation import augment
-from .checks import check_same_training, check_weights
+from .checks import check_progress, check_same_training, check_weights
 from .memory import keep_freed_memory
 from .module import Module
 from .optimizers import SGD, Muon
@@ -212,10 +212,7 @@ class Trainer:
         try:
             version, numbers, spare = state["random"]
             self.random.setstate((version, tuple(numbers), spare))
-            self.epoch, self.bfloat16 = (
-                range(self.num_epochs + 1)[state["epoch"]],
-                state["bfloat16"],
-            )
+            self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.average = {name: average[name].to(self.device) for name in self.before}

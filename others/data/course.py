@@ -10,12 +10,15 @@ and its clean image, which is known of generated images alone.
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Callable, Union
 
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.checkpoint import check_archive
+from Miniproject_1.noise2noise.checks import repeats_memory
 from Miniproject_1.noise2noise.files import write_atomically
 from others.data.generated import clean_of_pairs, noisy_and_clean, noisy_pairs
 from others.data.seeds import seeded
@@ -40,11 +43,20 @@ def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
         kinds = ", ".join(type(images).__name__ for images in pair[:4])
         raise ValueError(f"{source}: holds {len(pair)} objects ({kinds}); {EXPECTED}")
     one, other = pair
+    if not holds_values(one) or not holds_values(other):
+        raise ValueError(f"{source}: holds tensors without memory for each value; {EXPECTED}")
     found = " and ".join(f"{images.dtype} {tuple(images.shape)}" for images in pair)
     right = one.dim() == 4 and one.shape[1] == 3 and one.numel() > 0
     if not right or one.shape != other.shape or {one.dtype, other.dtype} != {torch.uint8}:
         raise ValueError(f"{source}: holds {found}; {EXPECTED}, none of them empty")
     return one, other
+
+
+def holds_values(images: Tensor) -> bool:
+    """Whether a tensor has memory for each of its values, which sparse ones for example have not."""
+    if images.is_nested or images.layout != torch.strided or images.device.type == "meta":
+        return False
+    return not repeats_memory(images)
 
 
 def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
@@ -58,10 +70,12 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
             f"{path}: no file here; `make data` writes {TRAIN} and {VALIDATION}"
         )
     try:
+        if zipfile.is_zipfile(path):  # what torch before 1.6 wrote is none
+            check_archive(path)
         pair = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
     except Exception as error:  # damaged bytes make torch.load raise a dozen unrelated kinds
+        if isinstance(error, OSError) and error.filename is not None:  # no access to the file
+            raise
         reason = f"not a whole file written by torch.save ({type(error).__name__})"
         raise ValueError(f"{path}: {path.stat().st_size} bytes, {reason}; {EXPECTED}") from error
     return check_pair(pair, str(path))

@@ -32,7 +32,7 @@ from others.engine.losses import l2
 from others.engine.options import TrainingOptions
 from others.engine.stats_manager import Figures, Progress, StatsManager
 from others.networks.regressor import evaluating
-from others.records.checkpoints import Checkpoints
+from others.records.checkpoints import Checkpoints, check_history, check_moments
 from others.records.configuration import describe, describe_optimizer
 from others.records.weights import check_weights, weights_of
 
@@ -317,13 +317,18 @@ class Experiment:
             source: what the state is called in an error.
 
         Raises:
-            ValueError: the state is that of another network.
+            ValueError: the state is damaged, or that of another network. Nothing has changed then.
         """
-        check_weights(self.net, state.get("net", {}), source)
-        self.net.load_state_dict(state["net"])
+        nets = {"net": self.net}
         if self.average is not None:
-            self.average.net.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+            nets["average"] = self.average.net
+        weights = {name: check_weights(net, state.get(name), source) for name, net in nets.items()}
+        moments = check_moments(state.get("optimizer"), self.optimizer, source)
+        check_history(state, self.validating, source)
+        for name, net in nets.items():
+            net.load_state_dict(weights[name])
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.history, self.best = state["history"], state["best"]
 
     def _resume(self, checkpoints: Checkpoints) -> None:

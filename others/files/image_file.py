@@ -40,14 +40,19 @@ def read_picture(path: Path) -> Picture:
 
     Raises:
         FileNotFoundError: no such file.
-        OSError: a file that is damaged or no image.
+        OSError: a file that is damaged or no image, or a pipe or device, which may have no end.
         ValueError: an image that would not be kept whole. Every message names the path.
     """
-    data = Path(path).read_bytes()
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path}: a folder, a pipe or a device; expected a file")
     try:
+        data = path.read_bytes()
         with warnings.catch_warnings():  # of large images, which `check_size` judges, and of tags
             warnings.simplefilter("ignore")
             return _read(data)
+    except FileNotFoundError:
+        raise
     except UnidentifiedImageError as error:
         raise OSError(f"{path}: no image; expected {', '.join(FORMATS)}") from error
     except ValueError as error:

@@ -12,15 +12,12 @@ from typing import Callable
 from torch import nn
 
 from Miniproject_1.noise2noise.network import ResidualUNet
-from others.networks.biasfree.networks import build_network
-from others.networks.biasfree.settings import ModelSettings
+from others.networks.biasfree.networks import described_network
 from others.networks.dncnn import DnCNN, DUDnCNN, UDnCNN
 from others.networks.ranges import InRange
 from others.networks.tnet import STAGES, BaseNet, TNet
 from others.networks.unet import UNet
-from others.records.json_files import read_json
 from others.records.paths import CONFIGS
-from others.records.settings import read_settings
 
 BIAS_FREE = ("biasfree_6", "biasfree_12", "biasfree_18")  # with 6, 12 and 18 residual blocks
 
@@ -31,7 +28,7 @@ def bias_free(name: str) -> nn.Module:
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.json")))
         raise ValueError(f"unknown model {name!r}; expected one of {known}")
-    return build_network(read_settings(ModelSettings(), read_json(path).get("model", {}), "model"))
+    return described_network(path, "model")
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {

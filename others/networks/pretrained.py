@@ -23,14 +23,11 @@ from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as Miniproject2
-from others.networks.biasfree.networks import build_network
-from others.networks.biasfree.settings import ModelSettings
+from others.networks.biasfree.networks import described_network
 from others.networks.catalogue import NETS, make_network
 from others.networks.receptive_field import Field, field_of
 from others.records.checkpoints import CONFIG, LAST
-from others.records.json_files import read_json
 from others.records.paths import PRETRAINED
-from others.records.settings import read_settings
 from others.records.weights import load_weights
 
 SUBMITTED: dict[str, Callable[[], Any]] = {
@@ -82,21 +79,12 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         raise ValueError(f"{name} is no network of torch.nn; expected another one")
     else:
         path = weights_file(name, store)
-        net = described_network(path.with_suffix(".json")) if is_described(name, store) else None
-        net = catalogued_network(name, store) if net is None else net
+        if is_described(name, store):
+            net = described_network(path.with_suffix(".json"), "pipeline", "model")
+        else:
+            net = catalogued_network(name, store)
         load_weights(net, path if weights is None else Path(weights))
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
-
-
-def described_network(path: Path) -> nn.Module:
-    """The bias-free network, with random weights, of a file that says how a model was trained."""
-    content = read_json(path)
-    pipeline = content.get("pipeline")
-    model = pipeline.get("model") if isinstance(pipeline, dict) else None
-    try:
-        return build_network(read_settings(ModelSettings(), model, "pipeline.model"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def catalogued_network(name: str, store: Path = PRETRAINED) -> nn.Module:
@@ -116,13 +104,8 @@ def load_trained(folder: Path) -> nn.Module:
         FileNotFoundError: no training in the folder.
         ValueError: a damaged file, or the training of another kind of network.
     """
-    folder = Path(folder)
-    model = read_json(folder / CONFIG).get("net")
-    try:
-        net = build_network(read_settings(ModelSettings(), model, "net"))
-    except ValueError as error:
-        raise ValueError(f"{folder / CONFIG} is of no bias-free model: {error}") from error
-    load_weights(net, folder / LAST)
+    net = described_network(Path(folder) / CONFIG, "net")
+    load_weights(net, Path(folder) / LAST)
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 

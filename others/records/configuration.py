@@ -10,6 +10,8 @@ from typing import Any, Callable
 import torch
 from torch import nn
 
+LONGEST = 100  # characters of a value in a message
+
 
 def describe(thing: Any) -> Any:
     """What a setting is, as JSON that stays the same on other machines and versions of torch.
@@ -49,6 +51,11 @@ def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     return {"class": type(optimizer).__name__, **settings}
 
 
+def shown(text: str) -> str:
+    """What a file says, in a message: shortened, because a damaged file may say anything."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def flattened(config: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The entries of nested dictionaries, under names with dots."""
     if not isinstance(config, dict):
@@ -63,7 +70,8 @@ def differences(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     old, new = dict(flattened(saved)), dict(flattened(asked))
     names = [*old, *(name for name in new if name not in old)]
     return [
-        f"{name}: {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
+        f"{shown(name)}: {shown(str(old.get(name, 'nothing')))} -> "
+        f"{shown(str(new.get(name, 'nothing')))}"
         for name in names
         if name not in old or name not in new or old[name] != new[name]
     ]

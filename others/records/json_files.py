@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from Miniproject_1.noise2noise.files import write_atomically
+
+LARGEST = 2**24  # bytes; the largest file of results has some 100,000
+# What a program stumbles over where an entry is of another type, or a list shorter, than expected.
+STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration)
+
+
+class Entries(dict[str, Any]):
+    """An object in a file: whoever asks for an entry that it lacks is told the file's name."""
+
+    def __init__(self, content: dict[str, Any], path: Path) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise ValueError(f"{self.path} lacks an entry {name!r}")
+
+
+@contextmanager
+def blaming(paths: Iterable[Path]) -> Iterator[None]:
+    """Make a ValueError that names the files of what the code inside stumbles over in them.
+
+    Args:
+        paths: they may become more while the code runs; if there are none, its errors pass.
+    """
+    try:
+        yield
+    except STUMBLES as error:
+        names = ", ".join(map(str, paths))
+        if not names:
+            raise
+        raise ValueError(
+            f"{names}: an entry is not what its command writes ({type(error).__name__}: {error})"
+        ) from error
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
@@ -17,20 +52,35 @@ def save_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file.
+    """The object in a file, with all objects in it as `Entries`.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no JSON, nested too deeply, or something else than an object; the message names
-            the file.
+        OSError: it cannot be read.
+        ValueError: no JSON, NaN in it, too large, nested too deeply, or something else than an
+            object. Every message names the file.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; expected one with JSON")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes; expected at most {LARGEST}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(
+            text, object_hook=lambda found: Entries(found, path), parse_constant=_constant
+        )
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}; expected an object in braces")
     return content
+
+
+def _constant(name: str) -> float:
+    """An infinite number, which the PSNR of equal images is; NaN is the result of nothing."""
+    if name == "NaN":
+        raise ValueError("it holds NaN; expected numbers")
+    return float(name)

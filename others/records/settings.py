@@ -25,6 +25,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from typing_extensions import dataclass_transform  # comes with pydantic
 
+from others.records.configuration import shown
+
 Kind = TypeVar("Kind")
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 EXPECTED = {  # pydantic's types of errors in the words of this project
@@ -86,7 +88,8 @@ def read_settings(default: Kind, content: Any, place: str = "") -> Kind:
         ValueError: an entry that is unknown, of another type or out of bounds.
     """
     if not isinstance(content, dict):
-        raise ValueError(f"{place or 'the file'} is {content!r}; expected an object in braces")
+        found = shown(repr(content))
+        raise ValueError(f"{place or 'the file'} is {found}; expected an object in braces")
     whole = json.dumps(merged(dataclasses.asdict(default), content))  # type: ignore[call-overload]
     try:
         return TypeAdapter(type(default)).validate_json(whole)  # a list may stand for a tuple here
@@ -122,15 +125,16 @@ def sentence(error: ValidationError, kind: Any, place: str = "") -> str:
         path[0] = list(kind.__pydantic_fields__)[int(path[0])]
     where = ".".join([place, *path] if place else path)
     if fault["type"] in UNKNOWN:
-        return f"{where} is unknown; expected some of {', '.join(known_names(kind, path))}"
+        return f"{shown(where)} is unknown; expected some of {', '.join(known_names(kind, path))}"
     context: dict[str, Any] = fault.get("ctx", {})
+    found = shown(repr(fault["input"]))
     if fault["type"] == "value_error":  # of a check that the class itself makes
         reason = str(context["error"])
         if reason.startswith("expected"):
-            return f"{where} is {fault['input']!r}; {reason}"
+            return f"{where} is {found}; {reason}"
         return f"{where}: {reason}" if where else reason
     expected = EXPECTED.get(fault["type"], "").format(**context) or fault["msg"]
-    return f"{where} is {fault['input']!r}; expected {expected}"
+    return f"{where} is {found}; expected {expected}"
 
 
 def known_names(kind: Any, path: list[str]) -> list[str]:

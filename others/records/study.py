@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from others.records.configuration import differences
+from others.records.configuration import differences, shown
 from others.records.json_files import read_json, save_json
 
 Result = dict[str, Any]
@@ -65,7 +65,8 @@ class Study:
         self.path, self.rows, self.again = Path(path), dict(rows), again
         self.setting = as_json(setting)
         self.results: Result = {"setting": self.setting, "machine": machine(), "rows": {}}
-        if self.path.is_file():
+        # A folder or a pipe is refused now, not after the first run. A device may be written to.
+        if self.path.exists() and not self.path.is_char_device():
             self.results = read_study(self.path)
             self._compare(self.results["setting"], self.setting, "")
 
@@ -126,14 +127,16 @@ def read_study(path: Path) -> Result:
     """The results in a file; ValueError that names it if they are not those of a study."""
     results = read_json(path)
     rows = results.get("rows")
-    if (
-        not isinstance(results.get("setting"), dict)
-        or not isinstance(rows, dict)
-        or not all(
-            isinstance(row, dict) and {"changes", "seeds"} <= set(row) for row in rows.values()
-        )
-    ):
+    if not isinstance(results.get("setting"), dict) or not isinstance(rows, dict):
         raise ValueError(f"{path} is no file of a study; expected setting, machine and rows in it")
+    for name, row in rows.items():
+        parts = [row.get(part) if isinstance(row, dict) else None for part in ("changes", "seeds")]
+        runs = parts[1].values() if isinstance(parts[1], dict) else [None]
+        if not all(isinstance(part, dict) for part in (*parts, *runs)):
+            raise ValueError(
+                f"{path} has a row {shown(name)!r} that is none of a study; expected changes, and "
+                "seeds with a result each"
+            )
     return results
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
+from Miniproject_1.noise2noise.checks import flaw
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
 
@@ -39,22 +40,49 @@ def load_weights(net: nn.Module, path: Path) -> None:
     """
     weights = read_checkpoint(path)
     if isinstance(weights.get("net"), dict):
-        weights = weights.get("average") or weights["net"]
-    check_weights(net, weights, str(path))
-    net.load_state_dict(weights)
+        weights = weights["net"] if weights.get("average") is None else weights["average"]
+    net.load_state_dict(check_weights(net, weights, str(path)))
 
 
-def check_weights(net: nn.Module, weights: dict[str, Any], source: str) -> None:
-    """ValueError that names the first differences unless `weights` fit `net` exactly."""
-    expected = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    found = {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
-    lines = differences(found, expected)
+def check_weights(net: nn.Module, weights: Any, source: str) -> dict[str, Tensor]:
+    """Return `weights` if they fit `net`: all its names and shapes, finite numbers.
+
+    Raises:
+        ValueError: otherwise; the message begins with `source`, and shows the first differences.
+    """
+    expected, found = net.state_dict(), weights if isinstance(weights, dict) else {}
+    lines = differences(_shapes(found), _shapes(expected))
     if lines:
-        shown = "; ".join(lines[:4])
         raise ValueError(
             f"{source} holds the weights of another network than {type(net).__name__}: "
-            f"{len(lines)} tensors differ (found -> expected): {shown}"
+            f"{len(lines)} tensors differ (found -> expected): {'; '.join(lines[:4])}"
         )
+    for name, value in expected.items():
+        wrong = wrong_tensor(found[name], value)
+        if wrong:
+            raise ValueError(f"{source} holds no weights: {name} {wrong}")
+    return found
+
+
+def wrong_tensor(found: Any, expected: Tensor) -> str:
+    """What is wrong with a tensor in the place of another one; nothing if it can stand there."""
+    # A count of batches is a whole number, and is held to the same rules as a floating point one.
+    counts = isinstance(found, Tensor) and not found.is_floating_point()
+    number = found.double() if counts and found.dtype == expected.dtype else found
+    wrong = flaw(number, tuple(expected.shape))
+    if wrong:
+        return wrong
+    return "" if bool(number.float().isfinite().all()) else "should hold finite numbers"
+
+
+def _shapes(weights: dict[str, Any]) -> dict[str, object]:
+    """What is compared of tensors by their names; of anything else, its type."""
+    return {
+        str(name): tuple(value.shape)
+        if isinstance(value, Tensor) and not value.is_nested
+        else type(value).__name__
+        for name, value in weights.items()
+    }
 
 
 def digest(path: Path) -> str:

@@ -26,7 +26,7 @@ DIGEST = re.compile(rb"results ([0-9a-f]{32})")
 
 def shown(results: Results) -> dict[str, Any]:
     """The data of every figure."""
-    return {name: data_of(results) for name, (data_of, _) in FIGURES.items()}
+    return {name: results.make(data_of) for name, (data_of, _) in FIGURES.items()}
 
 
 def definitions(results: Results) -> str:
@@ -35,7 +35,7 @@ def definitions(results: Results) -> str:
         f"\\newcommand{{\\{name}}}{{{tex(text)}}}" for name, text in all_macros(results).items()
     ]
     for name, table in REPORT_TABLES.items():
-        lines.append(f"\\newcommand{{\\{name}}}{{%\n{table(results)}}}")
+        lines.append(f"\\newcommand{{\\{name}}}{{%\n{results.make(table)}}}")
     return "\n".join(lines) + "\n"
 
 

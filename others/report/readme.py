@@ -24,7 +24,7 @@ from others.report.results import Results
 def rendered(path: Path, results: Results) -> str:
     """A page with its tables as the results have them; ValueError that names the page."""
     try:
-        return filled(path.read_text(encoding="utf-8"), PAGES[path](results))
+        return filled(path.read_text(encoding="utf-8"), results.make(PAGES[path]))
     except ValueError as error:
         raise ValueError(f"{path.relative_to(ROOT)}: {error}") from error
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from others.records.formats import Spread, spread_of
-from others.records.json_files import read_json
+from others.records.json_files import blaming, read_json
 from others.records.paths import RESULTS
 from others.records.study import read_study, values
+
+Shown = TypeVar("Shown")
 
 
 class Results:
@@ -18,14 +20,31 @@ class Results:
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.folder = folder
+        self.asked: list[Path] = []  # the files that were read for what is being made
 
     def read(self, name: str) -> dict[str, Any]:
         """The content of `name`.json; the error for a missing or damaged file names it."""
-        return read_json(self.folder / f"{name}.json")
+        return read_json(self._path(name))
 
     def study(self, name: str) -> dict[str, Any]:
         """As `read`, of a file that `records.study` wrote."""
-        return read_study(self.folder / f"{name}.json")
+        return read_study(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        self.asked.append(self.folder / f"{name}.json")
+        return self.asked[-1]
+
+    def make(self, show: Callable[[Results], Shown]) -> Shown:
+        """What `show` makes of the results.
+
+        Raises:
+            FileNotFoundError, ValueError: a file is missing, or damaged, or an entry in it is of
+                another kind than `show` expects; the message names the file, or the few that
+                `show` has read.
+        """
+        self.asked.clear()
+        with blaming(self.asked):
+            return show(self)
 
 
 class AblationRow(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,3 +108,19 @@ def test_device(monkeypatch: pytest.MonkeyPatch, used: int, told: str) -> None:
             models.device(s)
     else:
         assert models.device(s) == "a GPU"
+
+
+def test_what_is_no_result_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file than the grader's results is refused by its name, and both files stay."""
+    results, page, other = (tmp_path / name for name in ("results.json", "README.md", "new.json"))
+    results.write_text("old")
+    page.write_text(TEXT, encoding="utf-8")
+    other.write_text('{"checks": 3}')
+    monkeypatch.setattr(handout, "RESULTS", results)
+    monkeypatch.setattr(handout, "README", page)
+    monkeypatch.setattr(sys, "argv", ["handout", str(other)])
+    with pytest.raises(SystemExit, match=r"new\.json holds no results of `test\.py --json`"):
+        handout.main()
+    assert (results.read_text(), page.read_text(encoding="utf-8")) == ("old", TEXT)

@@ -117,6 +117,11 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no epoch": lambda state: state.pop("epoch"),
     "epoch 7 of 1": lambda state: state.update(epoch=7),
     "a text as epoch": lambda state: state.update(epoch="1"),
+    "an epoch before the first": lambda state: state.update(epoch=-1),
+    "a text for the precision": lambda state: state.update(bfloat16="no"),
+    "a tensor as number of epochs": lambda state: state["described"].update(
+        num_epochs=torch.ones(2)
+    ),
     "no average": lambda state: state.pop("average"),
     "an average of another shape": lambda state: first_of(state["average"], lambda x: x[:1]),
     "NaN in the average": lambda state: first_of(state["average"], lambda x: x / 0 * 0),

@@ -105,6 +105,18 @@ def test_wrong_names_and_files(tmp_path: Path) -> None:
         (tmp_path / "biasfree" / "x.json").write_text(json.dumps(content))
         with pytest.raises(ValueError, match=r"x\.json: pipeline\.model.* is .*; expected "):
             load_network("x", store=tmp_path)
+    many = {"kernels": [1] * 64, "widths": [1] * 64, "groups": [1] * 64}
+    wide = {"kernels": [63] * 8, "widths": [16] * 7 + [1], "groups": [1] * 8}
+    for model, fault in (
+        ({"blocks": 256, "block": many}, "its blocks have 16384 convolutions; expected 4096 at"),
+        (
+            {"channels": 512, "block": wide},
+            r"its blocks have \d{13} weights; expected 33554432 at",
+        ),
+    ):
+        (tmp_path / "biasfree" / "x.json").write_text(json.dumps({"pipeline": {"model": model}}))
+        with pytest.raises(ValueError, match=rf"x\.json: .*{fault}"):
+            load_network("x", store=tmp_path)
     save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
     assert load_network("biasfree_6", tmp_path / "weights.pth").training is False
 

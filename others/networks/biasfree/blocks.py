@@ -35,12 +35,7 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 
 
 def conv(inputs: int, outputs: int, kernel: int, groups: int = 1, bias: bool = False) -> nn.Conv2d:
-    """A convolution that keeps H and W, with He's initialisation.
-
-    ValueError if the groups do not divide the channels.
-    """
-    if inputs % groups or outputs % groups:
-        raise ValueError(f"{groups} groups do not divide {inputs} and {outputs} channels")
+    """A convolution that keeps H and W, with He's initialisation."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:

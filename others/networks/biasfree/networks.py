@@ -17,6 +17,7 @@ accurate image super-resolution with deep Laplacian pyramid networks", 2018.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Callable
 
 import torch
@@ -27,6 +28,8 @@ from others.networks.biasfree.blocks import BRANCH, Multiplier, ResidualBlock, c
 from others.networks.biasfree.pyramid import down, joined, laplacian, reach_below, split, up
 from others.networks.biasfree.settings import HEAD_GROUPS, ModelSettings
 from others.networks.ranges import InRange
+from others.records.json_files import read_json
+from others.records.settings import read_settings
 
 POOL = 3  # kernel of the means on the way down inside U-Net and LUnet
 FINALS: dict[str, Callable[[], nn.Module]] = {"none": nn.Identity, "tanh": nn.Tanh}
@@ -240,10 +243,26 @@ class BiasFree(nn.Module):
 
 
 def build_network(use: ModelSettings) -> nn.Module:
-    """A new network for images in [0, 1], with random weights from torch's global generator.
-
-    ValueError where the groups of a convolution do not divide its channels.
-    """
+    """A new network for images in [0, 1], with random weights from torch's global generator."""
     net = BiasFree(use)
     low, high = use.range
     return net if (low, high) == (0, 1) else InRange(net, low, high)
+
+
+def described_network(path: Path, *place: str) -> nn.Module:
+    """A new network with the settings that stand at `place` in a JSON file.
+
+    Args:
+        place: names of the objects on the way there, such as "pipeline", "model".
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no settings of a network; the message names the file.
+    """
+    content: Any = read_json(path)
+    for name in place:
+        content = content.get(name) if isinstance(content, dict) else None
+    try:
+        return build_network(read_settings(ModelSettings(), content, ".".join(place)))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

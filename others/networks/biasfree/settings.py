@@ -15,6 +15,8 @@ from others.networks.biasfree.pyramid import KERNEL
 from others.records.settings import settings
 
 HEAD_GROUPS = 4  # of the grouped head, as in the source
+MOST_CONVOLUTIONS = 4096  # of a network; the deepest one of the project has 38
+MOST_WEIGHTS = 2**25  # of its convolutions, which are 128 MB
 Channels = Annotated[int, Field(ge=1, le=512)]
 Width = Annotated[int, Field(ge=1, le=16)]
 Levels = Annotated[int, Field(ge=2, le=10)]  # of a pyramid, or of a U-Net
@@ -66,6 +68,20 @@ class BlockSettings:
                 "expected the sparsity 'threshold' or 'soft' with them"
             )
 
+    def weights(self, channels: int) -> int:
+        """The number of weights of its convolutions in a network of so many channels.
+
+        ValueError where the groups of a convolution do not divide its channels.
+        """
+        count, inputs = 0, channels
+        for kernel, width, own in zip(self.kernels, self.widths, self.groups):
+            outputs, groups = channels * width, inputs if self.depthwise and kernel > 1 else own
+            if inputs % groups or outputs % groups:
+                raise ValueError(f"{groups} groups do not divide {inputs} and {outputs} channels")
+            count += outputs * (inputs // groups) * kernel**2
+            inputs = outputs
+        return count
+
     @property
     def reach(self) -> int | None:
         """Pixels that a block sees to each side; None if a part of it sees the whole image."""
@@ -113,3 +129,20 @@ class ModelSettings:
             raise ValueError(f"channels is {self.channels}; a grouped head needs a multiple of 4")
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range is {list(self.range)}; expected two numbers in order")
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """ValueError for a network that would fill the memory, before it is made."""
+        single = self.pyramid.kind == "none" or self.pyramid.shared
+        stages = 1 if self.backbone == "resnet" else 2 * self.levels - 1
+        stages *= 1 if single else self.pyramid.levels  # a network for each level of the pyramid
+        convolutions = stages * self.blocks * len(self.block.kernels)
+        # Each stage has at most one convolution from the image, and one that mixes two stages.
+        around = 3 * self.channels * self.base_kernel**2 + 2 * self.channels**2 * 9
+        weights = stages * (self.blocks * self.block.weights(self.channels) + around)
+        for name, number, most in (
+            ("convolutions", convolutions, MOST_CONVOLUTIONS),
+            ("weights", weights, MOST_WEIGHTS),
+        ):
+            if number > most:
+                raise ValueError(f"its blocks have {number} {name}; expected {most} at most")

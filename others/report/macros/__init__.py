@@ -11,41 +11,41 @@ from others.report.macros import ablations, measurements, published, speed, subm
 from others.report.results import Results
 
 Macros = dict[str, str]
+GROUPS = (
+    submission.scores,
+    submission.course_images,
+    submission.networks,
+    submission.training_one,
+    submission.training_two,
+    submission.limits,
+    submission.curves,
+    published.submissions,
+    published.source_report,
+    ablations.study_one,
+    ablations.study_two,
+    ablations.study_sgd,
+    ablations.clean_targets,
+    ablations.frameworks,
+    ablations.first_tries_one,
+    ablations.first_tries_two,
+    ablations.tnet,
+    measurements.noise,
+    measurements.other_noises,
+    measurements.masks,
+    measurements.influence,
+    measurements.exactness,
+    speed.blocks,
+    speed.steps,
+    speed.memory,
+    speed.straightforward,
+)
 
 
 def all_macros(results: Results) -> Macros:
     """All of them; ValueError or FileNotFoundError that names the file for results that lack."""
-    groups = (
-        submission.scores,
-        submission.course_images,
-        submission.networks,
-        submission.training_one,
-        submission.training_two,
-        submission.limits,
-        submission.curves,
-        published.submissions,
-        published.source_report,
-        ablations.study_one,
-        ablations.study_two,
-        ablations.study_sgd,
-        ablations.clean_targets,
-        ablations.frameworks,
-        ablations.first_tries_one,
-        ablations.first_tries_two,
-        ablations.tnet,
-        measurements.noise,
-        measurements.other_noises,
-        measurements.masks,
-        measurements.influence,
-        measurements.exactness,
-        speed.blocks,
-        speed.steps,
-        speed.memory,
-        speed.straightforward,
-    )
     macros: Macros = {}
-    for group in groups:
-        found = group(results)
+    for group in GROUPS:
+        found = results.make(group)
         twice = macros.keys() & found.keys()
         if twice:
             raise ValueError(f"two groups define {', '.join(sorted(twice))}; expected one of each")

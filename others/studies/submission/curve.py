@@ -26,6 +26,7 @@ from torch import Tensor
 from Miniproject_2.framework.training import Settings, Trainer
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
+from others.records.json_files import blaming
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
 from others.studies.submission.ablation_sgd import SGD
@@ -126,7 +127,8 @@ def run(options: argparse.Namespace) -> None:
     # Lengths of earlier calls are rows of this study too, so that the file has all in their order.
     earlier = read_study(path)["rows"].values() if path.is_file() else ()
     lengths = [*options.epochs, *(row["changes"]["epochs"] for row in earlier)]
-    study = Study(path, {"pairs": len(pairs[0])}, named(lengths))
+    with blaming([path]):  # what is there may be no length
+        study = Study(path, {"pairs": len(pairs[0])}, named(lengths))
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 

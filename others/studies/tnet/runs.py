@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from Miniproject_1.model import WEIGHTS
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.symmetries import self_ensemble
-from others.data.course import TRAIN, VALIDATION, load_first, load_pair
+from others.data.course import TRAIN, VALIDATION, check_pair, load_first, load_pair
 from others.data.seeds import global_seed
 from others.data.sets import Pairs
 from others.engine.experiment import Experiment
@@ -114,16 +115,19 @@ def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
     The answers take as long as some epochs of training, so they are kept in the file `path`. It is
     used again only for the same images and the same weights of the teacher, which it names by their
     SHA-256.
+
+    Raises:
+        ValueError: the file is damaged, or is none of answers.
     """
     weights = TEACHERS[teacher]
     made_from = {
         "weights": digest(weights),
         "noisy": hashlib.sha256(noisy.contiguous().numpy().tobytes()).hexdigest(),
     }
-    if path.is_file():
+    if os.path.lexists(path):
         kept = read_checkpoint(path)
-        if all(kept.get(name) == value for name, value in made_from.items()):
-            return kept["answers"]
+        if all(str(kept.get(name)) == value for name, value in made_from.items()):
+            return check_pair((noisy, kept.get("answers")), str(path))[1]
     answers = answered(load_denoiser(teacher, weights).apply, noisy)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {**made_from, "answers": answers}

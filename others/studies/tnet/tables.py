@@ -22,7 +22,7 @@ from others.records.formats import (
     whole,
     with_digits,
 )
-from others.records.json_files import read_json
+from others.records.json_files import blaming, read_json
 from others.records.page import filled, marked, names_of
 from others.records.paths import RESULTS
 from others.records.study import read_study, values
@@ -260,8 +260,16 @@ def verdicts(claims: Sequence[Result]) -> Table:
 
 
 def parts(folder: Path) -> dict[str, tuple[str, str]]:
-    """Heading and content of each part of the page that the results of a folder allow."""
-    results = read(folder)
+    """Heading and content of each part of the page that the results of a folder allow.
+
+    ValueError that names the files for results that are damaged.
+    """
+    with blaming([folder / STUDY, folder / CLAIMS]):
+        return parts_of(read(folder))
+
+
+def parts_of(results: dict[str, Result]) -> dict[str, tuple[str, str]]:
+    """Likewise, of the rows and the claims."""
     claims = results["claims"]["measured"] if "claims" in results else []
     smooth_grad: dict[str, tuple[str, Callable[[Sequence[Result]], Table]]] = {
         "claims": ("SmoothGrad: whether the claims hold", verdicts),

@@ -1,0 +1,47 @@
+"""JSON files: what is no result, or lacks what is asked for, is said with the file's name."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from others.records import json_files
+from others.records.json_files import blaming, read_json, save_json
+
+
+def test_infinity_survives_and_nan_does_not(tmp_path: Path) -> None:
+    """The PSNR of equal images is infinite and is read again; NaN is refused."""
+    path = tmp_path / "a.json"
+    save_json(path, {"psnr": [math.inf, -math.inf]})
+    assert read_json(path) == {"psnr": [math.inf, -math.inf]}
+    save_json(path, {"psnr": math.nan})
+    with pytest.raises(ValueError, match=r"a\.json is not JSON: it holds NaN"):
+        read_json(path)
+
+
+def test_entries_that_are_not_there(tmp_path: Path) -> None:
+    """At any depth the error names the file and the entry; `get` gives None as ever."""
+    path = tmp_path / "a.json"
+    save_json(path, {"rows": [{"psnr": 20.0}]})
+    row = read_json(path)["rows"][0]
+    assert row.get("time") is None
+    with pytest.raises(ValueError, match=r"a\.json lacks an entry 'time'"):
+        row["time"]
+
+
+def test_entries_of_another_kind(tmp_path: Path) -> None:
+    """What code stumbles over in a file is a ValueError with the file's name."""
+    with pytest.raises(ValueError, match=r"a\.json: an entry is not .*TypeError"), blaming(
+        [tmp_path / "a.json"]
+    ):
+        len(3)  # type: ignore[arg-type]
+
+
+def test_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of a file is looked at before its content."""
+    monkeypatch.setattr(json_files, "LARGEST", 10)
+    save_json(tmp_path / "a.json", {"psnr": 20.0})
+    with pytest.raises(ValueError, match=r"a\.json has 18 bytes; expected at most 10"):
+        read_json(tmp_path / "a.json")

@@ -278,7 +278,7 @@ def torch_alter(path: Path) -> Callable[[Random], None]:
 
 
 def state_alter(path: Path) -> Callable[[Random], None]:
-    """An `alter` for `fuzz`: of the JSON in a file of Miniproject 2, with the checksum that fits."""
+    """An `alter` for `fuzz`: of the JSON in a file of Miniproject 2, whose checksum then fits."""
     text, _, numbers = path.read_bytes()[:-4].partition(b"\n")
     content = json.loads(text)
 

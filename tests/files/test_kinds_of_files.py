@@ -203,6 +203,31 @@ def test_tiff_of_16_bits(tmp_path: Path, photometric: str, packing: str | None) 
         assert tags_of(tmp_path / "out.tif")[270] == "a test"
 
 
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_packed_grey_with_alpha(tmp_path: Path, predictor: int) -> None:
+    """Neither library reads LZW of 16 bits with two samples, nor writes it: a file of grey of twice
+    the width becomes one when its tags are changed. With a predictor it holds differences."""
+    pixels = values(2, 8, 9, 65535)
+    array = pixels.permute(1, 2, 0).numpy().astype(np.uint16)
+    stored = np.diff(array, axis=1, prepend=np.zeros((8, 1, 2), np.uint16))
+    stored = (stored if predictor == 2 else array).reshape(8, 18)
+    path = tmp_path / "in.tif"
+    packing = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 1]
+    assert cv2.imwrite(str(path), stored, packing)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        format_place = page.tags[339].offset
+        for code, value in ((256, 9), (277, 2), (258, (16, 16)), (317, predictor)):
+            page.tags[code].overwrite(value)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<HHIHH", data, format_place, 338, 3, 1, 2, 0)  # one extra sample: alpha
+    path.write_bytes(data)
+    found = read_picture(through(path))
+    assert found.mode == "LA;16"
+    assert found.alpha is not None
+    assert torch.equal(torch.cat([found.colour, found.alpha]), pixels)
+
+
 def test_planes_of_a_tiff(tmp_path: Path) -> None:
     """Colours that are stored one after the other are read like those of each pixel together."""
     array = values(3, 8, 9, 65535).numpy().astype(np.uint16)

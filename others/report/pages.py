@@ -21,7 +21,7 @@ from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
 from others.studies.assignment.scores import score_table
-from others.studies.biasfree.judgement import TWINS, advice_table, error_table
+from others.studies.biasfree.judgement import TWINS, advice_table, error_table, papers_table
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
@@ -255,6 +255,7 @@ def biasfree_tables(results: Results) -> dict[str, str]:
     """The bias-free denoisers."""
     return {
         "noise levels": of_text(*error_table(results.study("biasfree/table"))),
+        "papers": markdown(papers_table(results.study("biasfree/papers"))),
         "generalisation": markdown(generalisation(results)),
         "masks": markdown(masks(results)),
         "advice": of_text(*advice_table(results.study("biasfree/ablation"))),

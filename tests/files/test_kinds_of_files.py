@@ -235,6 +235,22 @@ def test_planes_of_a_tiff(tmp_path: Path) -> None:
     assert torch.equal(read_picture(tmp_path / "in.tif").colour, values(3, 8, 9, 65535))
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_grey_tiff_of_few_bits(tmp_path: Path, depth: int) -> None:
+    """Black is 0 and white 255, as with a PNG of the same depth."""
+    numbers = np.arange(8) % 2**depth
+    bits = (numbers[:, None] >> np.arange(depth - 1, -1, -1)) & 1
+    pixels = np.packbits(bits.astype(np.uint8)).tobytes()
+    tags = [(256, 8), (257, 1), (258, depth), (259, 1), (262, 1), (273, 200), (277, 1), (278, 1)]
+    entries = [
+        struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in [*tags, (279, len(pixels))]
+    ]
+    body = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(4)
+    (tmp_path / "in.tif").write_bytes(body.ljust(200, b"\0") + pixels)
+    expected = (numbers * (255 // (2**depth - 1))).tolist()
+    assert read_picture(tmp_path / "in.tif").colour.flatten().tolist() == expected
+
+
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_tags_of_a_tiff(tmp_path: Path, byteorder: Any) -> None:
     """Tags that do not concern the pixels are copied with all their bytes, in either byte order."""

@@ -1,23 +1,24 @@
-"""A denoiser as a prior: blurred and noisy images made sharp by ADMM with the denoiser inside.
+"""A denoiser as a prior: blurred and noisy images made sharp with the denoiser inside a loop.
 
     python -m others.studies.biasfree.uses.deblurring [--model NAME] [--images FOLDER]
         [--sigma 2.55 7.65] [--output FOLDER]
 
-y = A x + n, with a Gaussian blur A and white noise n. A prior says which x are images; the most
-probable x minimises ‖A x − y‖² plus what the prior finds improbable. ADMM takes the two in turns:
+y = A x + n, with a Gaussian blur A and white noise n of deviation σ. A prior says which x are
+images; wanted is an x that is one and that explains y. Half-quadratic splitting takes the two in
+turns, with a level τ that falls from turn to turn:
 
-    x ← argmin ‖A x − y‖² + μ ‖x − (z − u)‖²     in the Fourier domain, where A is a product
-    z ← f(x + u)                                 the prior's step: noise out, image in
-    u ← u + x − z
+    x ← argmin ‖A x − y‖² / σ² + λ ‖x − z‖² / τ²    in the Fourier domain, where A is a product
+    z ← f(x + τ ε),   ε white noise                 the prior's step: noise out, image in
 
-The prior's step is that of a denoiser, whichever it is ("plug and play": Venkatakrishnan et al.,
-GlobalSIP 2013). The errors of x shrink from turn to turn: a blind denoiser f is not told by how
-much, and one without biases works at any level.
+The prior's step is that of a denoiser, whichever it is: "plug and play". Levels and λ are those of
+Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021, whose denoiser is
+told τ. A blind one removes the noise that it finds, so noise of that level is added for it to
+remove; and one without biases works at any level.
 
 Images are generated unless a folder is named. Beside the blurred image and the denoiser's answer to
 it stands the Wiener filter, x = Aᵀy / (AᵀA + r), with the r that suits these images best, which is
-in its favour; μ was chosen on generated images with another seed. The blur wraps around the border.
-Figures go to --output, as deblurring.json, and deblurring.png shows the first image.
+in its favour. The scheme was chosen on generated images with another seed. The blur wraps around
+the border. Figures go to --output, as deblurring.json, and deblurring.png shows the first image.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ SIDE, COUNT = 128, 8  # pixels along a side of an image, and images
 SEED = 1  # of the generated images
 WIDTH = 1.6  # standard deviation of the blur, in pixels
 SIGMAS = [2.55, 7.65]  # of the noise, in grey levels: 1 % and 3 % of the range
-STRENGTH = 30  # μ over the variance of the noise
-TURNS = 20
+FIRST_LEVEL = 49.0  # τ at the first turn, in grey levels; at the last it is the noise's
+LAMBDA, TURNS = 0.23, 8
 WIENER = [10.0 ** (power / 2) for power in range(-8, -1)]  # r, from 0.0001 to 0.1
 
 
@@ -64,13 +65,12 @@ def solved(blurred: Tensor, around: Tensor, mu: float) -> Tensor:
 
 
 def deblurred(denoise: Denoise, blurred: Tensor, sigma: float) -> Tensor:
-    """Images (N, 3, side, side) in [0, 1] by ADMM; `sigma` is that of the noise, in grey levels."""
-    mu = STRENGTH * (sigma / LEVELS) ** 2
-    z, u = blurred, torch.zeros_like(blurred)
-    for _ in range(TURNS):
-        x = solved(blurred, z - u, mu)
-        z = denoise(x + u)
-        u = u + x - z
+    """Images (N, 3, side, side) in [0, 1] made sharp; `sigma` is the noise's, in grey levels."""
+    z, generator = blurred, seeded(seed_of("prior", sigma))
+    for turn in range(TURNS):
+        level = FIRST_LEVEL * (sigma / FIRST_LEVEL) ** (turn / (TURNS - 1))
+        x = solved(blurred, z, LAMBDA * (sigma / level) ** 2)
+        z = denoise(x + level / LEVELS * torch.randn(x.shape, generator=generator))
     return z
 
 
@@ -90,7 +90,7 @@ def answers_to(denoise: Denoise, clean: Tensor, sigma: float) -> dict[str, Tenso
         "blurred": blurred,
         "denoised": denoise(blurred),
         "wiener": max(filtered, key=lambda answers: fmean(psnr(answers, clean))),
-        "admm": deblurred(denoise, blurred, sigma),
+        "prior": deblurred(denoise, blurred, sigma),
     }
 
 
@@ -106,13 +106,13 @@ def draw(path: Path, clean: Tensor, parts: dict[float, dict[str, Tensor]], model
     from others.analysis.panels import grid, save, show  # matplotlib is slow to import
 
     figure, axes = grid(len(parts), 5)
-    figure.suptitle(f"blurred images made sharp, with {model} as a prior (admm)")
+    figure.suptitle(f"a blurred image made sharp, with {model} as the prior")
     for line, (sigma, images) in zip(axes, parts.items()):
         for axis, (name, answers) in zip(line, images.items()):
             title = f"{name}, σ = {sigma:g}: {psnr(answers, clean)[0]:.2f} dB"
             show(axis, (title, answers[0].clamp(0, 1)))
         show(line[-1], ("clean", clean[0]))
-    save(figure, path)
+    save(figure, path, dpi=72)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,32 +115,6 @@ def test_table(
     assert asked == ["blur", "blur"]
     with pytest.raises(SystemExit, match="images: 3 -> 2"):
         table.main([*options, "blur", "--count", "2"])
-
-
-def test_papers_table(
-    photos: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Whole images get noise of the full σ that is not clipped: an input that is answered as it is
-    has 20 log10(255 / σ) dB before its values are clipped, and more after."""
-    write_images(tmp_path / "grey", [(60, 80), (80, 60)])
-    grey = [torch.full((1, 3, 60, 80), 0.5), torch.full((1, 3, 80, 60), 0.5)]
-    noisy = table.papers_scores("noisy", grey)
-    for sigma in (15, 25):  # 127.5 is five and more σ from both ends
-        expected = 20 * math.log10(255 / sigma)
-        assert noisy[str(sigma)]["psnr_per_image_db"] == pytest.approx(expected, abs=0.1)
-    assert noisy["50"]["psnr_per_image_db"] > 20 * math.log10(255 / 50)
-    blur = Denoiser(nn.AvgPool2d(3, 1, 1), Field(1, 1), torch.device("cpu"))
-    monkeypatch.setattr(table, "load_denoiser", lambda name: blur)
-    options = ["--images", str(photos), "--output", str(tmp_path), "--models", table.NLM, "blur"]
-    table.main([*options, "--only", "papers"])
-    results = read_study(tmp_path / "papers.json")
-    assert list(results["rows"]) == ["noisy", "blur"]
-    assert results["setting"]["images"] == 3
-    printed = capsys.readouterr().out
-    assert "| CDnCNN-B, published (blind) | 33.89 dB | 31.23 dB | 27.92 dB |" in printed
 
 
 def test_non_local_means() -> None:

@@ -1,21 +1,48 @@
-"""What bias-free denoisers are used for: a prior for deblurring, and pictures of their answers."""
+"""Denoisers as papers measure them, as a prior for deblurring, and in pictures."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from others.networks.pretrained import Denoiser
 from others.networks.receptive_field import Field
 from others.records.json_files import read_json
 from others.records.paths import RESULTS
+from others.records.study import read_study
+from others.studies.biasfree import noise_table as table
 from others.studies.biasfree.uses import deblurring, gallery
 from tests.helpers.images import write_images
 
 IDENTITY = Denoiser(lambda x: x, Field(0, 1), torch.device("cpu"))
+
+
+def test_papers_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whole images get noise of the full σ that is not clipped: an input that is answered as it is
+    has 20 log10(255 / σ) dB before its values are clipped, and more after."""
+    write_images(tmp_path / "photos", [(16, 20), (18, 16), (20, 20)])
+    grey = [torch.full((1, 3, 60, 80), 0.5), torch.full((1, 3, 80, 60), 0.5)]
+    noisy = table.papers_scores("noisy", grey)
+    for sigma in (15, 25):  # 127.5 is five and more σ from both ends
+        expected = 20 * math.log10(255 / sigma)
+        assert noisy[str(sigma)]["psnr_per_image_db"] == pytest.approx(expected, abs=0.1)
+    assert noisy["50"]["psnr_per_image_db"] > 20 * math.log10(255 / 50)
+    blur = Denoiser(nn.AvgPool2d(3, 1, 1), Field(1, 1), torch.device("cpu"))
+    monkeypatch.setattr(table, "load_denoiser", lambda name: blur)
+    options = ["--images", str(tmp_path / "photos"), "--output", str(tmp_path)]
+    table.main([*options, "--only", "papers", "--models", table.NLM, "blur"])
+    results = read_study(tmp_path / "papers.json")
+    assert list(results["rows"]) == ["noisy", "blur"]
+    assert results["setting"]["images"] == 3
+    printed = capsys.readouterr().out
+    assert "| CDnCNN-B, published (blind) | 33.89 dB | 31.23 dB | 27.92 dB |" in printed
 
 
 def test_the_step_towards_the_measurement() -> None:

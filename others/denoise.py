@@ -39,6 +39,7 @@ MODELS = {  # a line each, for the help
     "biasfree_6": "bias-free, 6 residual blocks: Gaussian noise of any strength; the fastest",
     "biasfree_12": "bias-free, 12 residual blocks: Gaussian noise of any strength",
     "biasfree_18": "bias-free, 18 residual blocks: Gaussian noise of any strength",
+    "biasfree_large": "bias-free U-Net: Gaussian noise of any strength, clipped or not",
     "dncnn": "the DnCNN assignment's plain network, for Gaussian noise of one strength",
     "udncnn": "the DnCNN assignment's network with pooling, for the same noise",
     "dudncnn": "the DnCNN assignment's network with dilations, for the same noise",

@@ -5,7 +5,8 @@ The kinds are those of the library "blind image denoising" (N. Markou). Additive
 noise are normal but cut off at two standard deviations, which leaves a standard deviation of
 0.880 σ; an image has one noise for all its channels, or one for each. Subsampling shows one pixel
 of each square, at the same place in all squares of an image. The place is drawn at random, where
-the library takes the first. The result is clipped and rounded as in a file, unless asked otherwise.
+the library takes the first. The result is clipped and rounded as in a file. Settings turn both off,
+the cut at two standard deviations (`cut`) and the clipping, of all images or of a part of them.
 Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their device.
 """
 
@@ -23,7 +24,6 @@ from torch.nn import functional as F
 from others.data.noise import subsampling
 from others.records.settings import settings
 
-CUT = 2.0  # standard deviations
 LEVELS = 255  # grey levels from black to white
 KINDS = ("additive", "multiplicative", "subsampling", "quantisation")
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -58,7 +58,9 @@ class CorruptionSettings:
     quantisation: Strength = field(default_factory=Strength)  # step of the grey levels, of 255
     per_channel: Probability = 0.5  # that each channel of an image has noise of its own
     smoothing: Probability = 0.0  # that an image is smoothed over 3x3 pixels
+    cut: Annotated[float, Field(ge=0)] = 2.0  # standard deviations; 0: noise is not cut off
     clip: bool = True  # to [0, 1], and round to 1 / 255
+    unclipped: Probability = 0.0  # that an image is left as it is, where `clip` is on
 
     def __post_init__(self) -> None:
         if sum(getattr(self, name).weight for name in KINDS) <= 0:
@@ -79,20 +81,15 @@ def coin(probability: float, count: int, generator: Generator) -> Tensor:
     return uniform((count, 1, 1, 1), generator) < probability
 
 
-def truncated_normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Standard normal numbers on condition that they are within ±2: their deviation is 0.880."""
-    inside = math.erf(CUT / math.sqrt(2))  # the probability, 0.954
-    return math.sqrt(2) * torch.erfinv(inside * (2 * uniform(shape, generator) - 1))
+def truncated_normal(shape: tuple[int, ...], generator: Generator, cut: float = 2.0) -> Tensor:
+    """Standard normal numbers on condition that they are within ±cut; all of them for a cut of 0.
 
-
-def noise_field(clean: Tensor, per_channel: float, generator: Generator) -> Tensor:
-    """Truncated normal noise (N, 3, H, W) for the images `clean`.
-
-    With the probability `per_channel` an image has other noise in each channel, else the same.
+    Their deviation is 0.880 for a cut of 2.
     """
-    values = truncated_normal(tuple(clean.shape), generator)
-    own = coin(per_channel, len(clean), generator)
-    return torch.where(own, values, values[:, :1])
+    if cut == 0:
+        return torch.randn(shape, generator=generator, device=generator.device)
+    inside = math.erf(cut / math.sqrt(2))  # the probability, 0.954 for 2
+    return math.sqrt(2) * torch.erfinv(inside * (2 * uniform(shape, generator) - 1))
 
 
 def quantised(clean: Tensor, step: Tensor) -> Tensor:
@@ -134,16 +131,30 @@ class Corruption:
         if self.use.smoothing:
             chosen = coin(self.use.smoothing, count, generator)
             noisy = torch.where(chosen, smoothed(noisy), noisy)
-        return (noisy.clamp(0, 1) * LEVELS).round() / LEVELS if self.use.clip else noisy
+        if not self.use.clip:
+            return noisy
+        stored = (noisy.clamp(0, 1) * LEVELS).round() / LEVELS
+        if not self.use.unclipped:
+            return stored
+        return torch.where(coin(self.use.unclipped, count, generator), noisy, stored)
+
+    def field(self, clean: Tensor, generator: Generator) -> Tensor:
+        """Normal noise (N, 3, H, W) for the images `clean`, of standard deviation 1 before the cut.
+
+        With the probability `per_channel` an image has other noise in each channel, else the same.
+        """
+        values = truncated_normal(tuple(clean.shape), generator, self.use.cut)
+        own = coin(self.use.per_channel, len(clean), generator)
+        return torch.where(own, values, values[:, :1])
 
     def corrupt(self, kind: str, clean: Tensor, generator: Generator) -> Tensor:
         """All images (N, 3, H, W) with one kind of noise, neither clipped nor rounded."""
         use: Strength = getattr(self.use, kind)
         strength = use.draw(len(clean), generator)
         if kind == "additive":
-            return clean + strength / LEVELS * noise_field(clean, self.use.per_channel, generator)
+            return clean + strength / LEVELS * self.field(clean, generator)
         if kind == "multiplicative":
-            return clean * (1 + strength * noise_field(clean, self.use.per_channel, generator))
+            return clean * (1 + strength * self.field(clean, generator))
         if kind == "quantisation":
             return quantised(clean, strength)
         return subsampling(clean, generator, strength)

@@ -1,19 +1,10 @@
 """The table of image files: for each kind, what is read and written again without loss.
 
-            bits a channel  modes               kept beside the pixels
-    PNG     1 2 4 8 16      L LA RGB RGBA       profile, gamma and other colour chunks, EXIF, XMP,
-                                                resolution, text
-    TIFF    1 2 4 8 16      L LA RGB RGBA       profile, XMP, resolution, all other plain tags
-    JPEG    8               L RGB               profile, EXIF, XMP, resolution, comment and all APP
-                                                segments, quality tables, chroma subsampling
-    WebP    8               RGB RGBA            profile, EXIF, XMP, lossless or lossy
-    BMP     8               L RGB               resolution
-    PNM     8 16            L (.pgm) RGB (.ppm) -
-
-L is grey and A is alpha, as Pillow names them. What a file shows is kept, not how it is stored:
-1, 2 and 4 bits become 8, a palette becomes the colours in it, a transparent colour becomes an alpha
-channel, white that is stored as 0 becomes the largest number, and an orientation that a file asks
-for (in EXIF, in XMP or in a TIFF tag) is turned into the pixels.
+KINDS below is the table; others/README.md shows it. Its modes are named as Pillow does: L is grey
+and A is alpha, and ";16" stands for 16 bits a channel. What a file shows is kept, not how it is
+stored: 1, 2 and 4 bits become 8, a palette becomes the colours in it, a transparent colour becomes
+an alpha channel, white that is stored as 0 becomes the largest number, and an orientation that a
+file asks for (in EXIF, in XMP or in a TIFF tag) is turned into the pixels.
 
 *Refused*, by a sentence with the file's name: every other kind of file (whatever its name says),
 several frames, 9 to 15 bits, more than 16 bits, floating point, signed numbers, inks and other
@@ -65,27 +56,42 @@ class Kind(NamedTuple):
 
     format: str  # Pillow's name of it
     suffixes: tuple[str, ...]
+    bits: tuple[int, ...]  # a channel, that are read
     modes: frozenset[str]  # as in `Picture.mode`
     extras: frozenset[str] = frozenset()  # names of fields of `Extras`
+    own: tuple[str, ...] = ()  # what else a file of the same kind keeps
 
 
 ALL = frozenset({"profile", "exif", "xmp", "resolution"})
+ANY, PLAIN = (1, 2, 4, 8, 16), (1, 8, 16)
+CHUNKS = ("gamma and other colour chunks", "text")
+PACKING = ("comment and APP segments", "quality tables", "chroma subsampling")
 KINDS = (
-    Kind("PNG", (".png",), EIGHT | SIXTEEN, ALL),
-    Kind("TIFF", (".tif", ".tiff"), EIGHT | SIXTEEN, ALL - {"exif"}),
-    Kind("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), frozenset({"L", "RGB"}), ALL),
-    Kind("WEBP", (".webp",), frozenset({"RGB", "RGBA"}), ALL - {"resolution"}),
-    Kind("BMP", (".bmp",), frozenset({"L", "RGB"}), frozenset({"resolution"})),
-    Kind("PPM", (".pgm",), GREY),
-    Kind("PPM", (".ppm",), COLOUR),
-    Kind("PPM", (".pnm",), GREY | COLOUR),
+    Kind("PNG", (".png",), ANY, EIGHT | SIXTEEN, ALL, CHUNKS),
+    Kind("TIFF", (".tif", ".tiff"), ANY, EIGHT | SIXTEEN, ALL - {"exif"}, ("other plain tags",)),
+    Kind("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), (8,), frozenset({"L", "RGB"}), ALL, PACKING),
+    Kind(
+        "WEBP",
+        (".webp",),
+        (8,),
+        frozenset({"RGB", "RGBA"}),
+        ALL - {"resolution"},
+        ("lossless or lossy",),
+    ),
+    Kind("BMP", (".bmp",), (1, 8), frozenset({"L", "RGB"}), frozenset({"resolution"})),
+    Kind("PPM", (".pgm",), PLAIN, GREY),
+    Kind("PPM", (".ppm",), PLAIN, COLOUR),
+    Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
 )
 KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(KIND_OF)
 FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
 # Images that are refused. They are listed with the others of a folder, so that none is skipped
 # without a word.
-REFUSED_SUFFIXES = (".avif", ".dds", ".exr", ".gif", ".heic", ".jp2", ".psd", ".sgi", ".tga")
+REFUSED_SUFFIXES = (
+    *(".apng", ".avif", ".dds", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2"),
+    *(".jxl", ".pam", ".pbm", ".pcx", ".pfm", ".psd", ".ras", ".sgi", ".tga", ".xcf"),
+)
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,13 @@ from others.files.pixels import from_opencv, from_pillow
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_YCBCR = 0, 1, 2, 3, 6  # the photometric tag
 CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, IS_RGB: 3, IS_PALETTE: 1, IS_YCBCR: 3}
 UNSIGNED, ALPHA, XMP, PROFILE = 1, 2, 700, 34675
-COLOUR_MAP = 320
+WIDTH, BITS, SAMPLES, PREDICTOR, COLOUR_MAP, TILE_WIDTH = 256, 258, 277, 317, 320, 322
 RESOLUTION = (282, 283, 296)  # x, y, unit
 PACKINGS = (1, 8, 32946)  # none and deflate, which tifffile decodes without another package
 UNITS = {1: "", 2: "inch", 3: "centimetre"}
 # How the pixels are stored, which the file that is written has of its own.
 STORED = {
-    *range(254, 260), 262, 266, 273, ORIENTATION, *range(277, 282), 284, 317, COLOUR_MAP,
+    *range(254, 260), 262, 266, 273, ORIENTATION, *range(277, 282), 284, PREDICTOR, COLOUR_MAP,
     *range(322, 326), 338, 339, 347, *range(512, 522), *range(529, 533),
 }  # fmt: skip
 DIRECTORIES = {330: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
@@ -91,14 +91,11 @@ def pixels8(data: bytes) -> Tensor:
 def pixels16(page: Any, data: bytes) -> Tensor:
     """int32 (C, H, W) of 16 bits, white as the largest number.
 
-    Packings that tifffile does not decode, OpenCV does, but for grey with alpha.
+    Packings that tifffile does not decode, OpenCV does.
     """
     height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
     if int(page.compression) not in PACKINGS:
-        if samples == 2:
-            packing = page.compression.name
-            raise ValueError(f"has grey with alpha packed by {packing}; expected no packing")
-        pixels = from_opencv(data)
+        pixels = grey_alpha16(page, data) if samples == 2 else from_opencv(data)
     else:
         array = torch.from_numpy(page.asarray().astype(np.int32))
         if page.planarconfig == 1:  # the samples of a pixel are together
@@ -110,6 +107,36 @@ def pixels16(page: Any, data: bytes) -> Tensor:
     if int(page.photometric) == WHITE_IS_ZERO:
         pixels[0] = 65535 - pixels[0]
     return pixels
+
+
+def grey_alpha16(page: Any, data: bytes) -> Tensor:
+    """int32 (2, H, W) of a packed file of grey with alpha, which OpenCV reads as grey alone.
+
+    The tags are changed in a copy of the file, so that OpenCV reads grey of twice the width:
+
+        grey 0  alpha 0  grey 1  alpha 1  ...
+
+    A predictor stores each value as the difference to the same channel's value on the left, in the
+    same tile; here they are summed up again, modulo 2**16.
+    """
+    if page.planarconfig != 1:
+        raise ValueError("has grey and alpha packed one after the other; expected both together")
+    height, width = page.imagelength, page.imagewidth
+    across = page.tilewidth if page.is_tiled else width  # pixels of a strip or a tile
+    file = io.BytesIO(data)
+    with tifffile.TiffFile(file, mode="r+") as copy:
+        tags = copy.pages[0].tags  # type: ignore[union-attr]
+        tags[WIDTH].overwrite(2 * width)
+        tags[BITS].overwrite(16, dtype="H")
+        tags[SAMPLES].overwrite(1)
+        if page.is_tiled:
+            tags[TILE_WIDTH].overwrite(2 * across)
+        if PREDICTOR in tags:
+            tags[PREDICTOR].overwrite(1)
+        pixels = from_opencv(file.getvalue()).reshape(height, width, 2).permute(2, 0, 1)
+    if page.predictor != 1:
+        pixels = torch.cat([part.cumsum(2) for part in pixels.split(across, 2)], 2) % 2**16
+    return pixels.int()
 
 
 def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:

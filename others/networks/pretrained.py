@@ -57,9 +57,9 @@ def is_described(name: str, store: Path = PRETRAINED) -> bool:
 def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINED) -> nn.Module:
     """A network on the CPU and in evaluation mode: float (N, 3, H, W) in [0, 1], not clipped.
 
-    Its weights have the memory format channels-last, in which convolutions are faster on a CPU: by
-    1.8 to 2.5 times for the bias-free models on images of 528x528 pixels, by 1.2 times for "unet".
-    The answers differ from those of the usual format by rounding, at most 2e-6.
+    Its weights have the memory format channels-last, in which convolutions are faster on a CPU, by
+    how much is in others/results/bench. The answers differ from those of the usual format by
+    rounding, at most 2e-6.
 
     Args:
         name: "miniproject_1", a network of `others.networks.catalogue`, or a bias-free model.

@@ -20,10 +20,18 @@ def weights_of(net: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu() for name, value in net.state_dict().items()}
 
 
-def save_weights(net: nn.Module, path: Path) -> None:
-    """Write the weights alone, whole or not at all; `load_weights` reads them."""
+def save_weights(net: nn.Module, path: Path, half: bool = False) -> None:
+    """Write the weights alone, whole or not at all; `load_weights` reads them.
+
+    Args:
+        half: kernels as float16, which takes half of the room. Vectors stay as they are: there are
+            few of them, and a running variance may be smaller than what float16 holds.
+    """
+    weights = weights_of(net)
+    if half:
+        weights = {name: v.half() if v.dim() > 1 else v for name, v in weights.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: torch.save(weights_of(net), file))
+    write_atomically(path, lambda file: torch.save(weights, file))
 
 
 def load_weights(net: nn.Module, path: Path) -> None:

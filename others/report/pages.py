@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable
 
+from others.files.kinds import EIGHT, KINDS, SIXTEEN
 from others.records.formats import (
     Spread,
     decimals,
     plain,
+    power,
     spread,
     whole,
     with_digits,
@@ -21,12 +23,13 @@ from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
 from others.studies.assignment.scores import score_table
-from others.studies.biasfree.judgement import TWINS, advice_table, error_table
+from others.studies.biasfree.judgement import TWINS, advice_table, error_table, papers_table
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
 PageTables = Callable[[Results], Mapping[str, str]]
 
+TITLES = {"exif": "EXIF", "xmp": "XMP", "profile": "colour profile"}  # of extras of image files
 GENERALISATIONS = {  # the same study of several networks
     "chain": "generalisation_chain",
     "plain": "generalisation_plain",
@@ -84,6 +87,23 @@ def straightforward(results: Results) -> Table:
             Column("ours", with_digits(decimals, 0), "ms"),
             Column("ratio", decimals),
             Column("10 %–90 %", plain),
+        ],
+        rows,
+    )
+
+
+def channels_last(results: Results) -> Table:
+    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
+    rows = [
+        [row["name"], row["ratio"], quantiles(row), row["difference"]]
+        for row in results.read("bench/channels_last")["rows"]
+    ]
+    return Table(
+        [
+            Column("network"),
+            Column("time", decimals),
+            Column("10 %–90 %", plain),
+            Column("difference", power),
         ],
         rows,
     )
@@ -201,6 +221,37 @@ def masks(results: Results) -> Table:
     return Table(columns, rows)
 
 
+def kinds_of_files() -> Table:
+    """What `others.denoise` reads and writes: bits, modes and extras of each kind of file."""
+    rows = []
+    for kind in KINDS:
+        modes = [
+            " ".join(sorted(mode.removesuffix(";16") for mode in kind.modes & all_modes))
+            for all_modes in (EIGHT, SIXTEEN)
+        ]
+        kept = ", ".join([*(TITLES.get(name, name) for name in sorted(kind.extras)), *kind.own])
+        bits = " ".join(map(str, kind.bits))
+        rows.append([" ".join(kind.suffixes), bits, *modes, kept])
+    headers = ("kind", "bits read", "written with 8 bits", "written with 16 bits", "kept beside")
+    return Table([Column(header) for header in headers], rows)
+
+
+def overview_tables(results: Results) -> dict[str, str]:
+    """The kinds of image files."""
+    return {"image files": markdown(kinds_of_files())}
+
+
+def deblurring(results: Results) -> Table:
+    """Deblurring with a denoiser as the prior: PSNR of each way at each noise level."""
+    found = results.read("biasfree/deblurring/deblurring")["rows"]
+    ways = list(next(iter(found.values())))
+    rows = [
+        [sigma, *(Spread(row[way]["mean_db"], row[way]["std_db"]) for way in ways)]
+        for sigma, row in found.items()
+    ]
+    return Table([Column("σ of the noise", plain), *(Column(way, spread) for way in ways)], rows)
+
+
 def root_tables(results: Results) -> dict[str, str]:
     """What both miniprojects reach, and how fast the framework is."""
     return {
@@ -244,6 +295,7 @@ def bench_tables(results: Results) -> dict[str, str]:
         "steps": markdown(training_steps(results)),
         "blocks": markdown(blocks(results)),
         "straightforward": markdown(straightforward(results)),
+        "channels last": markdown(channels_last(results)),
         "memory": markdown(memory(results)),
         "exactness": markdown(tables.exactness(results)),
     }
@@ -258,8 +310,10 @@ def biasfree_tables(results: Results) -> dict[str, str]:
     """The bias-free denoisers."""
     return {
         "noise levels": of_text(*error_table(results.study("biasfree/table"))),
+        "papers": markdown(papers_table(results.study("biasfree/papers"))),
         "generalisation": markdown(generalisation(results)),
         "masks": markdown(masks(results)),
+        "deblurring": markdown(deblurring(results)),
         "advice": of_text(*advice_table(results.study("biasfree/ablation"))),
     }
 
@@ -271,6 +325,7 @@ def tnet_tables(results: Results) -> dict[str, str]:
 
 PAGES: dict[Path, PageTables] = {
     ROOT / "README.md": root_tables,
+    ROOT / "others" / "README.md": overview_tables,
     RESULTS / "README.md": submission_tables,
     RESULTS / "ablations" / "README.md": ablation_tables,
     RESULTS / "assignment" / "README.md": assignment_tables,

@@ -46,6 +46,18 @@ def test_additive_noise() -> None:
     assert float(shared.float().mean()) == pytest.approx(0.5, abs=0.08)
 
 
+def test_noise_that_is_neither_cut_off_nor_clipped() -> None:
+    """Without a cut the deviation is σ; a share of the images keeps values outside [0, 1]."""
+    clean, generator = torch.full((400, 3, 16, 16), 0.5), Generator().manual_seed(0)
+    noise = only("additive", 80, 80, per_channel=1, cut=0)(clean, generator) - clean
+    assert 255 * float(noise.std()) == pytest.approx(80, rel=0.01)
+    mixed = only("additive", 80, 80, cut=0, clip=True, unclipped=0.75)(clean, generator)
+    outside = ((mixed < 0) | (mixed > 1)).flatten(1).any(1)
+    assert float(outside.float().mean()) == pytest.approx(0.75, abs=0.08)
+    stored = 255 * mixed[~outside]
+    torch.testing.assert_close(stored, stored.round())
+
+
 def test_other_corruptions() -> None:
     """Multiplicative noise is relative; subsampling repeats pixels; quantisation rounds."""
     ramp = torch.linspace(0, 1, 64).expand(2, 3, 64, 64).contiguous()

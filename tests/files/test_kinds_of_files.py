@@ -203,11 +203,52 @@ def test_tiff_of_16_bits(tmp_path: Path, photometric: str, packing: str | None) 
         assert tags_of(tmp_path / "out.tif")[270] == "a test"
 
 
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_packed_grey_with_alpha(tmp_path: Path, predictor: int) -> None:
+    """Neither library reads LZW of 16 bits with two samples, nor writes it: a file of grey of twice
+    the width becomes one when its tags are changed. With a predictor it holds differences."""
+    pixels = values(2, 8, 9, 65535)
+    array = pixels.permute(1, 2, 0).numpy().astype(np.uint16)
+    stored = np.diff(array, axis=1, prepend=np.zeros((8, 1, 2), np.uint16))
+    stored = (stored if predictor == 2 else array).reshape(8, 18)
+    path = tmp_path / "in.tif"
+    packing = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 1]
+    assert cv2.imwrite(str(path), stored, packing)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        format_place = page.tags[339].offset
+        for code, value in ((256, 9), (277, 2), (258, (16, 16)), (317, predictor)):
+            page.tags[code].overwrite(value)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<HHIHH", data, format_place, 338, 3, 1, 2, 0)  # one extra sample: alpha
+    path.write_bytes(data)
+    found = read_picture(through(path))
+    assert found.mode == "LA;16"
+    assert found.alpha is not None
+    assert torch.equal(torch.cat([found.colour, found.alpha]), pixels)
+
+
 def test_planes_of_a_tiff(tmp_path: Path) -> None:
     """Colours that are stored one after the other are read like those of each pixel together."""
     array = values(3, 8, 9, 65535).numpy().astype(np.uint16)
     tifffile.imwrite(tmp_path / "in.tif", array, photometric="rgb", planarconfig="separate")
     assert torch.equal(read_picture(tmp_path / "in.tif").colour, values(3, 8, 9, 65535))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_grey_tiff_of_few_bits(tmp_path: Path, depth: int) -> None:
+    """Black is 0 and white 255, as with a PNG of the same depth."""
+    numbers = np.arange(8) % 2**depth
+    bits = (numbers[:, None] >> np.arange(depth - 1, -1, -1)) & 1
+    pixels = np.packbits(bits.astype(np.uint8)).tobytes()
+    tags = [(256, 8), (257, 1), (258, depth), (259, 1), (262, 1), (273, 200), (277, 1), (278, 1)]
+    entries = [
+        struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in [*tags, (279, len(pixels))]
+    ]
+    body = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(4)
+    (tmp_path / "in.tif").write_bytes(body.ljust(200, b"\0") + pixels)
+    expected = (numbers * (255 // (2**depth - 1))).tolist()
+    assert read_picture(tmp_path / "in.tif").colour.flatten().tolist() == expected
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

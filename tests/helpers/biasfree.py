@@ -33,6 +33,7 @@ SHARED: dict[str, Any] = {"pyramid": PyramidSettings("laplacian", 2)}
 MODELS: dict[str, dict[str, Any]] = {
     "unet": {"backbone": "unet"},
     "lunet": {"backbone": "lunet"},
+    "unet that grows": {"backbone": "unet", "growth": 2},
     "unet of 4 levels": {"backbone": "unet", "levels": 4},
     "plain head": {"head": "plain"},
     "final norm": {"final_norm": True},

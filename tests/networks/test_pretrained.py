@@ -10,6 +10,10 @@ import pytest
 import torch
 from torch import Generator, nn
 
+from others.analysis.scoring import score, with_noise
+from others.data.generated import leaves
+from others.data.images import middle
+from others.data.seeds import seeded
 from others.networks import catalogue
 from others.networks.catalogue import BIAS_FREE, NETS, make_network
 from others.networks.pretrained import (
@@ -86,6 +90,20 @@ def test_channels_last_changes_rounding_alone(name: str, tmp_path: Path) -> None
         expected = plain(x)
         error = float((net(x) - expected).abs().max())
     assert error <= 5e-6 * max(1.0, float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["biasfree_12", "dncnn"])
+def test_half_precision_changes_no_figure(name: str, tmp_path: Path) -> None:
+    """Kernels as float16 change the PSNR of a denoised image by less than 0.01 dB."""
+    net, clean = load_network(name), middle(leaves(1, seeded(0))[0], 96) / 255
+    save_weights(net, tmp_path / "half.pth", half=True)
+    save_weights(net, tmp_path / "whole.pth")
+    assert (tmp_path / "half.pth").stat().st_size < 0.6 * (tmp_path / "whole.pth").stat().st_size
+    noisy = with_noise(clean, 30)
+    short = load_network(name, tmp_path / "half.pth")
+    assert {values.dtype for values in short.parameters()} == {torch.float32}
+    found = [score(each, noisy, clean)["psnr_per_image_db"] for each in (net, short)]
+    assert found[0] == pytest.approx(found[1], abs=0.01)
 
 
 def test_wrong_names_and_files(tmp_path: Path) -> None:

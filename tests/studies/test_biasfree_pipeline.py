@@ -34,7 +34,7 @@ from others.studies.biasfree.export import (
 )
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.regularisers import SoftOrthogonal
-from others.studies.biasfree.train import main
+from others.studies.biasfree.train import epochs_within, main
 from others.studies.biasfree.training import install
 from tests.helpers.biasfree import SETTINGS, shaken
 from tests.helpers.images import write_images
@@ -89,6 +89,7 @@ def test_everything_is_written_out() -> None:
         ({"model": {"base_kernel": 4}}, "model: base_kernel is 4; expected an odd number"),
         ({"model": {"residual": 1}}, "model.residual is 1; expected true or false"),
         ({"model": {"backbone": "vgg"}}, "model.backbone is 'vgg'; expected 'resnet', 'unet' or"),
+        ({"model": {"growth": 2}}, "model: growth is 2 of a resnet; expected a unet"),
         ({"model": {"channels": 6}}, "a grouped head needs a multiple of 4"),
         ({"model": {"range": [1, 0]}}, "expected two numbers in order"),
         ({"model": {"range": [1]}}, r"model.range.1 is \[1\]; expected another entry"),
@@ -176,6 +177,28 @@ def test_training(
     config.write_text(json.dumps({**TINY, "loss": {"hinge": 1.0}}))
     with pytest.raises(SystemExit, match=r"loss\.hinge: 0\.5 -> 1\.0"):
         main(options)
+
+
+def test_a_training_of_so_many_minutes(
+    config: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """--minutes makes as many epochs as its trial has room for, and --epochs excludes it."""
+    pipeline = load_pipeline(config)
+    room = epochs_within(1, pipeline, pipeline.sets([photos]), torch.device("cpu"))
+    assert room > 10  # of two steps each, on images of 24x20 pixels
+    monkeypatch.setattr("others.studies.biasfree.train.epochs_within", lambda *_: 3)
+    output = tmp_path / "output"
+    options = ["--config", str(config), "--data", str(photos), "--output", str(output)]
+    main([*options, "--minutes", "2"])
+    assert "3 epochs in 2 minutes" in capsys.readouterr().out
+    assert len(json.loads((output / HISTORY).read_text())["epochs"]) == 3
+    with pytest.raises(SystemExit) as caught:
+        main([*options, "--minutes", "2", "--epochs", "3"])
+    assert caught.value.code == 2
 
 
 def test_a_default_of_an_entry_within(tmp_path: Path) -> None:

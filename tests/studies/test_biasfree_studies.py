@@ -97,9 +97,9 @@ def test_table(
     monkeypatch.setattr(table, "load_denoiser", load)
     monkeypatch.setattr(table, "non_local_means", lambda sigma, images: images)
     path = tmp_path / "table.json"
-    options = ["--images", str(photos), "--side", "16", "--json", str(path), "--models"]
-    table.main([*options, "blur"])
-    table.main([*options, "blur", table.NLM])
+    options = ["--images", str(photos), "--side", "16", "--output", str(tmp_path), "--models"]
+    table.main([*options, "blur", "--only", "table"])
+    table.main([*options, "blur", table.NLM, "--only", "table"])
     assert asked == ["blur"]
     rows = read_study(path)["rows"]
     assert list(rows) == ["noisy", "blur", table.NLM]
@@ -111,7 +111,7 @@ def test_table(
     monkeypatch.setattr(table, "weights_file", lambda name: tmp_path / f"{name}.pth")
     (tmp_path / "blur.pth").write_bytes(b"other weights")
     for _ in range(2):
-        table.main([*options, "blur"])
+        table.main([*options, "blur", "--only", "table"])
     assert asked == ["blur", "blur"]
     with pytest.raises(SystemExit, match="images: 3 -> 2"):
         table.main([*options, "blur", "--count", "2"])

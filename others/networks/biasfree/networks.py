@@ -52,10 +52,14 @@ def through_coarser(reach: int | None, kernel: int) -> int | None:
     return None if reach is None else reach_below(reach, kernel)
 
 
-def stage(use: ModelSettings) -> nn.Sequential:
-    """`use.blocks` residual blocks one after the other: (N, channels, H, W) to the same shape."""
-    blocks = (ResidualBlock(use.channels, use.block, use.bias) for _ in range(use.blocks))
-    return nn.Sequential(*blocks)
+def stage(use: ModelSettings, channels: int | None = None) -> nn.Sequential:
+    """`use.blocks` residual blocks one after the other: (N, channels, H, W) to the same shape.
+
+    Args:
+        channels: those of the settings unless given.
+    """
+    width = use.channels if channels is None else channels
+    return nn.Sequential(*(ResidualBlock(width, use.block, use.bias) for _ in range(use.blocks)))
 
 
 def stage_reach(use: ModelSettings) -> int | None:
@@ -82,19 +86,26 @@ class UNet(nn.Module):
 
     A level goes down by means over 3x3 pixels and comes up by bilinear interpolation. What comes up
     is put beside the features that the level had on the way down, and a convolution mixes both.
+    Each level has `growth` times the channels of the finer one, into which a convolution of 1x1
+    pixels takes the features; there is none where the levels are equally wide.
     """
 
     def __init__(self, use: ModelSettings) -> None:
         super().__init__()
+        widths = [use.channels * use.growth**level for level in range(use.levels)]
+        finer = list(zip(widths[:-1], widths[1:]))  # channels of a level and of the coarser one
         self.stem = conv(3, use.channels, use.base_kernel, bias=use.bias)
-        self.down = nn.ModuleList(stage(use) for _ in range(use.levels))
-        mixes = range(use.levels - 1)
-        self.mix = nn.ModuleList(
-            conv(2 * use.channels, use.channels, 3, 1, use.bias) for _ in mixes
+        self.down = nn.ModuleList(stage(use, width) for width in widths)
+        self.widen = nn.ModuleList(
+            nn.Identity() if fine == coarse else conv(fine, coarse, 1, bias=use.bias)
+            for fine, coarse in finer
         )
-        self.up = nn.ModuleList(stage(use) for _ in mixes)
+        self.mix = nn.ModuleList(
+            conv(coarse + fine, fine, 3, 1, use.bias) for fine, coarse in reversed(finer)
+        )
+        self.up = nn.ModuleList(stage(use, width) for width in widths[-2::-1])
         reach = stage_reach(use)  # of the coarsest level, where there is one stage alone
-        for _ in mixes:  # outwards: a stage, down, what is inside, up, the convolution, a stage
+        for _ in finer:  # outwards: a stage, down, what is inside, up, the convolution, a stage
             reach = total(stage_reach(use), 1, through_coarser(reach, POOL), stage_reach(use))
         self.reach = total(use.base_kernel // 2, reach)
         self.step = 2 ** (use.levels - 1)
@@ -102,8 +113,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.down[0](self.stem(x))  # (N, C, H, W)
         skips = [x]
-        for blocks in list(self.down)[1:]:
-            x = blocks(down(x, POOL))  # (N, C, H/2, W/2) and so on
+        for widen, blocks in zip(self.widen, list(self.down)[1:]):
+            x = blocks(widen(down(x, POOL)))  # (N, growth C, H/2, W/2) and so on
             skips.append(x)
         x = skips.pop()
         for mix, blocks in zip(self.mix, self.up):

@@ -114,6 +114,7 @@ class ModelSettings:
     channels: Channels = 16
     base_kernel: Kernel = 7  # of the first convolution
     levels: Levels = 3  # of unet and lunet
+    growth: Annotated[int, Field(ge=1, le=4)] = 1  # of unet: channels over the finer level's
     block: BlockSettings = field(default_factory=BlockSettings)
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
     head: Literal["plain", "grouped"] = "grouped"
@@ -127,6 +128,8 @@ class ModelSettings:
         check_odd("base_kernel", self.base_kernel)
         if self.head == "grouped" and self.channels % HEAD_GROUPS:
             raise ValueError(f"channels is {self.channels}; a grouped head needs a multiple of 4")
+        if self.growth > 1 and self.backbone != "unet":
+            raise ValueError(f"growth is {self.growth} of a {self.backbone}; expected a unet")
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range is {list(self.range)}; expected two numbers in order")
         self._check_size()

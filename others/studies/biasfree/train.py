@@ -6,22 +6,32 @@ The folders hold images; unless --val-data is given, the last tenth of each vali
 command continues a training that was stopped. `others.studies.biasfree.export --training FOLDER`
 makes TorchScript and ONNX files of what was trained. --install keeps it in the project, under the
 name in the configuration: for `others.denoise --model NAME` and the studies.
+
+The learning rate falls to 0 at the end, so the length has to be known beforehand. --minutes tries a
+few steps and makes as many epochs as that time allows. Where a training is continued, its length
+may be another than before.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from others.engine import command
-from others.engine.distributed import processes, rank
+from others.engine.distributed import processes, rank, world
 from others.engine.hooks import Picture, every, report
 from others.networks.catalogue import BIAS_FREE, NETS
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
 from others.studies.biasfree.training import install, make_experiment
+
+TRIED = 50  # steps whose time is taken for --minutes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,8 +51,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="for weights and history"
     )
-    result.add_argument(
+    length = result.add_mutually_exclusive_group()
+    length.add_argument(
         "--epochs", type=command.whole(1), help="in all, instead of those of the configuration"
+    )
+    length.add_argument(
+        "--minutes", type=command.whole(1), help="that all epochs take, instead of their number"
     )
     result.add_argument(
         "--install", action="store_true", help="also keep the weights in others/pretrained"
@@ -63,13 +77,37 @@ def asked_for(options: argparse.Namespace) -> Pipeline:
     return pipeline
 
 
+def epochs_within(
+    minutes: int, pipeline: Pipeline, sets: tuple[Any, Any], device: torch.device
+) -> int:
+    """How many epochs this machine does in so many minutes, one at least.
+
+    A trial of a few steps and a validation tells it; nothing of the trial is kept.
+    """
+    use = pipeline.training
+    tried = min(TRIED, use.steps_per_epoch)
+    short = replace(pipeline, training=replace(use, steps_per_epoch=tried))
+    trial = make_experiment(short, sets, None, device)
+    start = time.perf_counter()
+    trial.run(1)
+    whole, steps = time.perf_counter() - start, trial.history[0]["seconds"]
+    epoch = steps * use.steps_per_epoch / tried + (whole - steps)  # the rest is the validation
+    return max(1, int(60 * minutes / epoch))
+
+
 def run(options: argparse.Namespace) -> None:
     """Train as the options say, or go on with it."""
     with processes() as device:
         pipeline = asked_for(options)
         sets = pipeline.sets(options.data, options.val_data)
         experiment = make_experiment(pipeline, sets, options.output, device)
-        experiment.run(pipeline.training.epochs, plot=every([report, Picture(options.output)]))
+        epochs = pipeline.training.epochs
+        if options.minutes is not None:
+            if world() > 1:  # each process would find another number
+                raise command.UsageError("--minutes is for one process; expected --epochs")
+            epochs = epochs_within(options.minutes, pipeline, sets, device)
+            print(f"{epochs} epochs in {options.minutes} minutes")
+        experiment.run(epochs, plot=every([report, Picture(options.output)]))
         if options.install and rank() == 0:
             print(f"{install(pipeline, experiment)}: written")
 

@@ -60,11 +60,12 @@ def make_experiment(
 def install(pipeline: Pipeline, experiment: Experiment, store: Path = PRETRAINED) -> Path:
     """Keep a trained model where `others.networks.pretrained` finds it by the pipeline's name.
 
-    Writes biasfree/NAME.pth, the last weights, averaged if the configuration says so, and
-    biasfree/NAME.json, the configuration and the figures. Returns the path of the weights.
+    Writes biasfree/NAME.pth, the last weights, averaged if the configuration says so and in half
+    precision, and biasfree/NAME.json, the configuration and the figures. Returns the path of the
+    weights.
     """
     path = store / "biasfree" / f"{pipeline.name}.pth"
-    save_weights(experiment.denoiser, path)
+    save_weights(experiment.denoiser, path, half=True)
     last = experiment.history[-1]
     trained = {"images": len(experiment.train_set), "epochs": experiment.epoch}
     seconds = round(sum(entry["seconds"] for entry in experiment.history))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from others.studies.bench import exactness, framework, straightforward, timing
+from others.networks.catalogue import make_network
+from others.studies.bench import channels_last, exactness, framework, straightforward, timing
 
 
 def test_exactness_of_a_few_layers() -> None:
@@ -38,4 +39,12 @@ def test_the_benchmark_compares_equal_things() -> None:
         theirs = framework.torch_twin(framework.our_network(kind)).parameters()
         assert ours == sum(value.numel() for value in theirs)
     row = timing.compare(*framework.network_steps("nearest", 2, "cpu"), 3, "cpu")
+    assert 0 < row["low"] <= row["ratio"] <= row["high"]
+
+
+def test_channels_last() -> None:
+    """A network answers alike in both memory formats, and has a ratio."""
+    net = make_network("biasfree_6").to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    row = channels_last.row("biasfree_6", net, 24, 3)
+    assert row["difference"] < 1e-5
     assert 0 < row["low"] <= row["ratio"] <= row["high"]

@@ -1,0 +1,1 @@
+"""What bias-free denoisers are for: pictures of their answers, and a prior for inverse problems."""

@@ -1,0 +1,85 @@
+"""Denoisers as papers measure them, as a prior for deblurring, and in pictures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from others.networks.pretrained import Denoiser
+from others.networks.receptive_field import Field
+from others.records.json_files import read_json
+from others.records.paths import RESULTS
+from others.records.study import read_study
+from others.studies.biasfree import noise_table as table
+from others.studies.biasfree.uses import deblurring, gallery
+from tests.helpers.images import write_images
+
+IDENTITY = Denoiser(lambda x: x, Field(0, 1), torch.device("cpu"))
+
+
+def test_papers_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whole images get noise of the full σ that is not clipped: an input that is answered as it is
+    has 20 log10(255 / σ) dB before its values are clipped, and more after."""
+    write_images(tmp_path / "photos", [(16, 20), (18, 16), (20, 20)])
+    grey = [torch.full((1, 3, 60, 80), 0.5), torch.full((1, 3, 80, 60), 0.5)]
+    noisy = table.papers_scores("noisy", grey)
+    for sigma in (15, 25):  # 127.5 is five and more σ from both ends
+        expected = 20 * math.log10(255 / sigma)
+        assert noisy[str(sigma)]["psnr_per_image_db"] == pytest.approx(expected, abs=0.1)
+    assert noisy["50"]["psnr_per_image_db"] > 20 * math.log10(255 / 50)
+    blur = Denoiser(nn.AvgPool2d(3, 1, 1), Field(1, 1), torch.device("cpu"))
+    monkeypatch.setattr(table, "load_denoiser", lambda name: blur)
+    options = ["--images", str(tmp_path / "photos"), "--output", str(tmp_path)]
+    table.main([*options, "--only", "papers", "--models", table.NLM, "blur"])
+    results = read_study(tmp_path / "papers.json")
+    assert list(results["rows"]) == ["noisy", "blur"]
+    assert results["setting"]["images"] == 3
+    printed = capsys.readouterr().out
+    assert "| CDnCNN-B, published (blind) | 33.89 dB | 31.23 dB | 27.92 dB |" in printed
+
+
+def test_the_step_towards_the_measurement() -> None:
+    """Its answer is where the gradient of ‖A x − y‖² + μ ‖x − z‖² is zero."""
+    generator = torch.Generator().manual_seed(0)
+    y, z = torch.rand(2, 1, 3, 16, 16, generator=generator).double()
+    x = deblurring.solved(y, z, 0.1).requires_grad_()
+    blur = torch.fft.irfft2(deblurring.response(16) * torch.fft.rfft2(x), s=(16, 16))
+    ((blur - y).square().sum() + 0.1 * (x - z).square().sum()).backward()
+    assert x.grad is not None
+    assert float(x.grad.abs().max()) < 1e-6  # the blur is in float32
+    assert float(deblurring.response(16)[0, 0]) == pytest.approx(1)  # grey stays grey
+
+
+def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both take a folder of images, and write a figure for each image or for the first one."""
+    write_images(tmp_path / "photos", [(24, 20), (20, 24)])
+    for module in (deblurring, gallery):
+        monkeypatch.setattr(module, "SIDE", 16)
+        monkeypatch.setattr(module, "load_denoiser", lambda name: IDENTITY)
+    options = ["--images", str(tmp_path / "photos"), "--output", str(tmp_path)]
+    deblurring.main([*options, "--sigma", "2.5"])
+    found = read_json(tmp_path / "deblurring.json")
+    assert found["images"] == 2
+    assert list(found["rows"]["2.5"]) == ["blurred", "denoised", "wiener", "prior"]
+    assert found["rows"]["2.5"]["denoised"] == found["rows"]["2.5"]["blurred"]
+    gallery.main([*options, "--sigma", "5", "20", "--model", "same"])
+    for name in ("deblurring.png", "same_0.png", "same_1.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.width > 100
+    with pytest.raises(SystemExit) as stop:
+        deblurring.main([*options, "--sigma", "0"])
+    assert stop.value.code == 2
+
+
+def test_the_prior_helps() -> None:
+    """The published figures: better than the blurred image and the Wiener filter at each level."""
+    for row in read_json(RESULTS / "biasfree" / "deblurring" / "deblurring.json")["rows"].values():
+        others = (row[name]["mean_db"] for name in ("blurred", "denoised", "wiener"))
+        assert row["prior"]["mean_db"] > max(others) + 1

@@ -27,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     path = RESULTS / "noise.json"
-    result.add_argument("--json", type=Path, default=path, help="the file of results")
+    result.add_argument(
+        "--json", type=command.output, default=str(path), help="the file of results"
+    )
     return result
 
 

@@ -50,17 +50,20 @@ def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
 def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     """Read two uint8 tensors (N, 3, H, W) without running any code from the file.
 
-    FileNotFoundError if there is none; ValueError if it is damaged or holds something else.
+    FileNotFoundError if there is none; OSError if it cannot be read; ValueError if it is damaged or
+    holds something else. Each message names the file.
     """
     path = Path(path)
+    if os.path.lexists(path) and not path.is_file():  # `make data` would not write there either
+        raise FileNotFoundError(f"{path}: a folder, a device or a dead link; expected a file")
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no file here; `make data` writes {TRAIN} and {VALIDATION}"
         )
     try:
         pair = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     except Exception as error:  # damaged bytes make torch.load raise a dozen unrelated kinds
         reason = f"not a whole file written by torch.save ({type(error).__name__})"
         raise ValueError(f"{path}: {path.stat().st_size} bytes, {reason}; {EXPECTED}") from error

@@ -10,6 +10,7 @@ Every file is written whole or not at all, and read without running code from it
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
-from others.records.json_files import read_json, save_json
+from others.records.json_files import locked, read_json, save_json
 from others.records.study import as_json
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.json", "last.pth", "best.pth"
@@ -56,6 +57,10 @@ class Checkpoints:
                 f"{self.folder} belongs to an experiment with another configuration "
                 "(saved -> asked for):\n  " + "\n  ".join(lines)
             )
+
+    def locked(self) -> AbstractContextManager[None]:
+        """The right to write to the folder, which one process at a time has."""
+        return locked(self.folder / LAST) if self.writer else nullcontext()
 
     def load(self) -> dict[str, Any] | None:
         """The state to continue from, with its tensors on the CPU; None before the first epoch.

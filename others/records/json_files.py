@@ -1,12 +1,20 @@
-"""Results and settings as small JSON files."""
+"""Results and settings as small JSON files, and the lock of those who write them."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from Miniproject_1.noise2noise.files import write_atomically
+
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+except ImportError:  # Windows
+    flock = None
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
@@ -34,3 +42,33 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}; expected an object in braces")
     return content
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time do the work whose results go to the file `path`.
+
+    The lock is on an empty file beside `path`, whose folder is made if need be. The system frees
+    the lock when the process ends, however it ends. Windows has no such locks: there nobody is
+    refused, and of two processes the one that writes last has the last word.
+
+    Raises:
+        OSError: nothing can be written there, which is thus known before the work is done.
+        ValueError: another process is at it.
+    """
+    if flock is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.lock")
+    with open(beside, "w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+            if not os.fstat(file.fileno()).st_nlink:  # its holder has just removed it, and ended
+                raise BlockingIOError
+        except BlockingIOError as error:
+            raise ValueError(f"another process is working on {path}; wait until it ends") from error
+        try:
+            yield
+        finally:
+            beside.unlink(missing_ok=True)

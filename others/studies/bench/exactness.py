@@ -138,7 +138,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     number = command.whole(2)
     result.add_argument("--count", type=number, default=400, help="layers of each kind")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument(
+        "--json", type=command.output, default=str(FILE), help="file of the results"
+    )
     return result
 
 

@@ -127,7 +127,9 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument(
+        "--json", type=command.output, default=str(FILE), help="file of the results"
+    )
     return result
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.tensor import checksum
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
 from others.records.paths import RESULTS
@@ -77,12 +78,12 @@ def train_and_score(
         validation: noisy and clean images, likewise.
     """
     train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in train)
+    options.weights.mkdir(parents=True, exist_ok=True)  # now, so that a bad place is noticed now
     torch.manual_seed(seed)
     model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
     model.train(train_input, train_target, num_epochs=max(1, int(length)))
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed
-    options.weights.mkdir(parents=True, exist_ok=True)
     model.save_model(options.weights / f"miniproject_{options.number}_{length}_{seed}.pth")
     noisy, clean = validation
     target = clean.float() / 255
@@ -106,7 +107,8 @@ def run(options: argparse.Namespace) -> None:
     # Lengths of earlier calls are rows of this study too, so that the file has all in their order.
     earlier = read_study(path)["rows"].values() if path.is_file() else ()
     lengths = [*options.epochs, *(row["changes"]["epochs"] for row in earlier)]
-    study = Study(path, {"pairs": len(train[0])}, named(lengths))
+    setting = {"pairs": len(train[0]), "checksum": checksum((*train, *validation))}
+    study = Study(path, setting, named(lengths))
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 

@@ -11,12 +11,13 @@ import importlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ import torch
 from others.data.course import TRAIN, VALIDATION, save_pair
 from tests.helpers.images import pixels, write_images
 
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = 300  # seconds after which a run hangs: it then says where, and ends
 
 
@@ -187,3 +189,57 @@ def check(job: Job, folder: Path, whole: list[Any]) -> None:
     """Each result is either not there or, but for a study with rows to come, as it will be."""
     for path, found, wanted in zip(job.results, results(job, folder), whole):
         assert found is None or path.endswith(".json") or found == wanted, path
+
+
+def named_commands() -> list[str]:
+    """The modules of all commands that the README files name."""
+    pages = (ROOT / name for name in ("README.md", "others/README.md", "CONTRIBUTING.md"))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    names = sorted(set(re.findall(r"python -m (others[\w.]*)", text)))
+    return [f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name for name in names]
+
+
+def close(*numbers: int) -> None:
+    """Close stdout (1) or stderr (2) as a shell does by `>&-`."""
+    for number in numbers:
+        os.close(number)
+        setattr(sys, ("stdout", "stderr")[number - 1], None)
+
+
+def leave_unread() -> None:
+    """Let stdout be a pipe that nobody reads any more, as after `| head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    os.dup2(write, 1)
+
+
+CIRCUMSTANCES: dict[str, Callable[[], object]] = {
+    "umask 077": lambda: os.umask(0o077),
+    "stdout closed": lambda: close(1),
+    "stderr closed": lambda: close(2),
+    "both closed": lambda: close(1, 2),
+    "nobody reads": leave_unread,
+}
+
+
+def surrounded(folder: str, *circumstances: str) -> None:
+    """Run every job in some of the CIRCUMSTANCES, and the help of every command in the first.
+
+    Prints what went wrong, as JSON: the command, the circumstance, the status and what was said.
+    """
+    torch.set_num_threads(1)  # a fork needs no threads of its parent then
+    place, failures = Path(folder), []
+    furnish(place)
+    runs: list[tuple[Job, Sequence[str]]] = [(job, circumstances) for job in JOBS.values()]
+    runs += [(Job(name, "-h", ()), circumstances[:1]) for name in named_commands()]
+    for (module, arguments, wanted), names in runs:
+        importlib.import_module(module)
+        for name in names:
+            shutil.rmtree(place / "out", ignore_errors=True)
+            status = ended(begin(module, arguments, place, CIRCUMSTANCES[name]))
+            said = (place / "said.txt").read_text(encoding="utf-8", errors="replace")
+            good = (0, 141) if name == "nobody reads" else (0,)
+            missing = [path for path in wanted if status == 0 and not (place / path).is_file()]
+            if status not in good or missing or "Traceback" in said or "Warning" in said:
+                failures.append([module, arguments, name, status, missing, said[-2000:]])
+    print(json.dumps(failures))

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 

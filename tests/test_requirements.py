@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PIN = re.compile(r"[a-z-]+(\[[a-z]+\])?==[\d.]+  # \w.+")
-LOCKED = re.compile(r"^([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
+LOCKED = re.compile(
+    r"^([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE
+)
 UNLOCKED = "torch"  # it has a build for CPUs on another server than PyPI, with other hashes
 
 
@@ -58,8 +60,8 @@ def test_pins() -> None:
 
 
 def test_the_lock_is_of_these_requirements() -> None:
-    """requirements.lock has every pinned package but torch, in the pinned version; where this fails,
-    the command in CONTRIBUTING.md makes it anew."""
+    """requirements.lock has every pinned package but torch, in the pinned version; where it has
+    not, the command in CONTRIBUTING.md makes it anew."""
     found = locked()
     wanted = {canonicalize_name(one.name): str(one.specifier)[2:] for one in pinned()}
     del wanted[UNLOCKED]

@@ -1,4 +1,4 @@
-"""A full disk: a sentence that names the file, old files whole, and all is well once there is room."""
+"""A full disk: a sentence that names the file, old files whole; with room again, all goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, every kind of work leaves whole files, and the same command completes it."""
+"""Killed at any moment, every kind of work leaves whole files; the same command completes it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_removed_lock_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_study_runs_once_at_a_time(tmp_path: Path) -> None:
-    """The second is refused; one that was made before the first ended has what that one measured."""
+    """The second is refused; if it was made before the first ended, it has what that measured."""
     path = tmp_path / "study.json"
     first, second = (Study(path, {}, {"base": Row()}) for _ in range(2))
     with locked(path), pytest.raises(ValueError, match=BUSY):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch

@@ -78,7 +78,7 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
-def output(text: str) -> Path:
+def output(text: str | Path) -> Path:
     """The type of an option that names a file to write: it is tried before the work, not after it.
 
     A default has to be a text for that, because argparse converts texts alone. The folder of the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,8 @@ from typing import Any
 
 from Miniproject_1.noise2noise.files import write_atomically
 
-try:
+if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # Windows
-    flock = None
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
@@ -56,7 +55,7 @@ def locked(path: Path) -> Iterator[None]:
         OSError: nothing can be written there, which is thus known before the work is done.
         ValueError: another process is at it.
     """
-    if flock is None:
+    if sys.platform == "win32":
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)

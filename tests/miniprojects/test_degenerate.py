@@ -25,10 +25,15 @@ def constant(first: float, second: float) -> Pair:
     return torch.full((5, 3, 8, 8), first), torch.full((5, 3, 8, 8), second)
 
 
+def repeated(first: Tensor, second: Tensor) -> Pair:
+    """One pair as five."""
+    return first.expand(5, -1, -1, -1), second.expand(5, -1, -1, -1)
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {
     "one pair": lambda: drawn(1, 8, 8),
-    "the same pair five times": lambda: tuple(x.expand(5, -1, -1, -1) for x in drawn(1, 8, 8)),
-    "input and target are the same": lambda: drawn(5, 8, 8)[:1] * 2,
+    "the same pair five times": lambda: repeated(*drawn(1, 8, 8)),
+    "input and target are the same": lambda: (drawn(5, 8, 8)[0],) * 2,
     "black": lambda: constant(0, 0),
     "white": lambda: constant(255, 255),
     "grey": lambda: constant(100.5, 100.5),
@@ -46,7 +51,7 @@ PAIRS: dict[str, Callable[[], Pair]] = {
 def test_degenerate_pairs(subject: Subject, name: str) -> None:
     """Training twice on such pairs leaves finite weights and answers, and no larger a loss.
 
-    A hundredth of a squared grey level is allowed for: the trainings judge without the self-ensemble
+    A hundredth of a squared grey level is allowed for: trainings judge without the self-ensemble
     that `predict` adds.
     """
     noisy_a, noisy_b = PAIRS[name]()

@@ -25,6 +25,11 @@ def constant(first: float, second: float) -> Pair:
     return torch.full((5, 3, 8, 8), first), torch.full((5, 3, 8, 8), second)
 
 
+def same(images: Tensor) -> Pair:
+    """Images as both copies."""
+    return images, images
+
+
 def repeated(first: Tensor, second: Tensor) -> Pair:
     """One pair as five."""
     return first.expand(5, -1, -1, -1), second.expand(5, -1, -1, -1)
@@ -33,7 +38,7 @@ def repeated(first: Tensor, second: Tensor) -> Pair:
 PAIRS: dict[str, Callable[[], Pair]] = {
     "one pair": lambda: drawn(1, 8, 8),
     "the same pair five times": lambda: repeated(*drawn(1, 8, 8)),
-    "input and target are the same": lambda: (drawn(5, 8, 8)[0],) * 2,
+    "input and target are the same": lambda: same(drawn(5, 8, 8)[0]),
     "black": lambda: constant(0, 0),
     "white": lambda: constant(255, 255),
     "grey": lambda: constant(100.5, 100.5),

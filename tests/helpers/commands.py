@@ -219,6 +219,7 @@ def leave_unread() -> None:
     read, write = os.pipe()
     os.close(read)
     os.dup2(write, 1)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - the old one believes in a file
 
 
 CIRCUMSTANCES: dict[str, Callable[[], object]] = {

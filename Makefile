@@ -24,6 +24,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "The first target but help, zip and clean fetches the packages of requirements.lock, and torch, from PyPI into .venv;"
+	@echo "grade fetches torch once more, and report INSTALL=1 Debian's packages of LaTeX. Nothing else is fetched."
 
 run: $(ENVIRONMENT) data/val_data.pkl  ## denoise the validation images with both trained models: a table, out/denoised.png
 	.venv/bin/python -m others.evaluate $(ARGS)
@@ -76,13 +78,18 @@ clean:  ## remove all that make has made, except data/, which may hold the cours
 	find report -name 'Report_?.*' ! -name '*.tex' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# `ready` is written last: an environment without it was interrupted, and is made anew.
-$(ENVIRONMENT): requirements.txt requirements-others.txt requirements-dev.txt
+# `ready` is written last: an environment without it was interrupted, and is made anew. The first step of pip installs
+# all packages but torch and accepts no file without its hash in the lock. Torch has a build for CPUs on another server
+# than PyPI, whose hashes the lock does not have; the second step brings it.
+$(ENVIRONMENT): requirements.lock requirements.txt requirements-others.txt requirements-dev.txt
+	@echo "fetching from PyPI, into .venv: the packages of requirements.lock, and torch"
 	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
 	touch $@
 
 $(GRADER)/ready:
+	@echo "fetching from PyPI, into $(GRADER): torch $(TORCH) and what it needs"
 	$(PYTHON) -m venv --clear $(GRADER)
 	$(GRADER)/bin/python -m pip install --quiet torch==$(TORCH)
 	touch $@

@@ -80,7 +80,8 @@ class Model:
     ) -> None:
         """Train on noisy pairs; what comes out is never worse on held-out pairs than what went in.
 
-        Whatever interrupts it, Ctrl-C for example, leaves the weights that it began with.
+        Whatever interrupts it, Ctrl-C for example, leaves the weights that it began with. SIGTERM
+        ends the process instead, unless the program handles it by an exception, as others/ does.
 
         Args:
             train_input: (N, 3, H, W), whole numbers or floating point, in [0, 255] but for noise.

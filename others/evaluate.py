@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -29,9 +28,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     result.add_argument(
-        "--picture", type=Path, default=Path("out/denoised.png"), help="where images are shown"
+        "--picture", type=command.output, default="out/denoised.png", help="where images are shown"
     )
-    result.add_argument("--json", type=Path, help="also write the scores to this file")
+    result.add_argument("--json", type=command.output, help="also write the scores to this file")
     return result
 
 

@@ -35,7 +35,6 @@ LINES_OF_A_FILE = 350
 LINES_OF_A_FUNCTION = 40
 STRAY = re.compile(r"\.(ipynb|pkl|pyc|tmp)$|(^|/)(__pycache__|\.ipynb_checkpoints|\.DS_Store)")
 MACHINE_PATH = re.compile(rb"(?<![\w.])/(home|root|tmp|work|Users)/")
-PIN = re.compile(r"[a-z-]+(\[[a-z]+\])?==[\d.]+  # \w.+")
 
 
 def parsed(path: Path) -> ast.Module:
@@ -307,13 +306,6 @@ def test_length_of_functions(sources: list[Path]) -> None:
 def test_docstrings(sources: list[Path]) -> None:
     """Every module, public function and public class says what it is."""
     assert [line for path in sources for line in undocumented(path)] == []
-
-
-def test_pins() -> None:
-    """Every requirement has a version and a reason."""
-    for path in ROOT.glob("requirements*.txt"):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            assert line.startswith("-r ") or PIN.fullmatch(line), f"{path.name}: {line}"
 
 
 def test_accidents_are_seen(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 
 import errno
 import os
+import platform
 import stat
 import time
 import zlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Callable, Optional
 from uuid import uuid4
 
-STRAY_SECONDS = 3600  # a temporary file older than this was left by a process that was killed
+STRAY_SECONDS = 3600  # a temporary file of another machine that is older than this was left behind
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -57,6 +58,8 @@ def check_writable(path: Path) -> None:
         _mode(path)  # a link in a circle cannot be followed
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():  # a device or a pipe: nothing lies beside it
+            return
         open(temporary, "xb").close()
         os.unlink(temporary)
     except OSError as error:
@@ -76,8 +79,13 @@ def _prefix(target: Path) -> str:
     return f".{zlib.crc32(os.fsencode(target.name)):08x}."
 
 
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode('utf-8', 'surrogateescape')):08x}"
+
+
 def _temporary(target: Path) -> Path:
-    return target.with_name(f"{_prefix(target)}{uuid4().hex}.tmp")
+    """A name that says whose it is: .TARGET.MACHINE.PROCESS.RANDOM.tmp, all but PROCESS hashed."""
+    return target.with_name(f"{_prefix(target)}{_machine()}.{os.getpid()}.{uuid4().hex}.tmp")
 
 
 def _replace(target: Path, content: BytesIO, mode: Optional[int]) -> None:
@@ -103,6 +111,21 @@ def _remove_strays(target: Path) -> None:
         for name in os.listdir(target.parent):
             if name.startswith(_prefix(target)) and name.endswith(".tmp"):
                 stray = target.with_name(name)
-                with suppress(OSError):
-                    if time.time() - os.stat(stray).st_mtime > STRAY_SECONDS:
+                with suppress(OSError, ValueError, OverflowError):  # not each name is one of ours
+                    if _is_left_behind(stray):
                         os.unlink(stray)
+
+
+def _is_left_behind(stray: Path) -> bool:
+    """Whether nobody writes to a temporary file any more.
+
+    That is so when its process has ended. Processes of other machines, which may share the folder,
+    cannot be seen, and Windows has no harmless way to ask: there an hour must have passed.
+    """
+    machine, process = stray.name.split(".")[2:4]
+    if os.name == "posix" and machine == _machine():
+        try:
+            os.kill(int(process), 0)  # asks only: no signal has the number 0
+        except ProcessLookupError:
+            return True
+    return time.time() - os.stat(stray).st_mtime > STRAY_SECONDS

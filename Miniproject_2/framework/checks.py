@@ -135,7 +135,10 @@ def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> 
         differences = "; ".join(
             f"{name} was {short(known.get(name))}, now {short(asked[name])}" for name in differing
         )
-        raise ValueError(f"{path} belongs to another training: {differences or 'unknown entries'}")
+        raise ValueError(
+            f"{path} belongs to another training, so remove it or name another file: "
+            f"{differences or 'unknown entries'}"
+        )
 
 
 def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, bool]:

@@ -254,8 +254,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--crop", type=command.whole(1), default=CROP, help="pixels a side of each image's middle"
     )
-    result.add_argument("--output", type=Path, help="picture (default: out/jacobian_NAME.png)")
-    result.add_argument("--json", type=Path, help="also write the figures here")
+    result.add_argument(
+        "--output", type=command.output, help="picture (default: out/jacobian_NAME.png)"
+    )
+    result.add_argument("--json", type=command.output, help="also write the figures here")
     return result
 
 

@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         default=smoothing.sigma,
         help="standard deviation of the copies' noise, as a share of the image's range",
     )
-    result.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    result.add_argument(
+        "--json", type=command.output, metavar="FILE", help="write the figures here"
+    )
     return result
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -27,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     path = RESULTS / "noise.json"
-    result.add_argument("--json", type=Path, default=path, help="the file of results")
+    result.add_argument(
+        "--json", type=command.output, default=str(path), help="the file of results"
+    )
     return result
 
 

@@ -62,9 +62,12 @@ def holds_values(images: Tensor) -> bool:
 def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     """Read two uint8 tensors (N, 3, H, W) without running any code from the file.
 
-    FileNotFoundError if there is none; ValueError if it is damaged or holds something else.
+    FileNotFoundError if there is none; OSError if it cannot be read; ValueError if it is damaged or
+    holds something else. Each message names the file.
     """
     path = Path(path)
+    if os.path.lexists(path) and not path.is_file():  # `make data` would not write there either
+        raise FileNotFoundError(f"{path}: a folder, a device or a dead link; expected a file")
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no file here; `make data` writes {TRAIN} and {VALIDATION}"

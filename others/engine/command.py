@@ -13,7 +13,9 @@ A command's module has three parts, and nothing but its tests imports it:
     def main(arguments: Sequence[str] | None = None) -> None:
         command.main(parser(), run, arguments)
 
-The exit status is 0 if all went well, 2 for options that cannot be, and 1 for everything else.
+The exit status is 0 if all went well, 2 for options that cannot be, and 1 for everything else that
+goes wrong. A command that was stopped ends with 128 and the number of the signal, as shells count:
+130 after Ctrl-C, 143 after SIGTERM, 141 where nobody reads its output any more.
 """
 
 from __future__ import annotations
@@ -21,17 +23,25 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Callable
+
+from Miniproject_1.noise2noise.files import check_writable
 
 EXPECTED = (ValueError, OSError, FloatingPointError, ModuleNotFoundError)
 
 
 class UsageError(ValueError):
     """Options that do not go together; raised by a command's `run`, it gives the exit status 2."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which a command treats as Ctrl-C: trained weights and files are put in order."""
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -68,6 +78,18 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def output(text: str | Path) -> Path:
+    """The type of an option that names a file to write: it is tried before the work, not after it.
+
+    A default has to be a text for that, because argparse converts texts alone. The folder of the
+    file is made if need be.
+    """
+    path = Path(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    return path
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The option that names the folder of train_data.pkl and val_data.pkl."""
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
@@ -83,21 +105,49 @@ def main(
     `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on
     stderr and the status 1, with no traceback; other exceptions are faults of the code and pass.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text that it can show
-            stream.reconfigure(errors="backslashreplace")
-    options = parser.parse_args(arguments)
+    prepare_streams()
     try:
-        status = run(options)
-        sys.stdout.flush()  # here, so that a closed pipe is noticed below and not at exit
-    except BrokenPipeError:  # `| head -1`: nobody reads on, which is no error of the command
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
+        with terminable():
+            status = run(parser.parse_args(arguments))
+            sys.stdout.flush()  # here, so that a closed pipe is noticed below and not at exit
+    except BrokenPipeError:  # `| head -1`: nobody reads on, which needs no message
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):  # so that what is still to be flushed at exit meets no closed pipe
+            os.dup2(nowhere, number)
+        sys.exit(128 + 13)
     except UsageError as error:
         parser.error(str(error))
     except EXPECTED as error:
         sys.exit(f"{parser.prog}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{parser.prog}: stopped; the same command goes on where it can")
+    except KeyboardInterrupt as stop:
+        print(f"{parser.prog}: stopped; the same command goes on where it can", file=sys.stderr)
+        sys.exit(128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT))
     if status:
         sys.exit(status)
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr take any text, also where the shell has closed them."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, io.TextIOWrapper):  # names of files need not be text it can show
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated` meanwhile: by itself it would end the process at once.
+
+    Only a command may do so, because the handler of a signal belongs to the whole process.
+    """
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

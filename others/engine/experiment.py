@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Callable
 
@@ -151,19 +152,21 @@ class Experiment:
         Raises:
             FloatingPointError: the loss is infinite or no number; the files are those of the epoch
                 before.
+            ValueError: another process trains in the same folder.
         """
         check_whole("num_epochs", num_epochs, 1)
         keep_freed_memory()
-        if plot is not None:
-            plot(self)
-        while self.epoch < num_epochs:
-            start = time.perf_counter()
-            train = self._train_epoch(num_epochs)
-            seconds = time.perf_counter() - start
-            self._record(train, self.evaluate() if self.validating else None, seconds)
+        with nullcontext() if self.checkpoints is None else self.checkpoints.locked():
             if plot is not None:
                 plot(self)
-        wait()
+            while self.epoch < num_epochs:
+                start = time.perf_counter()
+                train = self._train_epoch(num_epochs)
+                seconds = time.perf_counter() - start
+                self._record(train, self.evaluate() if self.validating else None, seconds)
+                if plot is not None:
+                    plot(self)
+            wait()
         return self.history
 
     def _train_epoch(self, num_epochs: int) -> Figures:

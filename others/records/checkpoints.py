@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
-from others.records.json_files import read_json, save_json
+from others.records.json_files import locked, read_json, save_json
 from others.records.study import as_json
 from others.records.weights import wrong_tensor
 
@@ -59,6 +60,10 @@ class Checkpoints:
                 f"{self.folder} belongs to an experiment with another configuration "
                 "(saved -> asked for):\n  " + "\n  ".join(lines)
             )
+
+    def locked(self) -> AbstractContextManager[None]:
+        """The right to write to the folder, which one process at a time has."""
+        return locked(self.folder / LAST) if self.writer else nullcontext()
 
     def load(self) -> dict[str, Any] | None:
         """The state to continue from, with its tensors on the CPU; None before the first epoch.

@@ -1,8 +1,10 @@
-"""Results and settings as small JSON files."""
+"""Results and settings as small JSON files, and the lock of those who write them."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +44,10 @@ def blaming(paths: Iterable[Path]) -> Iterator[None]:
         raise ValueError(
             f"{names}: an entry is not what its command writes ({type(error).__name__}: {error})"
         ) from error
+
+
+if sys.platform != "win32":
+    from fcntl import LOCK_EX, LOCK_NB, flock
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
@@ -84,3 +90,33 @@ def _constant(name: str) -> float:
     if name == "NaN":
         raise ValueError("it holds NaN; expected numbers")
     return float(name)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time do the work whose results go to the file `path`.
+
+    The lock is on an empty file beside `path`, whose folder is made if need be. The system frees
+    the lock when the process ends, however it ends. Windows has no such locks: there nobody is
+    refused, and of two processes the one that writes last has the last word.
+
+    Raises:
+        OSError: nothing can be written there, which is thus known before the work is done.
+        ValueError: another process is at it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.lock")
+    with open(beside, "w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+            if not os.fstat(file.fileno()).st_nlink:  # its holder has just removed it, and ended
+                raise BlockingIOError
+        except BlockingIOError as error:
+            raise ValueError(f"another process is working on {path}; wait until it ends") from error
+        try:
+            yield
+        finally:
+            beside.unlink(missing_ok=True)

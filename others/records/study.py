@@ -7,7 +7,7 @@
 
 The file is written after every run, and what it holds is not run again: a study that was stopped
 goes on with the same command. Results of other settings are never mixed with these; they are
-refused with the difference.
+refused with the difference. While a study runs, another process cannot run it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from others.records.configuration import differences, shown
-from others.records.json_files import read_json, save_json
+from others.records.json_files import locked, read_json, save_json
 
 Result = dict[str, Any]
 
@@ -65,6 +65,9 @@ class Study:
         self.path, self.rows, self.again = Path(path), dict(rows), again
         self.setting = as_json(setting)
         self.results: Result = {"setting": self.setting, "machine": machine(), "rows": {}}
+        self._read()
+
+    def _read(self) -> None:
         # A folder or a pipe is refused now, not after the first run. A device may be written to.
         if self.path.exists() and not self.path.is_char_device():
             self.results = read_study(self.path)
@@ -90,20 +93,35 @@ class Study:
 
         Seed after seed rather than row after row, so that a study that is stopped early has all of
         its rows. `measure(name, row, seed)` gives the result of one run as plain JSON.
+
+        Raises:
+            OSError: the file cannot be written; nothing has been measured then.
+            ValueError: another process runs this study, or a row of the file had other changes.
         """
         names = list(self.rows) if names is None else names
-        for name in names:
-            self._entry(name)  # rows that cannot be mixed are refused before anything is run
-        for seed in range(seeds):
+        with locked(self.path):
+            self._read()  # once more: another process may have gone on since
             for name in names:
-                row, entry = self.rows[name], self._entry(name)
-                if str(seed) in entry["seeds"] or (row.seeds is not None and seed >= row.seeds):
-                    continue
-                entry["seeds"][str(seed)] = as_json(measure(name, row, seed))
-                self.results["rows"][name] = entry
-                self.save()
-                say(f"{name}, seed {seed}: {brief(entry['seeds'][str(seed)])}")
+                self._entry(name)  # rows that cannot be mixed are refused before anything is run
+            for seed in range(seeds):
+                for name in names:
+                    self._run_missing(measure, name, seed, say)
         return self.results
+
+    def _run_missing(
+        self,
+        measure: Callable[[str, Row, int], Result],
+        name: str,
+        seed: int,
+        say: Callable[[str], object],
+    ) -> None:
+        row, entry = self.rows[name], self._entry(name)
+        if str(seed) in entry["seeds"] or (row.seeds is not None and seed >= row.seeds):
+            return
+        entry["seeds"][str(seed)] = as_json(measure(name, row, seed))
+        self.results["rows"][name] = entry
+        self.save()
+        say(f"{name}, seed {seed}: {brief(entry['seeds'][str(seed)])}")
 
     def _entry(self, name: str) -> Result:
         """The row as the file has it, or as a new one."""

@@ -263,3 +263,13 @@ def test_generate_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
         main([str(tmp_path), "--pairs", "0"])
     assert stop.value.code == 2
     assert "'0' is no whole number from 1 on" in capsys.readouterr().err
+
+
+def test_what_is_no_file_gets_no_advice(tmp_path: Path) -> None:
+    """A folder or a dead link in the place of a data file is said to be one: `make data` would not
+    write there either."""
+    (tmp_path / "train_data.pkl").mkdir()
+    (tmp_path / "val_data.pkl").symlink_to("nowhere")
+    for name in ("train_data.pkl", "val_data.pkl"):
+        with pytest.raises(FileNotFoundError, match=rf"{name}: a folder, a device or a dead link"):
+            load_pair(tmp_path / name)

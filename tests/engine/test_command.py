@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,18 +75,56 @@ def test_a_status_is_passed_on() -> None:
 
 
 def test_a_closed_pipe_is_no_error() -> None:
-    """`command | head -1` prints its line and no traceback."""
+    """`command | head -1` prints its line and no traceback; the status tells a shell why."""
     code = (
         "from others.engine import command\n"
         "parser = command.parser(None, None)\n"
         "command.main(parser, lambda _: print('line\\n' * 10**6), [])\n"
     )
-    shell = f'"{sys.executable}" -c "$CODE" | head -1'
+    shell = f'set -o pipefail; "{sys.executable}" -c "$CODE" | head -1'
     done = subprocess.run(
-        shell,
-        shell=True,
+        ["bash", "-c", shell],
         env={"CODE": code, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("line\n", "")
+    assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 141)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_command(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both signals let the work clean up, end in a line and have the status of their number; the
+    handler that the process had is back then."""
+    cleaned = []
+
+    def run(options: argparse.Namespace) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            cleaned.append(number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            command.main(made(), run, [])
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+    assert stop.value.code == 128 + number
+    assert "stopped; the same command goes on where it can" in capsys.readouterr().err
+    assert cleaned == [number]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_output_is_tried_before_the_work(tmp_path: Path) -> None:
+    """The folder of an output is made; what cannot be written is an error before anything runs."""
+    parser = command.parser(None, None)
+    parser.add_argument("--json", type=command.output, default=str(tmp_path / "by" / "default"))
+    command.main(parser, lambda options: None, [])
+    assert list((tmp_path / "by").iterdir()) == []
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "inside"):
+        with pytest.raises(SystemExit, match=str(tmp_path)):
+            command.main(parser, lambda options: pytest.fail("ran"), ["--json", str(place)])

@@ -138,3 +138,26 @@ def test_evaluate_is_repeatable(make: Make) -> None:
         ("noisy", "denoised", "clean"), (2, 3, 8, 8)
     )
     assert torch.equal(samples["clean"], images(5, seed=1)[:2].float() / 255)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        torch.zeros(5, 3, 8, 8),
+        torch.full((5, 3, 8, 8), 255),
+        images(1).expand(5, -1, -1, -1),
+        images(1),
+        images(1)[..., :1, :1],
+        images(3)[..., :3, :7],
+        images(1).repeat(1, 1, 125, 125),
+    ],
+    ids=["black", "white", "one five times", "one", "one pixel", "3x7", "1000x1000"],
+)
+def test_degenerate_images(make: Make, pixels: Tensor) -> None:
+    """From images that teach little or nothing, what is trained and measured stays finite."""
+    data = Noisy(Images(pixels.byte().contiguous()), partial(gaussian, std=0.1), noisy_targets=True)
+    net = nn.Conv2d(3, 3, 3, padding=1)
+    history = make(net, train_set=data, val_set=data, average=0.9).run(2)
+    parts = [entry[part] for entry in history for part in ("train", "validation")]
+    assert torch.tensor([value for part in parts for value in part.values()]).isfinite().all()
+    assert all(value.isfinite().all() for value in net.state_dict().values())

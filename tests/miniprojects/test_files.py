@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -97,16 +98,32 @@ def test_many_threads(subject: Subject, tmp_path: Path) -> None:
 
 
 def test_strays(subject: Subject, tmp_path: Path) -> None:
-    """What a killed writer left goes after an hour, with the next writing to the same file."""
+    """The next writing to a file removes what a dead process left of it, or any process an hour
+    ago; what a living process or another machine writes stays, and so does what is not ours."""
     files = subject.part("files")
-    old, fresh = (files._temporary(tmp_path / "file") for _ in range(2))
-    other = files._temporary(tmp_path / "other")
-    for path in (old, fresh, other):
-        path.write_bytes(b"half")
-    for path in (old, other):
-        os.utime(path, (0, time.time() - 3700))
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    mine, old = (files._temporary(tmp_path / "file") for _ in range(2))
+    start, machine, _, rest = mine.name[1:].split(".", 3)
+    dead, elsewhere = f".{start}.{machine}.{process.pid}.{rest}", f".{start}.0.{process.pid}.{rest}"
+    others = [f".{start}.tmp", f".{start}.{machine}.no number.tmp"]
+    other = files._temporary(tmp_path / "other").name
+    for name in (mine.name, old.name, dead, elsewhere, *others, other):
+        (tmp_path / name).write_bytes(b"half")
+    for name in (old.name, other):
+        os.utime(tmp_path / name, (0, time.time() - 3700))
     put(subject, tmp_path / "file")
-    assert {path.name for path in tmp_path.iterdir()} == {"file", fresh.name, other.name}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"file", mine.name, elsewhere, *others, other}
+
+
+def test_a_place_is_tried_without_a_trace(subject: Subject, tmp_path: Path) -> None:
+    """A file, a new name and a device can be written to, and trying it changes nothing."""
+    (tmp_path / "file").write_bytes(b"old")
+    for path in (tmp_path / "file", tmp_path / "new", Path(os.devnull)):
+        subject.part("files").check_writable(path)
+    assert alone(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 def full(*arguments: Any) -> None:

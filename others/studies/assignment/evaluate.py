@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"rows to score, of {', '.join(CONTESTANTS)} (all)",
     )
-    result.add_argument("--json", type=Path, help="also write the scores to this file")
+    result.add_argument("--json", type=command.output, help="also write the scores to this file")
     return result
 
 

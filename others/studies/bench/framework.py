@@ -249,7 +249,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument(
+        "--json", type=command.output, default=str(FILE), help="file of the results"
+    )
     result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
     result.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
     return result

@@ -17,7 +17,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -93,7 +92,9 @@ def parser() -> argparse.ArgumentParser:
     number = command.whole(1)
     result.add_argument("--rounds", type=number, default=5, help="processes of each kind")
     result.add_argument("--steps", type=number, default=20, help="training steps of each process")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument(
+        "--json", type=command.output, default=str(FILE), help="file of the results"
+    )
     return result
 
 

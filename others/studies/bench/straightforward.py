@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -127,7 +126,9 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    result.add_argument(
+        "--json", type=command.output, default=str(FILE), help="file of the results"
+    )
     return result
 
 

@@ -128,8 +128,12 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--output", type=Path, default=Path("out") / NAME, help="for trainings")
     path = RESULTS / "biasfree" / "generalisation" / NAME
-    result.add_argument("--json", type=Path, default=path.with_suffix(".json"), help="of figures")
-    result.add_argument("--picture", type=Path, default=path.with_suffix(".png"), help="PNG file")
+    result.add_argument(
+        "--json", type=command.output, default=str(path.with_suffix(".json")), help="of figures"
+    )
+    result.add_argument(
+        "--picture", type=command.output, default=str(path.with_suffix(".png")), help="PNG file"
+    )
     return result
 
 

@@ -13,6 +13,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.tensor import checksum
 from others.data.course import TRAIN, VALIDATION, load_first, load_pair
 from others.engine.metrics import psnr_per_image
 from others.records.study import Row, Study
@@ -53,23 +54,28 @@ def run_ablation(
     """Train and score what the file `path` lacks of the rows `names`; all results in the file.
 
     A row whose training pairs are not in `folder` is left out, and stderr says so; the training set
-    itself must be there.
+    itself must be there. Checksums of what is trained and scored on are among the results, so that
+    rows of other data are never mixed with them.
 
     Raises:
         FileNotFoundError: no training set, or no images to score on.
         ValueError: too few pairs, a damaged file, or results of another setting in `path`.
     """
     scored_on = folder / (TUNE if (folder / TUNE).is_file() else VALIDATION)
+    noisy, clean = load_pair(scored_on)
+    shared = load_first(folder / TRAIN, ablation.pairs)
     setting = {
         "base": ablation.base,
         "pairs": ablation.pairs,
         "epochs": ablation.epochs,
         "scored_on": scored_on.name,
+        "checksums": {TRAIN: checksum(shared), scored_on.name: checksum((noisy, clean))},
     }
     study = Study(path, setting, ablation.rows)
     files = {name: ablation.rows[name].changes.get("data", TRAIN) for name in names}
-    pairs = {file: training_pairs(folder / file, ablation.pairs) for file in set(files.values())}
-    noisy, clean = load_pair(scored_on)
+    others = set(files.values()) - {TRAIN}
+    pairs = {file: training_pairs(folder / file, ablation.pairs) for file in others}
+    pairs[TRAIN] = shared
 
     def measure(name: str, _: Row, seed: int) -> dict[str, Any]:
         loaded = pairs[files[name]]
@@ -84,8 +90,8 @@ def run_ablation(
 
 
 def training_pairs(path: Path, count: int) -> tuple[Tensor, Tensor] | None:
-    """The first pairs of a file; None if it is missing, which the training set may not be."""
-    if path.is_file() or path.name == TRAIN:
+    """The first pairs of a file; None if it is missing."""
+    if path.is_file():
         return load_first(path, count)
     print(f"no {path}: the rows that train on it are left out", file=sys.stderr)
     return None

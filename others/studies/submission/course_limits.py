@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, and replace the results of what was measured in the file."""
-    path = options.json or RESULTS / "limits" / f"miniproject_{options.number}.json"
+    path = command.output(options.json or RESULTS / "limits" / f"miniproject_{options.number}.json")
     result = read_json(path) if path.is_file() else {}
     for name in [options.only] if options.only else MEASUREMENTS:
         found = MEASUREMENTS[name](f"Miniproject {options.number}", options.data, options.pairs)

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.tensor import checksum
 from Miniproject_2.framework.training import Settings, Trainer
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
@@ -91,12 +92,12 @@ def train_and_score(
         validation: noisy and clean images, likewise.
     """
     train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in pairs)
+    options.weights.mkdir(parents=True, exist_ok=True)  # now, so that a bad place is noticed now
     torch.manual_seed(seed)
     model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
     train(model, (train_input, train_target), max(1, int(length)), options.sgd)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed
-    options.weights.mkdir(parents=True, exist_ok=True)
     model.save_model(options.weights / f"{study_name(options)}_{length}_{seed}.pth")
     noisy, clean = validation
     target = clean.float() / 255
@@ -127,8 +128,9 @@ def run(options: argparse.Namespace) -> None:
     # Lengths of earlier calls are rows of this study too, so that the file has all in their order.
     earlier = read_study(path)["rows"].values() if path.is_file() else ()
     lengths = [*options.epochs, *(row["changes"]["epochs"] for row in earlier)]
+    setting = {"pairs": len(pairs[0]), "checksum": checksum((*pairs, *validation))}
     with blaming([path]):  # what is there may be no length
-        study = Study(path, {"pairs": len(pairs[0])}, named(lengths))
+        study = Study(path, setting, named(lengths))
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 

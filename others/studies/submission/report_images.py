@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -111,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     path = RESULTS / "pictures.json"
-    result.add_argument("--json", type=Path, default=path, help="file of the images")
+    result.add_argument("--json", type=command.output, default=str(path), help="file of the images")
     return result
 
 

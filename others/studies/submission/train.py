@@ -5,6 +5,7 @@
     python -m others.studies.submission.train 1 --photographs DIR --pairs 1000000 --cuda-graph
 
 The state is saved after each epoch, and the same command goes on where an earlier one was stopped.
+The state of another command, such as one with another seed, is refused with the difference.
 With --photographs the noisy pairs are drawn from a folder of images instead of train_data.pkl.
 
 The weights go to out/, or with --install to bestmodel.pth of the miniproject. A JSON file beside
@@ -36,7 +37,7 @@ from others.data.course import TRAIN, VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
-from others.records.json_files import read_json, save_json
+from others.records.json_files import locked, read_json, save_json
 from others.records.paths import RESULTS
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, scores
@@ -126,7 +127,6 @@ def all_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def train(model: Any, pairs: Pairs, options: argparse.Namespace, state: Path) -> None:
     """Train the model in place, and save the state in a file after each epoch."""
-    state.parent.mkdir(parents=True, exist_ok=True)
     if changed_settings(options) or options.cuda_graph:
         trainer(model, pairs, options, state).run()
     else:
@@ -180,9 +180,14 @@ def described(options: argparse.Namespace, model: Any, counts: dict[str, int]) -
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, score, and write the weights and the JSON file."""
+    """Train, score, and write the weights and the JSON file; one process at a time."""
     check(options)
-    name = f"miniproject_{options.number}"
+    with locked(OUTPUT / f"miniproject_{options.number}.state"):
+        train_and_write(options, f"miniproject_{options.number}")
+
+
+def train_and_write(options: argparse.Namespace, name: str) -> None:
+    """What the command does; `name` is that of its files."""
     # All inputs are read before the training, which may take hours.
     noisy, clean = load_pair(options.data / VALIDATION)
     earlier = read_json(LOGS / f"{name}.json") if options.go_on else None
@@ -190,7 +195,8 @@ def run(options: argparse.Namespace) -> None:
     pairs, counts = pairs_of(options, getattr(model, "device", torch.device("cpu")))
     started_from = copy.deepcopy(model.network.state_dict())
     start = time.perf_counter()
-    train(model, pairs, options, OUTPUT / f"{name}.state")
+    state = OUTPUT / f"{name}.state"
+    train(model, pairs, options, state)
     seconds = time.perf_counter() - start
     if options.go_on:
         refuse_without_gain(started_from, model)
@@ -205,6 +211,8 @@ def run(options: argparse.Namespace) -> None:
     shipped = WEIGHTS[f"Miniproject {options.number}"]
     model.save_model(shipped if options.install else OUTPUT / f"{name}.pth")
     save_json((LOGS if options.install else OUTPUT) / f"{name}.json", log)
+    if options.go_on and options.install:  # the same command now starts from the new weights
+        state.unlink()
     print(f"{name}: {log['validation']} after {options.epochs} epochs")
 
 

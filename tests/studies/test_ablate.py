@@ -115,14 +115,14 @@ def test_other_settings_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize("name", [TRAIN, VALIDATION])
 def test_other_data_are_refused(folder: Path, name: str) -> None:
     """One pixel of what is trained or scored on tells a folder of data from another."""
-    run(folder, "miniproject_2", "--only", "base", "--seeds", "1")
+    run(folder, "miniproject_2_sgd", "--only", "base", "--seeds", "1")
     before = (folder / "results.json").read_bytes()
     one, other = load_pair(folder / name)
     other[3, 2, 31, 31] += 1
     save_pair(folder / name, one, other)
     changed = rf"checksums\.{name}: [0-9a-f]{{8}} -> [0-9a-f]{{8}}"
     with pytest.raises(SystemExit, match=changed):
-        run(folder, "miniproject_2", "--only", "rate 8", "--seeds", "1")
+        run(folder, "miniproject_2_sgd", "--only", "rate 8", "--seeds", "1")
     assert (folder / "results.json").read_bytes() == before
 
 

@@ -35,9 +35,10 @@ def every(hooks: Sequence[Callable[[Experiment], object]]) -> Callable[[Experime
 
 
 def report(experiment: Experiment) -> None:
-    """Print a line: where the training is, and its last figures."""
-    if not experiment.history:
-        print("training from epoch 1", flush=True)
+    """Print a line: from where a run goes on, or an epoch's figures and the minutes so far."""
+    if experiment.epoch == experiment.begun:
+        begun = "continue" if experiment.history else "start"
+        print(f"{begun} from epoch {experiment.epoch + 1}", flush=True)
         return
     last = experiment.history[-1]
     parts = [
@@ -46,7 +47,8 @@ def report(experiment: Experiment) -> None:
         if part in last
     ]
     rate = f"{last['images_per_second']:.0f} images/s"
-    print(f"epoch {last['epoch']}: {'; '.join(parts)}; {rate}", flush=True)
+    minutes = sum(entry["seconds"] for entry in experiment.history) / 60
+    print(f"epoch {last['epoch']}: {'; '.join(parts)}; {rate}; {minutes:.1f} min", flush=True)
 
 
 class TensorBoard:

@@ -175,11 +175,15 @@ def curve(results: Results, number: int) -> Table:
 
 def other_noises(results: Results) -> Table:
     """Miniproject 1 on noises that the course's pairs do not have: PSNR per image in dB."""
-    found = results.read("unseen")["rows"]
+    unseen = results.read("unseen")
+    found, worse = unseen["rows"], unseen["made_worse"]
     models = list(next(iter(found.values())))
-    rows = [[noise, *(row[model] for model in models)] for noise, row in found.items()]
+    rows = [
+        [noise, *(row[model] for model in models), 100 * worse[noise]["shipped"]]
+        for noise, row in found.items()
+    ]
     columns = [Column("PSNR per image, dB"), *(Column(model, decimals) for model in models)]
-    return Table(columns, rows)
+    return Table([*columns, Column("made worse", with_digits(decimals, 0), "%")], rows)
 
 
 def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -221,8 +225,11 @@ def ablation_tables(results: Results) -> dict[str, str]:
 
 
 def submission_tables(results: Results) -> dict[str, str]:
-    """Other noises, beside the results that have no folder of their own."""
-    return {"other noises": markdown(other_noises(results))}
+    """Other noises, and the law of the noise, whose results have no folder of their own."""
+    return {
+        "noise laws": markdown(tables.noise_laws(results)),
+        "other noises": markdown(other_noises(results)),
+    }
 
 
 def curve_tables(results: Results) -> dict[str, str]:

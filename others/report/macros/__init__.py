@@ -34,7 +34,6 @@ def all_macros(results: Results) -> Macros:
         ablations.tnet,
         measurements.noise,
         measurements.other_noises,
-        measurements.masks,
         measurements.influence,
         measurements.exactness,
         speed.blocks,

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from others.records.formats import decimals, enumeration, plain, signed, whole
+from Miniproject_1.noise2noise.training import Settings as SettingsOne
+from others.records.formats import decimals, enumeration, percent, plain, signed, whole
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.wording import comparisons, seeds_of
+from others.report.wording import (
+    LEVEL,
+    comparisons,
+    gap,
+    printed_gap,
+    seeds_of,
+    significant,
+)
 
 FALLEN = 2.0  # dB of spread over seeds, beyond which some of them have diverged
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figure shows instead
@@ -16,14 +24,19 @@ RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figur
 def study_one(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 1: their budget, and what gains and costs."""
     study = read_ablations(results, "miniproject_1")
-    found = comparisons(study.unchanged(), study.rows)
+    base = study.unchanged()
+    starred = significant(base, study.rows)
+    gains = [f"“{row.name}”" for row in starred if gap(row, base) > 0]
+    steps = study.epochs * study.pairs / SettingsOne().batch_size
     return {
         "AblationsOnePairs": whole(study.pairs),
         "AblationsOneEpochs": plain(study.epochs),
         "AblationsOneSeeds": seeds_of(study.rows),
         "AblationsOneChannels": enumerated(study.base["widths"]),
-        "AblationsOneGains": found.gains,
-        "AblationsOneCosts": found.costs,
+        "AblationsOneComparisons": str(len(study.rows) - 1),
+        "AblationsOneSteps": whole(steps),
+        "AblationsOneGains": enumeration(gains or ["none"]),
+        "SignificantPercent": percent(LEVEL),
     }
 
 
@@ -32,7 +45,7 @@ def study_two(results: Results) -> dict[str, str]:
     study = read_ablations(results, "miniproject_2")
     base = study.unchanged()
     compared = [row for row in study.rows if set(row.changes) - RATES]
-    found = comparisons(base, compared)
+    found = comparisons(base, study.rows, compared)
     best = max(study.rows, key=lambda row: row.single.mean)
     fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
     return {
@@ -45,7 +58,7 @@ def study_two(results: Results) -> dict[str, str]:
         "AblationsTwoEquals": found.equals,
         "AblationsTwoFallen": enumeration(fallen or ["none"]),
         "AblationsTwoBest": best.name,
-        "AblationsTwoBestGain": signed(best.single.mean - base.single.mean),
+        "AblationsTwoBestGain": signed(printed_gap(best, base)),
     }
 
 
@@ -58,12 +71,9 @@ def clean_targets(results: Results) -> dict[str, str]:
     """What noisy targets cost: the same training with clean ones."""
     study = read_ablations(results, "miniproject_1")
     # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
-    noisy = study.row("no exchange").single.mean
-    clean = study.row("no exchange, clean targets").single.mean
+    noisy, clean = study.row("no exchange"), study.row("no exchange, clean targets")
     return {
-        "TargetsNoisy": decimals(noisy),
-        "TargetsClean": decimals(clean),
-        "TargetsGap": signed(clean - noisy),
+        "TargetsGap": decimals(printed_gap(clean, noisy)),
     }
 
 
@@ -92,22 +102,17 @@ def first_tries_one(results: Results) -> dict[str, str]:
     half = next(row for row in plain_loss if row["resolution"] == "half")
     same = [row for row in rows if row["widths"] == [24, 48, 96]]  # in other losses, precisions
     base = next(row for row in same if row["loss_weight_exponent"] == 0)
-    weighted = next(row for row in same if row["loss_weight_exponent"] == 1)
     exact = next(row for row in same if row["precision"] == "float32")
 
     def gap(one: dict[str, Any], other: dict[str, Any]) -> float:
         return one["weight_average_psnr_per_image_db"] - other["weight_average_psnr_per_image_db"]
 
-    averaged = kept["last_weights_psnr_per_image_db"] - kept["weight_average_psnr_per_image_db"]
     return {
         "TryKept": whole(kept["parameters"]),
         "TryLarge": whole(large["parameters"]),
         "TryLargeBehind": decimals(gap(kept, large)),
-        "TryHalf": whole(half["parameters"]),
         "TryHalfBehind": decimals(gap(kept, half)),
-        "TryWeighted": signed(gap(weighted, base)),
         "TryExact": decimals(abs(gap(exact, base)), 3),
-        "TryLast": decimals(abs(averaged), 3),
     }
 
 

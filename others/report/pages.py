@@ -20,6 +20,7 @@ from others.report import tables
 from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
+from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.scores import score_table
 from others.studies.biasfree.judgement import TWINS, advice_table, error_table
 from others.studies.submission.models import table as printed_table
@@ -152,7 +153,8 @@ def generalisation(results: Results) -> Table:
                 )
                 for cell in found["rows"][kind].values()
             ]
-            rows.append([f"{title}, {kind.replace('_', ' ')}", *cells])
+            seeds = "" if found["seeds"] > 1 else " (one seed)"
+            rows.append([f"{title}, {kind.replace('_', ' ')}{seeds}", *cells])
     return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
 
 
@@ -191,6 +193,12 @@ def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     words = (header[0], "claims")  # columns of words stand to the left, others to the right
     columns = [Column(name, str if name in words else plain) for name in header]
     return markdown(Table(columns, rows))
+
+
+def own_errors(results: Results, name: str) -> tuple[list[str], list[list[str]]]:
+    """The table of noise and error of other models, without the source's columns."""
+    header, lines = error_table(results.study(f"biasfree/{name}"))
+    return header[:-2], [line[:-2] for line in lines]
 
 
 def masks(results: Results) -> Table:
@@ -254,14 +262,19 @@ def bench_tables(results: Results) -> dict[str, str]:
 
 
 def assignment_tables(results: Results) -> dict[str, str]:
-    """The networks of the DnCNN assignment on the test images."""
-    return {"scores": markdown(score_table(results.study("assignment/short")))}
+    """The networks of the DnCNN assignment on the test images, and the assignment's bonus."""
+    return {
+        "scores": markdown(score_table(results.study("assignment/short"))),
+        "bonus": bonus_section(results.folder / "assignment" / "bonus.json"),
+    }
 
 
 def biasfree_tables(results: Results) -> dict[str, str]:
     """The bias-free denoisers."""
     return {
         "noise levels": of_text(*error_table(results.study("biasfree/table"))),
+        "pruning": of_text(*own_errors(results, "pruning")),
+        "grey": of_text(*own_errors(results, "grey")),
         "generalisation": markdown(generalisation(results)),
         "masks": markdown(masks(results)),
         "advice": of_text(*advice_table(results.study("biasfree/ablation"))),

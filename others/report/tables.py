@@ -41,7 +41,7 @@ SHORT = {  # names in the report's table of other noises, which has many columns
     "cells 1.5 times as large": "cells × 1.5",
     "Poisson, 30 photons": "Poisson, 30",
 }
-SINGLE = ("PSNR per image, single pass", "difference")  # columns of ablations in Report 1
+SINGLE = ("PSNR per image, single pass", "difference")  # columns of ablations in a report
 NOISES = {  # the measurements of the noise, by the images that they are of
     "course": "noise_course",
     "photographs": "noise_photographs",
@@ -277,7 +277,7 @@ REPORT_TABLES: dict[str, Callable[[Results], str]] = {
         ablations(results, "miniproject_1").select(["change", *SINGLE]), blocks=3, tight=True
     ),
     "TableAblationsTwo": lambda results: latex(
-        ablations(results, "miniproject_2"), blocks=3, tight=True
+        ablations(results, "miniproject_2").select(["change", *SINGLE]), blocks=3, tight=True
     ),
     "TableNoise": lambda results: latex(noise_laws(results), tight=True),
     "TableUnseen": lambda results: latex(gains_on_other_noises(results)),

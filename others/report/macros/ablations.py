@@ -55,7 +55,6 @@ def study_two(results: Results) -> dict[str, str]:
         "AblationsTwoChannels": enumerated(study.base["channels"]),
         "AblationsTwoGains": found.gains,
         "AblationsTwoCosts": found.costs,
-        "AblationsTwoEquals": found.equals,
         "AblationsTwoFallen": enumeration(fallen or ["none"]),
         "AblationsTwoBest": best.name,
         "AblationsTwoBestGain": signed(printed_gap(best, base)),

@@ -8,18 +8,25 @@ beside ours: these are of 256x256 crops of KITTI, other images than ours. The ne
 σ; the assignment's DnCNN was trained for σ = 30 alone. Non-local means (Buades et al., 2005, by
 scikit-image) is told σ. Results go to --json after each model, and what is there is not measured
 again, unless a model has other weights now.
+
+NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of all weights
+of its convolutions (others/results/biasfree/pruning.json). NAME/grey denoises
+grey images as three equal channels, and NAME/luma scores the luma alone of coloured ones; for both,
+all channels have the same noise (others/results/biasfree/grey.json).
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor, nn
+from torch.nn.utils import prune
 
 from others.analysis.scoring import (
     LEVELS,
@@ -30,16 +37,24 @@ from others.analysis.scoring import (
     squares,
     with_noise,
 )
+from others.data.corruptions import Corruption, CorruptionSettings, Strength
+from others.data.seeds import seed_of
 from others.engine import command
 from others.networks.catalogue import BIAS_FREE
-from others.networks.pretrained import load_denoiser, weights_file
+from others.networks.pretrained import load_denoiser, load_network, weights_file
 from others.records.paths import RESULTS
 from others.records.study import Row, Study
 from others.records.weights import digest
-from others.studies.biasfree.judgement import SIGMAS, Scores, error_table, findings
+from others.studies.biasfree.judgement import (
+    SIGMAS,
+    Scores,
+    error_table,
+    findings_in_words,
+)
 
 NLM, DNCNN = "non_local_means", "dncnn"
 TRUNCATED = 0.88  # standard deviation of the truncated noise, in σ
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 SIDE = 256  # pixels along a side of the squares
 COUNT = 100  # images at most
 
@@ -60,8 +75,42 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
     return torch.stack([torch.from_numpy(answer).permute(2, 0, 1).float() for answer in answers])
 
 
+def pruned(name: str, share: float) -> nn.Module:
+    """A pretrained network without the smallest weights of all its convolutions together."""
+    net = load_network(name)
+    convs = [(m, "weight") for m in net.modules() if isinstance(m, nn.Conv2d)]
+    prune.global_unstructured(convs, prune.L1Unstructured, amount=share)
+    for module, weight in convs:
+        prune.remove(module, weight)
+    return net
+
+
+def luma(images: Tensor) -> Tensor:
+    """Three equal channels with the luma of (N, 3, H, W), by the weights of Rec. 601."""
+    return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True).expand_as(images)
+
+
+def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
+    """The scores of a model's luma on grey or coloured images, whose channels share the noise."""
+    denoise = load_denoiser(name)
+    true = (LEVELS * luma(clean)).round() / LEVELS
+    found = {}
+    for sigma in SIGMAS:
+        shared = Corruption(CorruptionSettings(additive=Strength(sigma, sigma, 1), per_channel=0))
+        generator = Generator().manual_seed(seed_of("luma", sigma))
+        noisy = shared(true if grey else clean, generator)
+        found[f"{sigma:g}"] = score(lambda x: luma(denoise(x)), noisy, true)
+    return found
+
+
 def measure_scores(name: str, clean: Tensor) -> Scores:
     """The scores of one model at every noise level; "noisy" is the input itself."""
+    base, _, what = name.partition("/")
+    if what:
+        return luma_scores(base, what == "grey", clean)
+    base, _, share = name.partition(":")
+    if share:
+        return scores(pruned(base, float(share)), clean, SIGMAS)
     if name == NLM:
         return {
             f"{s:g}": score(partial(non_local_means, s), with_noise(clean, s), clean)
@@ -72,7 +121,7 @@ def measure_scores(name: str, clean: Tensor) -> Scores:
 
 def weights_row(name: str) -> Row:
     """The row of a model, which changes when the model gets other weights."""
-    weights = weights_file(name)
+    weights = weights_file(re.split("[:/]", name)[0])
     return Row({"weights": digest(weights)} if weights.is_file() else {})
 
 
@@ -86,7 +135,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=models,
         metavar="NAME",
-        help=f"models of others.denoise, or {NLM} (default: {' '.join(models)})",
+        help=f"models of others.denoise, also as NAME:SHARE, NAME/grey or NAME/luma; or {NLM} "
+        f"(default: {' '.join(models)})",
     )
     path = RESULTS / "biasfree" / "table.json"
     result.add_argument("--json", type=Path, default=path, help="the file of results")
@@ -106,8 +156,8 @@ def run(options: argparse.Namespace) -> None:
     header, lines = error_table(results)
     for line in [header, *lines]:
         print("\t".join(line))
-    for name, found in findings(results).items():
-        print(f"{name}: {found}")
+    for line in findings_in_words(results):
+        print(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from others.engine import command
 from others.engine.distributed import processes, rank
-from others.engine.hooks import Picture, every, report
+from others.engine.hooks import Picture, TensorBoard, every, report
 from others.networks.catalogue import BIAS_FREE, NETS
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--install", action="store_true", help="also keep the weights in others/pretrained"
     )
+    result.add_argument("--tensorboard", action="store_true", help="also write logs there")
     return result
 
 
@@ -69,7 +70,10 @@ def run(options: argparse.Namespace) -> None:
         pipeline = asked_for(options)
         sets = pipeline.sets(options.data, options.val_data)
         experiment = make_experiment(pipeline, sets, options.output, device)
-        experiment.run(pipeline.training.epochs, plot=every([report, Picture(options.output)]))
+        hooks = [report, Picture(options.output)]
+        if options.tensorboard:
+            hooks.append(TensorBoard(options.output / "tensorboard"))
+        experiment.run(pipeline.training.epochs, plot=every(hooks))
         if options.install and rank() == 0:
             print(f"{install(pipeline, experiment)}: written")
 

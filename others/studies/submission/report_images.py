@@ -2,6 +2,7 @@
 
     python -m others.studies.submission.report_images [--json PATH]
     python -m others.studies.submission.report_images --losses DIR [--json PATH]
+    python -m others.studies.submission.report_images --frameworks DIR [--picture PATH]
 
 The images are generated, as dead leaves (see `others.data.dead_leaves`): no training has seen them,
 and no photograph has to be published. The JSON file has them as hexadecimal RGB, with their PSNR.
@@ -9,6 +10,10 @@ and no photograph has to be published. The JSON file has them as hexadecimal RGB
 The second form trains the network of the ablations twice on the first pairs of DIR, with the L2
 loss and with L1. DIR is that of the ablations. The file (others/results/losses.json) has the PSNR
 after each epoch, and the same images as denoised by both.
+
+The third form repeats figure 1 of the report that Miniproject 2 starts from: it trains the same
+network with our framework, with torch.nn, and with transposed convolutions, at that report's
+settings with batches of 4, and draws what each makes of these images.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from torch import Generator, Tensor
 from others.data.course import TRAIN, load_first, load_pair
 from others.data.generated import noisy_and_clean
 from others.engine import command
+from others.engine.contact_sheet import save_picture
 from others.engine.metrics import psnr_per_image
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
@@ -31,12 +37,19 @@ from others.records.paths import RESULTS
 from others.records.weights import digest
 from others.studies.submission.ablation import BATCH, TUNE
 from others.studies.submission.ablation_miniproject_1 import ABLATION, train
+from others.studies.submission.ablation_miniproject_2 import FRAMEWORKS
+from others.studies.submission.ablation_miniproject_2 import train as train_prescribed
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
 
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
 SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept
 OTHERS = {"U-Net": "unet", "TNet": "tnet"}  # networks that are shown beside the miniprojects
 LOSSES = {"L2": {"noise_floor": 1e6}, "L1": {"noise_floor": 1e6, "loss": "l1"}}  # unweighted both
+FIGURE = {  # the columns of the source's figure 1, as rows of the study of both frameworks
+    "ours, nearest": "published, batch 4: ours",
+    "torch.nn, nearest": "published, batch 4: torch.nn",
+    "ours, transposed": "published, batch 4, transposed: ours",
+}
 EPOCHS = 6  # of the trainings with these losses
 
 
@@ -89,6 +102,18 @@ def by_loss(folder: Path) -> dict[str, Any]:
     }
 
 
+def by_framework(folder: Path) -> dict[str, Tensor]:
+    """The images that are shown, noisy, by each row of FIGURE and clean, in [0, 1]."""
+    pairs = load_first(folder / TRAIN, FRAMEWORKS.pairs)
+    noisy, clean = (part.float() / 255 for part in shown())
+    images = {"noisy": noisy}
+    for title, row in FIGURE.items():
+        denoise_by = train_prescribed(FRAMEWORKS.changes(row), *pairs, FRAMEWORKS.epochs, seed=0)
+        with torch.no_grad():
+            images[title] = denoise_by(noisy, False).clamp(0, 1)
+    return {**images, "clean": clean}
+
+
 def make_images() -> dict[str, Any]:
     """Everything that the reports show of the shipped weights, as JSON."""
     noisy, clean = shown()
@@ -112,12 +137,19 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--json", type=Path, help="file of the images (in others/results)")
+    result.add_argument("--frameworks", type=Path, metavar="DIR", help="draw the source's figure")
+    picture = RESULTS / "ablations" / "frameworks.png"
+    result.add_argument("--picture", type=Path, default=picture, help="that figure")
     result.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Make the images, save them, and print their PSNR."""
+    if options.frameworks:
+        save_picture(options.picture, by_framework(options.frameworks))
+        print(options.picture)
+        return
     result = by_loss(options.losses) if options.losses else make_images()
     name = "losses.json" if options.losses else "pictures.json"
     save_json(options.json or RESULTS / name, result)

@@ -18,7 +18,15 @@ from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study
 from others.records.table import markdown
 from others.studies.assignment import __main__ as command
-from others.studies.assignment import answers, evaluate, figures, receptive_fields, scores, study
+from others.studies.assignment import (
+    answers,
+    bonus,
+    evaluate,
+    figures,
+    receptive_fields,
+    scores,
+    study,
+)
 from others.studies.assignment.dataset import NoisyBSDSDataset
 from others.studies.assignment.trainings import PROTOCOLS, AssignmentStudy
 
@@ -260,7 +268,7 @@ def test_quick_answers_every_question(
     command.main(["--quick", "--output", str(tmp_path)])
     assert str(tmp_path / "answers.md") in capsys.readouterr().out
     text = (tmp_path / "answers.md").read_text(encoding="utf-8")
-    assert [f"## Question {number}\n" in text for number in range(1, 24)] == [True] * 23
+    assert [f"## Question {number}: " in text for number in range(1, 24)] == [True] * 23
     for number in (3, 6, 8, 11, 12, 22):
         assert f"(question_{number}.png)" in text
         assert (tmp_path / f"question_{number}.png").read_bytes().startswith(b"\x89PNG")
@@ -305,11 +313,34 @@ def results_of(dncnn: float, udncnn: float) -> dict[str, Any]:
 
 
 def test_who_is_ahead() -> None:
-    """The page says who is better, whoever it is."""
-    sentence = "DnCNN(6) is 0.50 dB ahead of UDnCNN(6)"
+    """The page says who is better, whoever it is, and how far the trainings can tell."""
+    sentence = "DnCNN(6) is 0.50 dB ahead of UDnCNN(6) (each trained once)"
     assert answers.ahead(results_of(28.5, 28.0), "dncnn", "udncnn") == sentence
-    sentence = "UDnCNN(6) is 0.50 dB ahead of DnCNN(6)"
+    sentence = "UDnCNN(6) is 0.50 dB ahead of DnCNN(6) (each trained once)"
     assert answers.ahead(results_of(28.0, 28.5), "dncnn", "udncnn") == sentence
+    sentence = answers.ahead(results_of(28.0, 28.1), "dncnn", "udncnn")
+    assert sentence.startswith("which of UDnCNN(6) and DnCNN(6) is better is not known")
+    several = results_of(28.0, 28.1)
+    for row, psnr in zip(several["rows"].values(), (28.02, 28.14)):
+        row["seeds"]["1"] = {**row["seeds"]["0"], "psnr_unclipped_db": psnr}
+    sentence = answers.ahead(several, "dncnn", "udncnn")
+    assert sentence.startswith("UDnCNN(6) is 0.11 dB ± 0.02 dB over trainings (standard error)")
+
+
+def test_the_bonus_is_run_and_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row of the bonus has its line; without results the page says how to get them."""
+    path = tmp_path / "bonus.json"
+    assert "Not run" in bonus.bonus_section(path)
+    monkeypatch.setattr(bonus, "BASE", {**bonus.BASE, "steps": 1, "crop": 16, "test_crop": 32})
+    monkeypatch.setattr(bonus, "ROWS", {name: bonus.ROWS[name] for name in ("base", "D = 2")})
+    results = bonus.run_bonus(folder, 1, path)
+    depths = [row["seeds"]["0"]["parameters"] for row in results["rows"].values()]
+    assert depths == [225_859, 77_635]
+    text = bonus.bonus_section(path)
+    assert "After 1 steps" in text
+    assert "D = 2" in text
 
 
 def test_kept_gradient() -> None:

@@ -17,7 +17,6 @@ from others.report.wording import (
     significant,
 )
 
-FALLEN = 2.0  # dB of spread over seeds, beyond which some of them have diverged
 RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figure shows instead
 
 
@@ -47,7 +46,6 @@ def study_two(results: Results) -> dict[str, str]:
     compared = [row for row in study.rows if set(row.changes) - RATES]
     found = comparisons(base, study.rows, compared)
     best = max(study.rows, key=lambda row: row.single.mean)
-    fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
     return {
         "AblationsTwoPairs": whole(study.pairs),
         "AblationsTwoEpochs": plain(study.epochs),
@@ -55,7 +53,6 @@ def study_two(results: Results) -> dict[str, str]:
         "AblationsTwoChannels": enumerated(study.base["channels"]),
         "AblationsTwoGains": found.gains,
         "AblationsTwoCosts": found.costs,
-        "AblationsTwoFallen": enumeration(fallen or ["none"]),
         "AblationsTwoBest": best.name,
         "AblationsTwoBestGain": signed(printed_gap(best, base)),
     }

@@ -77,7 +77,8 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
 
 def pruned(name: str, share: float) -> nn.Module:
     """A pretrained network without the smallest weights of all its convolutions together."""
-    net = load_network(name)
+    net: nn.Module = load_network(name)
+    net = net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     convs = [(m, "weight") for m in net.modules() if isinstance(m, nn.Conv2d)]
     prune.global_unstructured(convs, prune.L1Unstructured, amount=share)
     for module, weight in convs:
@@ -96,7 +97,9 @@ def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
     true = (LEVELS * luma(clean)).round() / LEVELS
     found = {}
     for sigma in SIGMAS:
-        shared = Corruption(CorruptionSettings(additive=Strength(sigma, sigma, 1), per_channel=0))
+        shared = Corruption(
+            CorruptionSettings(additive=Strength(sigma, sigma, weight=1), per_channel=0)
+        )
         generator = Generator().manual_seed(seed_of("luma", sigma))
         noisy = shared(true if grey else clean, generator)
         found[f"{sigma:g}"] = score(lambda x: luma(denoise(x)), noisy, true)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,15 +17,7 @@ from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study
 from others.records.table import markdown
 from others.studies.assignment import __main__ as command
-from others.studies.assignment import (
-    answers,
-    bonus,
-    evaluate,
-    figures,
-    receptive_fields,
-    scores,
-    study,
-)
+from others.studies.assignment import answers, evaluate, figures, receptive_fields, scores, study
 from others.studies.assignment.dataset import NoisyBSDSDataset
 from others.studies.assignment.trainings import PROTOCOLS, AssignmentStudy
 
@@ -296,51 +287,6 @@ def test_unfinished_results(tmp_path: Path) -> None:
     (tmp_path / "short.json").write_text(json.dumps({"setting": {}, "rows": rows}))
     with pytest.raises(ValueError, match="no row udncnn, dudncnn"):
         command.read_results(tmp_path / "short.json")
-
-
-def results_of(dncnn: float, udncnn: float) -> dict[str, Any]:
-    """Results in which two networks have these scores."""
-    found = {"dncnn": dncnn, "udncnn": udncnn}
-    return {
-        "rows": {
-            name: {
-                "changes": {"net": name},
-                "seeds": {"0": {"psnr_unclipped_db": psnr, "psnr_unclipped_std_db": 0.1}},
-            }
-            for name, psnr in found.items()
-        }
-    }
-
-
-def test_who_is_ahead() -> None:
-    """The page says who is better, whoever it is, and how far the trainings can tell."""
-    sentence = "DnCNN(6) is 0.50 dB ahead of UDnCNN(6) (each trained once)"
-    assert answers.ahead(results_of(28.5, 28.0), "dncnn", "udncnn") == sentence
-    sentence = "UDnCNN(6) is 0.50 dB ahead of DnCNN(6) (each trained once)"
-    assert answers.ahead(results_of(28.0, 28.5), "dncnn", "udncnn") == sentence
-    sentence = answers.ahead(results_of(28.0, 28.1), "dncnn", "udncnn")
-    assert sentence.startswith("which of UDnCNN(6) and DnCNN(6) is better is not known")
-    several = results_of(28.0, 28.1)
-    for row, psnr in zip(several["rows"].values(), (28.02, 28.14)):
-        row["seeds"]["1"] = {**row["seeds"]["0"], "psnr_unclipped_db": psnr}
-    sentence = answers.ahead(several, "dncnn", "udncnn")
-    assert sentence.startswith("UDnCNN(6) is 0.11 dB ± 0.02 dB over trainings (standard error)")
-
-
-def test_the_bonus_is_run_and_told(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each row of the bonus has its line; without results the page says how to get them."""
-    path = tmp_path / "bonus.json"
-    assert "Not run" in bonus.bonus_section(path)
-    monkeypatch.setattr(bonus, "BASE", {**bonus.BASE, "steps": 1, "crop": 16, "test_crop": 32})
-    monkeypatch.setattr(bonus, "ROWS", {name: bonus.ROWS[name] for name in ("base", "D = 2")})
-    results = bonus.run_bonus(folder, 1, path)
-    depths = [row["seeds"]["0"]["parameters"] for row in results["rows"].values()]
-    assert depths == [225_859, 77_635]
-    text = bonus.bonus_section(path)
-    assert "After 1 steps" in text
-    assert "D = 2" in text
 
 
 def test_kept_gradient() -> None:

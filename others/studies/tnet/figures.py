@@ -93,7 +93,8 @@ def gradients(
     add_scale(figure, axes[0][3], "weight")
     figure.suptitle(
         f"SmoothGrad, n = {n}, σ = {sigma:g} of the image's range; each map has its own scale\n"
-        "below, bright means a large gradient; above, blue means a positive weight",
+        "below: gradients, bright means large; "
+        "above: blue, where a lighter pixel lightens the answer",
         fontsize=8,
     )
     return figure

@@ -1,4 +1,4 @@
-"""The assignment's bonus, and what its page says of networks that were trained once or more often."""
+"""The assignment's bonus, and what its page says of networks that were trained once or more."""
 
 from __future__ import annotations
 

@@ -154,8 +154,8 @@ def draw_comparison(data: Data) -> Figure:
     )
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
-    by_size.set_ylim(bottom=by_size.get_ylim()[0] - 0.4)  # room for the legend
-    by_size.legend(loc="lower right", handletextpad=0.1, borderaxespad=0, frameon=True)
+    handles = by_size.get_legend_handles_labels()
+    by_time.legend(*handles, loc="upper left", handletextpad=0.1, borderaxespad=0)  # no point there
     plain_ticks(by_size)
     plain_ticks(by_time)
     draw_curve(by_training, data["curve"])

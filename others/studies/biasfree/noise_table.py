@@ -9,8 +9,8 @@ beside ours: these are of 256x256 crops of KITTI, other images than ours. The ne
 scikit-image) is told σ. Results go to --json after each model, and what is there is not measured
 again, unless a model has other weights now.
 
-NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of all weights
-of its convolutions (others/results/biasfree/pruning.json). NAME/grey denoises
+NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of the weights
+of each convolution (others/results/biasfree/pruning.json). NAME/grey denoises
 grey images as three equal channels, and NAME/luma scores the luma alone of coloured ones; for both,
 all channels have the same noise (others/results/biasfree/grey.json).
 """
@@ -76,13 +76,16 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
 
 
 def pruned(name: str, share: float) -> nn.Module:
-    """A pretrained network without the smallest weights of all its convolutions together."""
-    net: nn.Module = load_network(name)
-    net = net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    convs = [(m, "weight") for m in net.modules() if isinstance(m, nn.Conv2d)]
-    prune.global_unstructured(convs, prune.L1Unstructured, amount=share)
-    for module, weight in convs:
-        prune.remove(module, weight)
+    """A pretrained network without the smallest weights of each of its convolutions.
+
+    Of each by itself: the weights of all convolutions together would lose those of the last one,
+    which are small, and with them the whole answer.
+    """
+    net = load_network(name)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            prune.l1_unstructured(module, "weight", share)
+            prune.remove(module, "weight")
     return net
 
 

@@ -81,8 +81,9 @@ def pruned(name: str, share: float) -> nn.Module:
     Of each by itself: the weights of all convolutions together would lose those of the last one,
     which are small, and with them the whole answer.
     """
-    net = load_network(name)
-    for module in net.modules():
+    net: nn.Module = load_network(name)
+    net = net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in net.modules():  # prune does not take weights that lie channels-last
         if isinstance(module, nn.Conv2d):
             prune.l1_unstructured(module, "weight", share)
             prune.remove(module, "weight")

@@ -12,7 +12,7 @@ from others.studies.biasfree import noise_table as table
 def test_pruning_leaves_the_largest_weights() -> None:
     """Half of the weights of each convolution are 0: those of the smallest magnitude."""
     nets = table.load_network("biasfree_6"), table.pruned("biasfree_6", 0.5)
-    convs = [[m.weight for m in net.modules() if isinstance(m, nn.Conv2d)] for net in nets]
+    convs = [[m.weight.data for m in net.modules() if isinstance(m, nn.Conv2d)] for net in nets]
     for whole, half in zip(*convs):
         kept = half != 0
         assert abs(int(kept.sum()) - whole.numel() / 2) <= 1

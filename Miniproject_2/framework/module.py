@@ -154,7 +154,8 @@ class Module:
     def param(self) -> List[Tuple[Tensor, Tensor]]:
         """Pairs (parameter, gradient) of one size; they stay valid through steps and loading.
 
-        A module that stands in a network twice has its pairs here once.
+        Parameters are set in place: `value.copy_(new)` is what a `set_params` would do. A module
+        that stands in a network twice has its pairs here once.
         """
         return list({id(value): (value, gradient) for _, value, gradient in self.named()}.values())
 

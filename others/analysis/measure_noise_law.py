@@ -1,18 +1,22 @@
 """What the noise of point-sampled images is: white, without a mean, heavy-tailed, loud at edges.
 
     python -m others.analysis.measure_noise_law --data FOLDER [--json FILE]
+    python -m others.analysis.measure_noise_law --pairs FILE --json FILE
 
 The folder holds train_data.pkl and clean_data.pkl: two noisy copies of each image, and the clean
-versions of the first images (`python -m others.generate FOLDER --clean` generates both). Only the
-noise is looked at; nothing is trained or chosen.
+versions of the first images (`python -m others.generate FOLDER --clean` generates both). The file
+of pairs is like val_data.pkl: noisy images and their clean versions, without a second noisy copy.
+Only the noise is looked at; nothing is trained or chosen.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from others.analysis.noise_law import measure_noise
 from others.data.course import CLEAN, TRAIN, load_pair
@@ -20,25 +24,44 @@ from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 
+GENERATED = RESULTS / "noise.json"
+
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
-    path = RESULTS / "noise.json"
+    result.add_argument("--pairs", type=Path, help="a file of noisy and clean images instead")
     result.add_argument(
-        "--json", type=command.output, default=str(path), help="the file of results"
+        "--json", type=command.output, default=str(GENERATED), help="the file of results"
     )
     return result
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure the noise, and write and print what it is."""
-    input_of_clean, clean = load_pair(options.data / CLEAN)
-    noisy_a, noisy_b = (part[: len(clean)] for part in load_pair(options.data / TRAIN))
+def images_of(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """Both noisy copies, and the clean versions, of the images whose clean version is known.
+
+    Raises:
+        ValueError: the clean images are not those of the first pairs.
+    """
+    input_of_clean, clean = load_pair(folder / CLEAN)
+    noisy_a, noisy_b = (part[: len(clean)] for part in load_pair(folder / TRAIN))
     if not torch.equal(noisy_a, input_of_clean):
         raise ValueError(f"{CLEAN} is not about the first images of {TRAIN}")
-    result = measure_noise(*(part.float() / 255 for part in (noisy_a, noisy_b, clean)))
+    return noisy_a, noisy_b, clean
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure the noise, and write and print what it is."""
+    if options.pairs and options.json == GENERATED:
+        raise command.UsageError(f"--pairs needs a --json of its own: {GENERATED.name} is taken")
+    if options.pairs:
+        noisy, clean = load_pair(options.pairs)
+        images = noisy, None, clean
+    else:
+        images = images_of(options.data)
+    noisy_a, noisy_b, clean = (None if part is None else part.float() / 255 for part in images)
+    result = measure_noise(noisy_a, noisy_b, clean)
     save_json(options.json, result)
     print({name: value for name, value in result.items() if name != "histogram"})
 

@@ -24,15 +24,16 @@ def correlation(one: Tensor, other: Tensor) -> float:
     return round(float((one * other).mean() / scale), 4)
 
 
-def correlations(noise_a: Tensor, noise_b: Tensor) -> dict[str, float]:
+def correlations(noise_a: Tensor, noise_b: Tensor | None) -> dict[str, float]:
     """The correlations of one copy's noise with its neighbours', and with the other copy's."""
     red, green, _ = noise_a.unbind(1)
+    copies = {} if noise_b is None else {"copies": correlation(noise_a, noise_b)}
     return {
         "right": correlation(noise_a[..., 1:], noise_a[..., :-1]),
         "below": correlation(noise_a[..., 1:, :], noise_a[..., :-1, :]),
         "diagonal": correlation(noise_a[..., 1:, 1:], noise_a[..., :-1, :-1]),
         "red and green": correlation(red, green),
-        "copies": correlation(noise_a, noise_b),
+        **copies,
     }
 
 
@@ -77,9 +78,9 @@ def histogram(noise: Tensor) -> dict[str, Any]:
     return {"start": -REACH, "step": STEP, "density": [round(one, 7) for one in density]}
 
 
-def measure_noise(noisy_a: Tensor, noisy_b: Tensor, clean: Tensor) -> dict[str, Any]:
-    """Everything about two noisy copies of clean images, all (N, 3, H, W) in [0, 1]."""
-    noise_a, noise_b = noisy_a - clean, noisy_b - clean
+def measure_noise(noisy_a: Tensor, noisy_b: Tensor | None, clean: Tensor) -> dict[str, Any]:
+    """Everything about one or two noisy copies of clean images, all (N, 3, H, W) in [0, 1]."""
+    noise_a, noise_b = noisy_a - clean, None if noisy_b is None else noisy_b - clean
     power = noise_a.square().mean()
     scaled = noise_a / power.sqrt()
     mean = estimate(noise_a.mean((1, 2, 3)).double().tolist(), normal=True)  # as it was published

@@ -34,14 +34,16 @@ from others.engine.options import TrainingOptions
 from others.engine.stats_manager import Figures, Progress, StatsManager
 from others.networks.regressor import evaluating
 from others.records.checkpoints import Checkpoints, check_history, check_moments
-from others.records.configuration import describe, describe_optimizer
+from others.records.configuration import describe, describe_optimizer, flattened
 from others.records.weights import check_weights, weights_of
 
 
 class Experiment:
     """A training that can be stopped at any time and goes on when it is made again.
 
-    The first eight arguments are the assignment's.
+    The first eight arguments are the assignment's. What its plots call history[k][0]["loss"] is
+    history[k]["train"]["loss"] here, and history[k][1] is history[k]["validation"]; its config.txt
+    is config.json, and `print(experiment)` shows the same settings.
 
     Args:
         net: any module that maps a batch to a batch, on its device, with its initial weights.
@@ -85,6 +87,7 @@ class Experiment:
         self.fast = self.options.precision == "bfloat16" and fast_precision(self.device)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.history: list[dict[str, Any]] = []
+        self.begun = 0  # epochs that were done when the last call of `run` began
         self.best: dict[str, Any] = {"epoch": 0, "score": -math.inf}
         self.model = parallel(net)  # before the average: it gives all processes the same weights
         decay = self.options.average
@@ -104,6 +107,9 @@ class Experiment:
         groups = self.optimizer.param_groups
         if not any(id(parameter) in own for group in groups for parameter in group["params"]):
             raise ValueError("the optimizer has no parameter of the network; make it anew")
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in flattened(self.setting()))
 
     def setting(self) -> dict[str, Any]:
         """The configuration: all that the outcome depends on, as plain JSON."""
@@ -157,6 +163,7 @@ class Experiment:
         check_whole("num_epochs", num_epochs, 1)
         keep_freed_memory()
         with nullcontext() if self.checkpoints is None else self.checkpoints.locked():
+            self.begun = self.epoch
             if plot is not None:
                 plot(self)
             while self.epoch < num_epochs:

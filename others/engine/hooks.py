@@ -10,16 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.engine.contact_sheet import save_picture
 from others.engine.distributed import rank
 from others.engine.experiment import Experiment
+from others.networks.regressor import evaluating
 
 PARTS = ("train", "validation")  # of an entry of the history
+ITERATIONS = 10  # of a network on pure noise
 SHOWN_SIDE = 128  # pixels at least that an image has in samples.png
 
 
@@ -35,9 +39,10 @@ def every(hooks: Sequence[Callable[[Experiment], object]]) -> Callable[[Experime
 
 
 def report(experiment: Experiment) -> None:
-    """Print a line: where the training is, and its last figures."""
-    if not experiment.history:
-        print("training from epoch 1", flush=True)
+    """Print a line: from where a run goes on, or an epoch's figures and the minutes so far."""
+    if experiment.epoch == experiment.begun:
+        begun = "continue" if experiment.history else "start"
+        print(f"{begun} from epoch {experiment.epoch + 1}", flush=True)
         return
     last = experiment.history[-1]
     parts = [
@@ -46,11 +51,25 @@ def report(experiment: Experiment) -> None:
         if part in last
     ]
     rate = f"{last['images_per_second']:.0f} images/s"
-    print(f"epoch {last['epoch']}: {'; '.join(parts)}; {rate}", flush=True)
+    minutes = sum(entry["seconds"] for entry in experiment.history) / 60
+    print(f"epoch {last['epoch']}: {'; '.join(parts)}; {rate}; {minutes:.1f} min", flush=True)
+
+
+def iterated(experiment: Experiment) -> Tensor:
+    """What a network makes of pure noise, applied to its own answer again and again: (N, C, H, W).
+
+    A denoiser leads noise towards what it takes for an image; artefacts of its own show there.
+    """
+    x = experiment.samples()["noisy"]
+    x = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    with evaluating(experiment.denoiser) as net:
+        for _ in range(ITERATIONS):
+            x = net(x).clamp(0, 1)
+    return x
 
 
 class TensorBoard:
-    """Writes logs for `tensorboard --logdir FOLDER`."""
+    """Writes logs for `tensorboard --logdir FOLDER`: figures, images, weights as histograms."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,6 +83,9 @@ class TensorBoard:
             self.writer = SummaryWriter(str(self.folder), purge_step=epoch)
         for name, images in experiment.samples().items():
             self.writer.add_images(name, images.clamp(0, 1), epoch)
+        self.writer.add_images("iterated on pure noise", iterated(experiment), epoch)
+        for name, values in experiment.denoiser.named_parameters():
+            self.writer.add_histogram(name, values.detach(), epoch)
         if experiment.history:
             self._log(self.writer, experiment.history[-1])
         self.writer.flush()

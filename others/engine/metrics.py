@@ -11,14 +11,18 @@ import torch
 from torch import Tensor
 
 
-def psnr_per_image(denoised: Tensor, clean: Tensor) -> float:
-    """Mean over images of -10 log10 of the image's mean squared error; infinite if one is exact.
+def psnrs(denoised: Tensor, clean: Tensor) -> Tensor:
+    """-10 log10 of the mean squared error of each image, (N,); infinite for one that is exact.
 
     Both are float tensors (N, C, H, W) in [0, 1]; TypeError or ValueError if they are not.
     """
     _check(denoised, clean)
-    error = (denoised - clean).square().mean((1, 2, 3))
-    return float(-10 * torch.log10(error).mean())
+    return -10 * torch.log10((denoised - clean).square().mean((1, 2, 3)))
+
+
+def psnr_per_image(denoised: Tensor, clean: Tensor) -> float:
+    """The mean of the images' own PSNRs, which `psnrs` gives; its errors are those of `psnrs`."""
+    return float(psnrs(denoised, clean).mean())
 
 
 def psnr_pooled(denoised: Tensor, clean: Tensor) -> float:

@@ -24,8 +24,20 @@ def ramp_down(share: float, last: float = 0.3) -> float:
     return (0.5 + 0.5 * math.cos(math.pi * done)) ** 2
 
 
+def exponential(share: float, last: float = 1e-3) -> float:
+    """1 at the beginning and `last` at the end, by the same factor in equal times."""
+    return last**share
+
+
+def cosine_restarts(share: float, rounds: int = 3) -> float:
+    """Half a cosine to 0 and back to 1, `rounds` times alike (Loshchilov, 2017, with T_mult 1)."""
+    return 0.5 + 0.5 * math.cos(math.pi * (share * rounds % 1))
+
+
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": constant,
     "cosine": cosine,
     "ramp_down": ramp_down,
+    "exponential": exponential,
+    "cosine_restarts": cosine_restarts,
 }

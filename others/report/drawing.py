@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -42,7 +43,7 @@ def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
 
 def draw_noise(data: Data) -> Figure:
     """The noise's density beside a normal one's; its standard deviation against contrast."""
-    figure, (left, right) = panels(2, COLUMN, 1.55)
+    figure, (left, right) = panels(2, COLUMN, 1.3)
     bins = data["histogram"]
     middles = [
         bins["start"] + bins["step"] * (index + 0.5) for index in range(len(bins["density"]))
@@ -119,7 +120,7 @@ def draw_network(data: Data) -> Figure:
 
 def draw_comparison(data: Data) -> Figure:
     """PSNR against parameters, against the time for 1,000 images, and against training time."""
-    figure, (by_size, by_time, by_training) = panels(3, PAGE, 1.75)
+    figure, (by_size, by_time, by_training, by_epoch) = panels(4, PAGE, 1.45)
     ours, public = data["ours"], data["public"]
     for axis, name in ((by_size, "parameters"), (by_time, "seconds")):
         known = [row for row in public if name in row]
@@ -153,11 +154,21 @@ def draw_comparison(data: Data) -> Figure:
     )
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
-    by_size.legend(loc="upper left", handletextpad=0.1, borderaxespad=0)
+    handles = by_size.get_legend_handles_labels()
+    by_time.legend(*handles, loc="upper left", handletextpad=0.1, borderaxespad=0)  # no point there
     plain_ticks(by_size)
     plain_ticks(by_time)
     draw_curve(by_training, data["curve"])
+    draw_losses(by_epoch, data["losses"])
     return figure
+
+
+def draw_losses(axis: Axes, curves: dict[str, list[float]]) -> None:
+    """PSNR after each epoch of a training, a line for each loss."""
+    for (name, values), mark, grey in zip(curves.items(), MARKS, GREYS):
+        axis.plot(range(1, len(values) + 1), values, f"{mark}-", color=grey, label=name)
+    axis.set(xlabel="epoch of one training")
+    axis.legend(loc="lower right", borderaxespad=0)
 
 
 def plain_ticks(axis: Axes) -> None:
@@ -198,13 +209,12 @@ def pixels(text: str, size: int) -> list[list[list[int]]]:
 
 
 def draw_pictures(data: Data) -> Figure:
-    """Four images, each as it is noisy, denoised twice, and clean; beside them the masks."""
-    kinds = ("noisy", "Miniproject 1", "Miniproject 2", "clean")
-    figure = Figure(figsize=(PAGE, 1.8), layout="constrained")
+    """A line for each image: noisy, as each approach denoises it, clean; PSNR above."""
+    images, kinds = data["images"], data["kinds"]
+    figure = Figure(figsize=(PAGE, 1.17 * len(images)), layout="constrained")
     FigureCanvasPdf(figure)
-    left, right = cast(Any, figure.subfigures(1, 2, width_ratios=(2.02, 1)))
-    draw_images(left.subplots(2, 8, squeeze=False), data, kinds)
-    draw_masks(right.subplots(2, 3, squeeze=False), data)
+    for line, image in zip(figure.subplots(len(images), len(kinds), squeeze=False), images):
+        draw_kinds(line, image, kinds, data["size"])
     return figure
 
 
@@ -221,35 +231,17 @@ def draw_images(grid: Any, data: Data, kinds: tuple[str, ...]) -> None:
     """Two images in each line of the grid of axes, in all kinds, with their PSNR."""
     for index, image in enumerate(data["images"]):
         start = index % 2 * len(kinds)
-        for axis, kind in zip(grid[index // 2][start:], kinds):
-            axis.set_axis_off()
-            axis.imshow(pixels(image[kind], data["size"]), interpolation="nearest")
-            score = image["psnr_per_image_db"].get(kind)
-            short = kind.replace("Miniproject ", "MP")
-            axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
+        draw_kinds(grid[index // 2][start:], image, kinds, data["size"])
 
 
-def draw_masks(maps: Any, data: Data) -> None:
-    """A line for each place: the clean image around it, its Jacobian, its SmoothGrad."""
-    for line, (place, mask) in zip(maps, data["masks"].items()):
-        row, column = mask["pixel"]
-        reach = len(mask["jacobian"]["around"]) // 2
-        around = pixels(data["images"][0]["clean"], data["size"])
-        rows = slice(row - reach, row + reach + 1)
-        close = [part[column - reach : column + reach + 1] for part in around[rows]]
-        line[0].imshow(close, interpolation="nearest")
-        line[0].set_ylabel(place, fontsize=7)
-        for axis, name in zip(line[1:], ("jacobian", "smooth_grad")):
-            values = mask[name]["around"]
-            most = max(abs(value) for part in values for value in part)
-            axis.imshow(values, cmap="gray_r", vmin=0, vmax=most, interpolation="nearest")
-        for axis in line:
-            axis.set(xticks=[], yticks=[])
-            axis.spines[["top", "right"]].set_visible(True)
-            axis.plot(reach, reach, "s", color="1", fillstyle="none", markersize=4.5, mew=1.6)
-            axis.plot(reach, reach, "s", color="0", fillstyle="none", markersize=4.5, mew=0.6)
-    for axis, title in zip(maps[0], ("clean", "Jacobian", "SmoothGrad")):
-        axis.set_title(title, fontsize=7)
+def draw_kinds(line: Any, image: dict[str, Any], kinds: Sequence[str], size: int) -> None:
+    """One image on the first axes of a line, in all kinds, with its PSNR where there is one."""
+    for axis, kind in zip(line, kinds):
+        axis.set_axis_off()
+        axis.imshow(pixels(image[kind], size), interpolation="nearest")
+        score = image["psnr_per_image_db"].get(kind)
+        short = kind.replace("Miniproject ", "MP")
+        axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
 
 
 def draw_rates(data: Data) -> Figure:

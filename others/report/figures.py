@@ -16,10 +16,16 @@ from matplotlib.figure import Figure
 
 from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.network import ResidualUNet
+from others.records.formats import enumeration
+from others.records.paths import RESULTS
+from others.records.weights import digest
 from others.report import drawing
 from others.report.results import Results, curve_points, network_steps, read_ablations
+from others.studies.submission.models import WEIGHTS
 
 Data = Any
+APPROACHES = ("noisy", "L1", "L2", "TNet", "U-Net", "Miniproject 1", "clean")
+LARGE = (0, 3)  # the images that are shown by approach
 
 
 def noise_data(results: Results) -> Data:
@@ -54,12 +60,34 @@ def comparison_data(results: Results) -> Data:
             "self-ensemble": [[point.minutes, point.ensemble, point.epochs] for point in points],
             "single": [[point.minutes, point.single, point.epochs] for point in points],
         },
+        "losses": results.read("losses")["psnr_per_image_db"],
     }
 
 
+def strip_data(results: Results) -> Data:
+    """The generated images, as the shipped models and other networks denoise them.
+
+    Raises:
+        ValueError: the shipped weights are other ones now.
+    """
+    found = results.read("pictures")
+    stale = [name for name, path in WEIGHTS.items() if digest(path) != found["weights"][name]]
+    if stale and results.folder == RESULTS:
+        raise ValueError(
+            f"pictures.json shows other weights of {enumeration(stale)} than those shipped: "
+            "run `python -m others.studies.submission.report_images`"
+        )
+    return found
+
+
 def pictures_data(results: Results) -> Data:
-    """The generated images and the masks."""
-    return results.read("pictures")
+    """Two of the generated images, as each approach denoises them, those of two losses too."""
+    found, losses = strip_data(results), results.read("losses")
+    images = []
+    for image, other in zip(found["images"], losses["images"]):
+        scores = {**image["psnr_per_image_db"], **other["psnr_per_image_db"]}
+        images.append({**image, **other, "psnr_per_image_db": scores})
+    return {"size": found["size"], "kinds": APPROACHES, "images": [images[n] for n in LARGE]}
 
 
 def rates_data(results: Results) -> Data:
@@ -100,7 +128,7 @@ FIGURES: dict[str, tuple[Callable[[Results], Data], Callable[[Data], Figure]]] =
     "network": (network_data, drawing.draw_network),
     "comparison": (comparison_data, drawing.draw_comparison),
     "pictures": (pictures_data, drawing.draw_pictures),
-    "strip": (pictures_data, drawing.draw_strip),
+    "strip": (strip_data, drawing.draw_strip),
     "rates": (rates_data, drawing.draw_rates),
     "speed": (speed_data, drawing.draw_speed),
     "phases": (phases_data, drawing.draw_phases),

@@ -22,6 +22,7 @@ from others.report import tables
 from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
+from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.scores import score_table
 from others.studies.biasfree.judgement import TWINS, advice_table, error_table, papers_table
 from others.studies.submission.models import table as printed_table
@@ -172,7 +173,8 @@ def generalisation(results: Results) -> Table:
                 )
                 for cell in found["rows"][kind].values()
             ]
-            rows.append([f"{title}, {kind.replace('_', ' ')}", *cells])
+            seeds = "" if found["seeds"] > 1 else " (one seed)"
+            rows.append([f"{title}, {kind.replace('_', ' ')}{seeds}", *cells])
     return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
 
 
@@ -195,11 +197,15 @@ def curve(results: Results, name: str) -> Table:
 
 def other_noises(results: Results) -> Table:
     """Miniproject 1 on noises that the course's pairs do not have: PSNR per image in dB."""
-    found = results.read("unseen")["rows"]
+    unseen = results.read("unseen")
+    found, worse = unseen["rows"], unseen["made_worse"]
     models = list(next(iter(found.values())))
-    rows = [[noise, *(row[model] for model in models)] for noise, row in found.items()]
+    rows = [
+        [noise, *(row[model] for model in models), 100 * worse[noise]["shipped"]]
+        for noise, row in found.items()
+    ]
     columns = [Column("PSNR per image, dB"), *(Column(model, decimals) for model in models)]
-    return Table(columns, rows)
+    return Table([*columns, Column("made worse", with_digits(decimals, 0), "%")], rows)
 
 
 def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -207,6 +213,12 @@ def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     words = (header[0], "claims")  # columns of words stand to the left, others to the right
     columns = [Column(name, str if name in words else plain) for name in header]
     return markdown(Table(columns, rows))
+
+
+def own_errors(results: Results, name: str) -> tuple[list[str], list[list[str]]]:
+    """The table of noise and error of other models, without the source's columns."""
+    header, lines = error_table(results.study(f"biasfree/{name}"))
+    return header[:-2], [line[:-2] for line in lines]
 
 
 def masks(results: Results) -> Table:
@@ -273,8 +285,11 @@ def ablation_tables(results: Results) -> dict[str, str]:
 
 
 def submission_tables(results: Results) -> dict[str, str]:
-    """Other noises, beside the results that have no folder of their own."""
-    return {"other noises": markdown(other_noises(results))}
+    """Other noises, and the law of the noise, whose results have no folder of their own."""
+    return {
+        "noise laws": markdown(tables.noise_laws(results)),
+        "other noises": markdown(other_noises(results)),
+    }
 
 
 def curve_tables(results: Results) -> dict[str, str]:
@@ -302,8 +317,11 @@ def bench_tables(results: Results) -> dict[str, str]:
 
 
 def assignment_tables(results: Results) -> dict[str, str]:
-    """The networks of the DnCNN assignment on the test images."""
-    return {"scores": markdown(score_table(results.study("assignment/short")))}
+    """The networks of the DnCNN assignment on the test images, and the assignment's bonus."""
+    return {
+        "scores": markdown(score_table(results.study("assignment/short"))),
+        "bonus": bonus_section(results.folder / "assignment" / "bonus.json"),
+    }
 
 
 def biasfree_tables(results: Results) -> dict[str, str]:
@@ -311,6 +329,8 @@ def biasfree_tables(results: Results) -> dict[str, str]:
     return {
         "noise levels": of_text(*error_table(results.study("biasfree/table"))),
         "papers": markdown(papers_table(results.study("biasfree/papers"))),
+        "pruning": of_text(*own_errors(results, "pruning")),
+        "grey": of_text(*own_errors(results, "grey")),
         "generalisation": markdown(generalisation(results)),
         "masks": markdown(masks(results)),
         "deblurring": markdown(deblurring(results)),

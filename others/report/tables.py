@@ -31,17 +31,21 @@ from others.report.results import (
     framework_pairs,
     read_ablations,
 )
-from others.report.wording import gap
+from others.report.wording import printed_gap, significant
 from others.studies.tnet.tables import read as tnet_rows
 from others.studies.tnet.tables import repeated
 
 SHORT = {  # names in the report's table of other noises, which has many columns
-    "shipped": "ours",
-    "new, plain": "plain",
     "points of the cells": "points of cells",
     "cells half as large": "cells × 0.5",
     "cells 1.5 times as large": "cells × 1.5",
     "Poisson, 30 photons": "Poisson, 30",
+}
+SINGLE = ("PSNR per image, single pass", "difference")  # columns of ablations in a report
+NOISES = {  # the measurements of the noise, by the images that they are of
+    "course": "noise_course",
+    "photographs": "noise_photographs",
+    "generated": "noise",
 }
 # What a row of an ablation changes decides in which group it stands, the first that fits.
 NETWORK = {"net", "widths", "encoder", "decoder", "channels", "kernel", "nearest"}
@@ -81,23 +85,28 @@ def scores(results: Results, file: str) -> Table:
 def submissions_one(results: Results) -> Table:
     """Miniproject 1 among public submissions, the best above."""
     shipped, public = results.read("submission")["rows"], results.read("public")
-    own, count = shipped["Miniproject 1"], shipped["Miniproject 1"]["parameters"]
-    rows = [
-        bold(["ours, self-ensemble", count, None, own["self_ensemble_psnr_per_image_db"]]),
-        bold(["ours", count, None, own["psnr_per_image_db"]]),
-    ]
+    own, course = shipped["Miniproject 1"], results.read("course")["rows"]
+    rows = []
+    for name, key in (
+        ("ours, self-ensemble", "self_ensemble_psnr_per_image_db"),
+        ("ours", "psnr_per_image_db"),
+    ):
+        on_both = [course["Miniproject 1"][key], own[key]]
+        rows.append(bold([name, own["parameters"], None, *on_both]))
     for row in public["miniproject_1"]:
         stated, here = row["reported_psnr_per_image_db"], row["psnr_per_image_db"]
-        rows.append([row["network"], row["parameters"], stated, here])
-    noisy = shipped["noisy"]["psnr_per_image_db"]
+        on_course = row.get("course_psnr_per_image_db")
+        rows.append([row["network"], row["parameters"], stated, on_course, here])
+    noisy = [one["noisy"]["psnr_per_image_db"] for one in (course, shipped)]
     stated = public["noisy"]["reported_psnr_per_image_db"]
     columns = [
         Column("network"),
-        Column("parameters", thousands),
+        Column("parameters", thousands, short="param."),
         Column("stated", decimals),
-        Column("here", decimals),
+        Column("course", decimals),
+        Column("photographs", decimals, short="photos"),
     ]
-    return Table(columns, [*best_first(rows), RULE, ["noisy input", None, stated, noisy]])
+    return Table(columns, [*best_first(rows), RULE, ["noisy input", None, stated, *noisy]])
 
 
 def submissions_two(results: Results) -> Table:
@@ -148,19 +157,24 @@ def group_of(row: AblationRow) -> int:
 
 
 def ablations(results: Results, name: str) -> Table:
-    """The rows of a study of others/results/ablations, grouped by what they change."""
+    """The rows of a study of others/results/ablations, grouped by what they change.
+
+    A star stands behind a difference that is significant among all that the table has.
+    """
     study = read_ablations(results, name)
     base = study.unchanged()
+    starred = significant(base, study.rows)
     rows = []
     for row in sorted(study.rows, key=group_of):  # stable: the study's own order inside a group
-        difference = None if row is base else gap(row, base)
+        difference = None if row is base else signed(printed_gap(row, base))
+        difference = f"{difference}∗" if row in starred else difference
         cells = [row.name, row.single, difference, row.ensemble]
         rows.append(bold(cells) if row is base else cells)
     return Table(
         [
             Column("change"),
             Column("PSNR per image, single pass", spread, "dB", short="single"),
-            Column("difference", signed, short="diff."),
+            Column("difference", plain, short="diff."),
             Column("self-ensemble", decimals, "dB", short="ens."),
         ],
         rows,
@@ -190,19 +204,43 @@ def frameworks(results: Results) -> Table:
 def gains_on_other_noises(results: Results) -> Table:
     """What our and public networks gain over their own noisy inputs, the largest gain in bold."""
     found, public = results.read("unseen")["rows"], results.read("public")["unseen"]
-    models = [name for name in next(iter(found.values())) if name != "noisy"]
     rows = []
     for noise, row in found.items():
-        theirs, gains = public["rows"].get(noise), [row[model] - row["noisy"] for model in models]
+        theirs, gains = public["rows"].get(noise), [row["shipped"] - row["noisy"]]
         if comparable(row, theirs):
             gains += [value - theirs["noisy"] for value in theirs["psnr_per_image_db"]]
         best = max(gains)
         cells = [Bold(gain) if gain == best else gain for gain in gains]
-        empty = [None] * (len(models) + len(public["networks"]) - len(gains))
+        empty = [None] * (1 + len(public["networks"]) - len(gains))
         rows.append([SHORT.get(noise, noise), row["noisy"], *cells, *empty])
-    names = [SHORT.get(model, model) for model in models] + public["networks"]
+    names = ["ours", *public["networks"]]
     columns = [Column("noise"), Column("input", decimals), *(Column(n, signed) for n in names)]
     return Table(columns, rows)
+
+
+def noise_laws(results: Results) -> Table:
+    """The noise of the course's images, of our photographs, of generated images."""
+    rows = []
+    for name, file in NOISES.items():
+        found = results.read(file)
+        groups, related = found["by_contrast"], found["correlations"]
+        ends = [groups[0]["std"], groups[-1]["std"]]
+        rows.append([name, found["images"], found["std"], *ends, found["kurtosis"]])
+        rows[-1] += [related["right"], related["red and green"]]
+    fine = with_digits(decimals, 3)
+    return Table(
+        [
+            Column("images"),
+            Column("number", whole),
+            Column("std", fine),
+            Column("flat", fine),
+            Column("sharp", fine),
+            Column("kurtosis", with_digits(decimals, 1), short="kurt."),
+            Column("right", fine),
+            Column("red, green", decimals, short="r,g"),
+        ],
+        rows,
+    )
 
 
 def exactness(results: Results) -> Table:
@@ -236,11 +274,12 @@ REPORT_TABLES: dict[str, Callable[[Results], str]] = {
     "TableScoresOne": lambda results: latex(submissions_one(results)),
     "TableScoresTwo": lambda results: latex(submissions_two(results)),
     "TableAblationsOne": lambda results: latex(
-        ablations(results, "miniproject_1"), blocks=2, tight=True
+        ablations(results, "miniproject_1").select(["change", *SINGLE]), blocks=3, tight=True
     ),
     "TableAblationsTwo": lambda results: latex(
-        ablations(results, "miniproject_2"), blocks=3, tight=True
+        ablations(results, "miniproject_2").select(["change", *SINGLE]), blocks=3, tight=True
     ),
+    "TableNoise": lambda results: latex(noise_laws(results), tight=True),
     "TableUnseen": lambda results: latex(gains_on_other_noises(results)),
     "TableTnet": lambda results: latex(repeated(tnet_rows(results.folder / "tnet"))),
     "TableExact": lambda results: latex(exactness(results)),

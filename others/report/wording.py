@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from scipy import stats
 
 from others.records.formats import enumeration, in_words, signed
 from others.report.results import AblationRow
 
-CERTAIN = 2.0  # standard errors of a difference, below which it is called none
+LEVEL = 0.05  # chance that a study without any true difference names one nevertheless
 LEAST = 0.02  # dB, below which a difference is called none however certain it is
 LISTED = 12  # rows that a sentence names
 
@@ -27,24 +28,57 @@ def gap(row: AblationRow, base: AblationRow) -> float:
     return row.single.mean - base.single.mean
 
 
-def certain_gap(row: AblationRow, base: AblationRow) -> float:
-    """The least difference in dB that counts.
+def printed_gap(row: AblationRow, base: AblationRow) -> float:
+    """The difference of two means as they are printed, so that a reader who subtracts finds it.
 
-    It is two standard errors of the difference of two means, √(a² + b²) with the standard errors a
-    and b of each. One run does not show its own standard error; the spread of the runs of `base`,
-    which is the standard error of one of them, then stands for it.
+    25.074 and 25.137 dB differ by 0.063, but are printed as 25.07 and 25.14.
     """
-    of_one_run = base.single.std or 0.0
-    errors = (of_one_run if one.error() is None else one.error() or 0.0 for one in (row, base))
-    return max(LEAST, CERTAIN * math.hypot(*errors))
+    return round(row.single.mean, 2) - round(base.single.mean, 2)
 
 
-def comparisons(base: AblationRow, rows: Sequence[AblationRow]) -> Comparisons:
-    """The rows that gain on `base`, cost, or do neither; of each the largest difference first."""
-    others = sorted((row for row in rows if row != base), key=lambda row: -abs(gap(row, base)))
-    gains = [row for row in others if gap(row, base) > certain_gap(row, base)]
-    costs = [row for row in others if gap(row, base) < -certain_gap(row, base)]
-    equals = [row for row in others if abs(gap(row, base)) <= certain_gap(row, base)]
+def chance(row: AblationRow, base: AblationRow) -> float:
+    """The chance of a difference like this one, or a larger one, if there were none in truth.
+
+    Student's t with the spread of both rows' runs taken together. One run shows no spread of its
+    own, and that of the other row then stands for both; 1 if neither row shows any.
+    """
+    if row.seeds + base.seeds == 2:
+        return 1.0
+    samples = [(one.single.mean, one.single.std or 0.0, one.seeds) for one in (row, base)]
+    return float(stats.ttest_ind_from_stats(*samples[0], *samples[1]).pvalue)
+
+
+def significant(base: AblationRow, rows: Sequence[AblationRow]) -> list[AblationRow]:
+    """The rows that differ from `base`, by Holm's procedure for many comparisons with it.
+
+    The smallest chance of n has to be below LEVEL / n, the next below LEVEL / (n - 1), and so on to
+    the first that is not. The chance that any row is named wrongly is then at most LEVEL. Rows
+    whose difference is at most LEAST are left out afterwards, however certain it is.
+    """
+    others = sorted((row for row in rows if row != base), key=lambda row: chance(row, base))
+    found: list[AblationRow] = []
+    for row in others:
+        if not chance(row, base) < LEVEL / (len(others) - len(found)):
+            break
+        found.append(row)
+    return [row for row in found if abs(gap(row, base)) > LEAST]
+
+
+def comparisons(
+    base: AblationRow, rows: Sequence[AblationRow], named: Sequence[AblationRow] | None = None
+) -> Comparisons:
+    """The rows that gain on `base`, cost, or do neither; of each the largest difference first.
+
+    Args:
+        rows: all rows of the study, which are all compared.
+        named: those of them that the sentences are about (all).
+    """
+    differing = significant(base, rows)
+    shown = [row for row in (rows if named is None else named) if row != base]
+    shown = sorted(shown, key=lambda row: -abs(gap(row, base)))
+    gains = [row for row in shown if row in differing and gap(row, base) > 0]
+    costs = [row for row in shown if row in differing and gap(row, base) < 0]
+    equals = [row for row in shown if row not in differing]
     return Comparisons(*(listed(group, base) for group in (gains, costs, equals)))
 
 
@@ -52,7 +86,7 @@ def listed(rows: Sequence[AblationRow], base: AblationRow) -> str:
     """At most LISTED of the rows, each with its difference to `base`: L1 (−0.71) and ..."""
     if not rows:
         return "none of them"
-    words = [f"{row.name} ({signed(gap(row, base))})" for row in rows[:LISTED]]
+    words = [f"{row.name} ({signed(printed_gap(row, base))})" for row in rows[:LISTED]]
     more = len(rows) - LISTED
     return enumeration([*words, f"{in_words(more)} more by less"] if more > 0 else words)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Generator
 
 from others.analysis.measure_noise_law import main
-from others.data.course import CLEAN, TRAIN, save_pair
+from others.data.course import CLEAN, TRAIN, VALIDATION, save_pair
 from others.data.generated import clean_of_pairs, noisy_pairs
 
 
@@ -30,3 +30,17 @@ def test_the_command_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFi
     save_pair(tmp_path / CLEAN, torch.zeros_like(noisy_a[:4]), clean)
     with pytest.raises(SystemExit, match="is not about the first images of"):
         main(options)
+
+
+def test_pairs_with_clean_images(tmp_path: Path) -> None:
+    """Noisy and clean images are enough, but for what two copies have in common."""
+    noisy = noisy_pairs(6, Generator().manual_seed(0))[0]
+    clean = clean_of_pairs(6, Generator().manual_seed(0))
+    save_pair(tmp_path / VALIDATION, noisy, clean)
+    options = ["--pairs", str(tmp_path / VALIDATION)]
+    main([*options, "--json", str(tmp_path / "noise.json")])
+    found = json.loads((tmp_path / "noise.json").read_text())
+    assert found["correlations"].keys() == {"right", "below", "diagonal", "red and green"}
+    with pytest.raises(SystemExit) as stopped:
+        main(options)
+    assert stopped.value.code == 2

@@ -111,9 +111,9 @@ def test_training_and_resuming(
     assert config["loss"] == "l2"
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        "training from epoch 1",
+        "start from epoch 1",
         "epoch 1",
-        "epoch 1",
+        "continue from epoch 2",
         "epoch 2",
     ]
     names = {BEST, CONFIG, HISTORY, LAST, "samples.png", "curve.png"}

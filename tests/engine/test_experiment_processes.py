@@ -49,7 +49,7 @@ def test_two_processes(tmp_path: Path) -> None:
     command = [*launch, "-m", "others.train", *options, "--output", str(tmp_path / "two")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[0] == "training from epoch 1"
+    assert result.stdout.splitlines()[0] == "start from epoch 1"
     assert len(result.stdout.splitlines()) == 3  # of the first process only
     one, two = tmp_path / "one", tmp_path / "two"
     assert (one / CONFIG).read_bytes() == (two / CONFIG).read_bytes()

@@ -106,10 +106,10 @@ def test_report_and_pictures(
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert captured.err == ""
-    assert lines[0] == "training from epoch 1"
+    assert lines[0] == "start from epoch 1"
     assert lines[2].startswith("epoch 2: train: loss ")
     assert "; validation: loss " in lines[2]
-    assert lines[2].endswith(" images/s")
+    assert lines[2].endswith(" images/s; 0.0 min")
     for name, size in (("samples.png", (408, 554)), ("curve.png", (640, 320))):
         with Image.open(tmp_path / name) as image:
             assert image.size == size

@@ -28,6 +28,8 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "block multiplier": {"multiplier": "block"},
     "gate": {"gate": True},
     "drop": {"drop": 0.5},
+    "selector": {"selector": True},
+    "centred": {"centred": True},
 }
 SHARED: dict[str, Any] = {"pyramid": PyramidSettings("laplacian", 2)}
 MODELS: dict[str, dict[str, Any]] = {
@@ -38,6 +40,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "plain head": {"head": "plain"},
     "final norm": {"final_norm": True},
     "residual": {"residual": True},
+    "concatenated input": {"concat_input": True},
     **{
         f"{kind} {levels} {'shared' if shared else 'own'}{' between' if between else ''}": {
             "pyramid": PyramidSettings(kind, levels, 5, shared, between)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from scipy import stats
 
 from others.records.formats import Spread
 from others.records.paths import RESULTS
@@ -25,7 +26,7 @@ from others.report.document import (
     problems,
 )
 from others.report.results import AblationRow, Results, curve_points
-from others.report.wording import certain_gap, comparisons, seeds_of
+from others.report.wording import chance, comparisons, printed_gap, seeds_of, significant
 from others.studies.submission.report_images import hexadecimal
 
 ROOT = REPORT.parent
@@ -180,7 +181,7 @@ def study_row(name: str, single: float, spread: float | None = 0.02, seeds: int 
 
 
 def test_words_follow_from_numbers() -> None:
-    """A difference counts beyond two standard errors and 0.02 dB; the largest is named first."""
+    """Significant differences beyond 0.02 dB are named; the largest comes first."""
     base = study_row("shipped", 25.0)
     rows = [base, study_row("a", 24.5), study_row("b", 24.0), study_row("c_d", 25.2)]
     rows += [study_row("e", 25.02), study_row("f", 24.8, 0.2)]
@@ -188,18 +189,36 @@ def test_words_follow_from_numbers() -> None:
     assert found.costs == "b (−1.00) and a (−0.50)"
     assert found.gains == "c_d (+0.20)"
     assert found.equals == "f (−0.20) and e (+0.02)"
+    assert comparisons(base, rows, rows[:2]).costs == "a (−0.50)"
     assert comparisons(base, rows[:1]).gains == "none of them"
     assert (
         seeds_of([study_row("a", 1, seeds=1), study_row("b", 1, seeds=3)]) == "one to three seeds"
     )
 
 
+def test_many_comparisons_ask_for_more() -> None:
+    """A difference that would be significant alone is not among many: Holm's procedure."""
+    base = study_row("base", 25.0)
+    one = study_row("one", 25.05)
+    assert 0.05 / 20 < chance(one, base) < 0.05
+    assert significant(base, [base, one]) == [one]
+    level = [study_row(str(number), 25.0) for number in range(19)]
+    assert significant(base, [one, *level]) == []
+    far = study_row("far", 30.0)
+    assert significant(base, [one, *level, far]) == [far]
+
+
 def test_one_seed_is_as_uncertain_as_a_run_of_the_base() -> None:
-    """A single run has no spread of its own: the base's stands for it."""
-    base = study_row("base", 25.0, 0.1)
-    assert certain_gap(study_row("one", 25.3, None, 1), base) == pytest.approx(
-        2 * (0.1**2 + 0.05**2) ** 0.5
-    )
+    """A single run has no spread of its own: the base's stands for it, with its few degrees."""
+    base, one = study_row("base", 25.0, 0.1), study_row("one", 25.3, None, 1)
+    error = (0.1**2 + 0.05**2) ** 0.5
+    assert chance(one, base) == pytest.approx(2 * float(stats.t(3).sf(0.3 / error)))
+    assert significant(study_row("base", 25.0, None, 1), [one]) == []
+
+
+def test_differences_are_those_of_the_printed_means() -> None:
+    """25.137 - 25.074 is 0.063, but who subtracts 25.07 from 25.14 finds 0.07, as is printed."""
+    assert printed_gap(study_row("a", 25.137), study_row("b", 25.074)) == pytest.approx(0.07)
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from others.studies.biasfree.judgement import (
     advice_table,
     error_table,
     findings,
+    findings_in_words,
     judged,
 )
 from others.studies.biasfree.pipeline import load_pipeline, parse
@@ -139,7 +140,12 @@ def test_findings_by_hand() -> None:
     found = findings(study_of({"noisy": noisy, "half": half}))
     assert found == {"half": {"worse_than_input_at": [1], "mae_over_source": 0.5}}
     half["1"]["mae"] = 0.0  # where the source is worse than its input, nothing is compared
-    found = findings(study_of({"noisy": noisy, "half": half}))
+    results = study_of({"noisy": noisy, "half": half})
+    assert findings_in_words(results) == [
+        "half is never worse than its input, and its mean error is 0.50 times the source's error "
+        "on its own images."
+    ]
+    found = findings(results)
     assert found["half"] == {"worse_than_input_at": [], "mae_over_source": 0.5}
 
 

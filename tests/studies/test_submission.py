@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.studies.submission import course_limits, report_images, train
+from others.studies.submission.ablation import TUNE
 from tests.helpers.images import write_images
 
 
@@ -119,15 +121,6 @@ def test_limits_are_measured_on_the_shipped_weights(
     assert found["further_epoch"]["after"].keys() == found["further_epoch"]["before"].keys()
 
 
-def test_the_chosen_pixels_by_hand() -> None:
-    """The pixel with the most contrast is at the step, that with the least is far from it."""
-    image = torch.zeros(3, 32, 32)
-    image[:, :, 20:] = 1
-    found = report_images.places(image)
-    assert int(found["edge"][1]) in range(18, 22)
-    assert int(found["flat"][1]) in (*range(6, 18), *range(22, 26))
-
-
 def test_the_images_of_the_reports_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +137,23 @@ def test_the_images_of_the_reports_are_made(
     assert {name: len(value) for name, value in image.items()} == {
         name: len(value) for name, value in shipped["images"][0].items()
     }
-    assert {place: mask.keys() for place, mask in found["masks"].items()} == {
-        place: mask.keys() for place, mask in shipped["masks"].items()
+
+
+def test_two_losses_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each loss has a PSNR after each epoch, and its answers to the images that are shown."""
+    monkeypatch.setattr(report_images, "COUNT", 2)
+    monkeypatch.setattr(report_images, "SHOWN", (1,))
+    monkeypatch.setattr(report_images, "EPOCHS", 2)
+    monkeypatch.setattr(report_images, "ABLATION", replace(report_images.ABLATION, pairs=4))
+    for name in (TRAIN, TUNE):
+        save_pair(tmp_path / name, *torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8))
+    path = tmp_path / "losses.json"
+    report_images.main(["--losses", str(tmp_path), "--json", str(path)])
+    found = json.loads(path.read_text())
+    shipped = json.loads((report_images.RESULTS / "losses.json").read_text())
+    assert found.keys() == shipped.keys()
+    assert {name: len(values) for name, values in found["psnr_per_image_db"].items()} == {
+        "L2": 2,
+        "L1": 2,
     }
+    assert found["images"][0].keys() == shipped["images"][0].keys()

@@ -41,7 +41,10 @@ def test_noises_keep_their_promises() -> None:
 def test_the_command_on_photographs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The file has a row for each noise and a score for each model; the print is the same table."""
+    """The file has a row for each noise, a score and a share of images for each model.
+
+    What it says of models that are not asked for again stays, but not for other images.
+    """
     write_images(tmp_path / "photographs", [(40, 44), (70, 65), (33, 32)])
     monkeypatch.setattr(unseen, "RESULTS", tmp_path)
     again = f"again={WEIGHTS}"
@@ -52,6 +55,15 @@ def test_the_command_on_photographs(
     assert found["rows"].keys() == {*unseen.ON_SOURCE, *unseen.ON_CLEAN}
     for row in found["rows"].values():
         assert row["shipped"] == row["again"]
+    for name, shares in found["made_worse"].items():
+        assert shares["shipped"] == shares["again"]
+        assert shares["shipped"] in (0, 0.5, 1)
+        fallen = found["rows"][name]["shipped"] < found["rows"][name]["noisy"]
+        assert shares["shipped"] > 0 or not fallen
+    unseen.main([*folder, "--count", "2"])
+    assert json.loads((tmp_path / "unseen.json").read_text())["rows"] == found["rows"]
+    unseen.main([*folder, "--count", "1"])
+    assert "again" not in (tmp_path / "unseen.json").read_text()
     assert "impulses, 5 %" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stopped:
         unseen.main([*folder, "--model", "nameless"])

@@ -175,6 +175,30 @@ class SqueezeExcite(nn.Module):
         return x * hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
 
 
+class Selector(nn.Module):
+    """a x + (1 − a) b, with a factor a in [0, 1] for each channel, which follows from those of x.
+
+    The factors are those of `SqueezeExcite`, of the means of x divided by the level of x.
+    """
+
+    def __init__(self, channels: int, ratio: int = 4) -> None:
+        super().__init__()
+        hidden = max(channels // ratio, 2)
+        self.squeeze, self.excite = conv(channels, hidden, 1), conv(hidden, channels, 1)
+
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        means = x.mean((2, 3), keepdim=True) / level(x)  # (N, C, 1, 1)
+        kept = hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
+        return kept * x + (1 - kept) * branch
+
+
+class Sum(nn.Module):
+    """x plus a branch, as a module that stands where a `Selector` may stand."""
+
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        return x + branch
+
+
 class BlockGate(nn.Module):
     """x times one factor in [0, 1] for each image, which is 1 before anything is learnt.
 
@@ -216,6 +240,9 @@ class Drop(nn.Module):
 class ResidualBlock(nn.Module):
     """x plus a branch: norm, convolution, activation, ..., norm, convolution, and then the options.
 
+    With `selector` both are weighed instead of added. With `centred` each channel is brought to the
+    mean 0 and the deviation 1 before all that, and back to its own ones behind it.
+
     Args:
         channels: of input and output.
         bias: give convolutions and norms biases; the block is then no longer homogeneous.
@@ -235,9 +262,16 @@ class ResidualBlock(nn.Module):
         with torch.no_grad():
             layers[-1].weight.mul_(BRANCH)  # type: ignore[operator, union-attr]
         self.branch = nn.Sequential(*layers, *_options(channels, use))
+        self.joined = Selector(channels) if use.selector else Sum()
+        self.centred = use.centred
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
+        if not self.centred:
+            return self.joined(x, self.branch(x))
+        mean = x.mean((2, 3), keepdim=True)  # (N, C, 1, 1): of each channel of each image
+        std = ((x - mean).square().mean((2, 3), keepdim=True) + TINY).sqrt()
+        z = (x - mean) / std  # the same for a x as for x: the block as a whole is homogeneous
+        return std * self.joined(z, self.branch(z)) + mean
 
 
 def _between(use: BlockSettings, last: bool) -> nn.Module:

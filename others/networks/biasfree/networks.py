@@ -183,6 +183,10 @@ class Single(nn.Module):
         super().__init__()
         backbone: Any = BACKBONES[use.backbone](use)
         self.backbone = backbone
+        # The image beside the features, mixed to as many channels as the head expects.
+        self.mix = (
+            conv(use.channels + 3, use.channels, 1, bias=use.bias) if use.concat_input else None
+        )
         self.norm = norm(use.channels, use.bias) if use.final_norm else nn.Identity()
         self.head, self.residual = make_head(use), use.residual
         if use.residual:  # starts as almost the identity
@@ -191,7 +195,10 @@ class Single(nn.Module):
         self.reach, self.step = backbone.reach, backbone.step
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.head(self.norm(self.backbone(x)))
+        features = self.backbone(x)
+        if self.mix is not None:
+            features = self.mix(torch.cat([features, x], 1))
+        y = self.head(self.norm(features))
         return x - y if self.residual else y
 
 

@@ -51,6 +51,8 @@ class BlockSettings:
     multiplier: Literal["none", "channel", "block"] = "none"  # a learnt factor for each channel
     gate: bool = False  # the branch is on unless the image turns it off
     drop: Probability = 0.0  # that a branch is left out in training
+    selector: bool = False  # weigh x against the branch, channel by channel
+    centred: bool = False  # around the block: each channel with the mean 0 and the deviation 1
 
     def __post_init__(self) -> None:
         lengths = [len(self.kernels), len(self.widths), len(self.groups)]
@@ -86,7 +88,7 @@ class BlockSettings:
     def reach(self) -> int | None:
         """Pixels that a block sees to each side; None if a part of it sees the whole image."""
         whole = self.activation == "differentiable_relu" or self.sparsity != "none"
-        if whole or self.squeeze_excite or self.gate:
+        if whole or self.squeeze_excite or self.gate or self.selector or self.centred:
             return None
         return sum(kernel // 2 for kernel in self.kernels)
 
@@ -118,6 +120,7 @@ class ModelSettings:
     block: BlockSettings = field(default_factory=BlockSettings)
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
     head: Literal["plain", "grouped"] = "grouped"
+    concat_input: bool = False  # before the head a convolution of features and image together
     final_norm: bool = False  # before the head
     final_activation: Literal["none", "tanh"] = "none"  # with tanh it is no longer homogeneous
     residual: bool = False  # the network finds the noise, which is subtracted

@@ -5,27 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from Miniproject_1.noise2noise.training import Settings as SettingsOne
 from others.data.dead_leaves import SIZE
-from others.records.formats import decimals, enumeration, plain, power, signed, whole
+from others.records.formats import decimals, enumeration, percent, plain, power, signed, whole
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.wording import comparisons, seeds_of
+from others.report.wording import (
+    LEVEL,
+    comparisons,
+    gap,
+    printed_gap,
+    seeds_of,
+    significant,
+)
 
 ELEMENTS = 3 * SIZE**2  # of an image, which the loss is a mean over
-FALLEN = 2.0  # dB of spread over seeds, beyond which some of them have diverged
-RATES = {"learning_rate", "batch_size", "momentum", "optimizer"}  # what a figure shows instead
 
 
 def study_one(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 1: their budget, and what gains and costs."""
     study = read_ablations(results, "miniproject_1")
-    found = comparisons(study.unchanged(), study.rows)
+    base = study.unchanged()
+    starred = significant(base, study.rows)
+    gains = [f"“{row.name}”" for row in starred if gap(row, base) > 0]
+    steps = study.epochs * study.pairs / SettingsOne().batch_size
     return {
         "AblationsOnePairs": whole(study.pairs),
         "AblationsOneEpochs": plain(study.epochs),
         "AblationsOneSeeds": seeds_of(study.rows),
         "AblationsOneChannels": enumerated(study.base["widths"]),
-        "AblationsOneGains": found.gains,
-        "AblationsOneCosts": found.costs,
+        "AblationsOneComparisons": str(len(study.rows) - 1),
+        "AblationsOneSteps": whole(steps),
+        "AblationsOneGains": enumeration(gains or ["none"]),
+        "SignificantPercent": percent(LEVEL),
     }
 
 
@@ -33,7 +44,8 @@ def study_two(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 2, trained by Muon; the other optimizers beside it."""
     study = read_ablations(results, "miniproject_2")
     base = study.unchanged()
-    found = comparisons(base, [row for row in study.rows if "optimizer" not in row.changes])
+    named = [row for row in study.rows if "optimizer" not in row.changes]
+    found = comparisons(base, study.rows, named)
     others = {
         name: max(row.single.mean for row in study.rows if row.changes.get("optimizer") == name)
         for name in ("sgd", "adam")
@@ -48,15 +60,12 @@ def study_two(results: Results) -> dict[str, str]:
         "AblationsTwoChannels": enumerated(study.base["channels"]),
         "AblationsTwoGains": found.gains,
         "AblationsTwoCosts": found.costs,
-        "AblationsTwoEquals": found.equals,
     }
 
 
 def study_sgd(results: Results) -> dict[str, str]:
-    """The same network trained by SGD; rows of other rates alone are in the figure of rates."""
+    """The same network trained by SGD: the settings that its rows share."""
     study = read_ablations(results, "miniproject_2_sgd")
-    found = comparisons(study.unchanged(), [row for row in study.rows if set(row.changes) - RATES])
-    fallen = [row.name for row in study.rows if (row.single.std or 0) > FALLEN]
     return {
         "SgdRate": plain(study.base["learning_rate"]),
         "SgdMomentum": plain(study.base["momentum"]),
@@ -64,9 +73,6 @@ def study_sgd(results: Results) -> dict[str, str]:
         "SgdSumRate": power(study.base["learning_rate"] / ELEMENTS),
         "MomentumFactor": plain(round(1 / (1 - study.base["momentum"]), 3)),
         "SgdBatchSize": plain(study.base["batch_size"]),
-        "SgdCosts": found.costs,
-        "SgdGains": found.gains,
-        "SgdFallen": enumeration(fallen or ["none"]),
     }
 
 
@@ -79,12 +85,9 @@ def clean_targets(results: Results) -> dict[str, str]:
     """What noisy targets cost: the same training with clean ones."""
     study = read_ablations(results, "miniproject_1")
     # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
-    noisy = study.row("no exchange").single.mean
-    clean = study.row("no exchange, clean targets").single.mean
+    noisy, clean = study.row("no exchange"), study.row("no exchange, clean targets")
     return {
-        "TargetsNoisy": decimals(noisy),
-        "TargetsClean": decimals(clean),
-        "TargetsGap": signed(clean - noisy),
+        "TargetsGap": decimals(printed_gap(clean, noisy)),
     }
 
 
@@ -113,22 +116,17 @@ def first_tries_one(results: Results) -> dict[str, str]:
     half = next(row for row in plain_loss if row["resolution"] == "half")
     same = [row for row in rows if row["widths"] == [24, 48, 96]]  # in other losses, precisions
     base = next(row for row in same if row["loss_weight_exponent"] == 0)
-    weighted = next(row for row in same if row["loss_weight_exponent"] == 1)
     exact = next(row for row in same if row["precision"] == "float32")
 
     def gap(one: dict[str, Any], other: dict[str, Any]) -> float:
         return one["weight_average_psnr_per_image_db"] - other["weight_average_psnr_per_image_db"]
 
-    averaged = kept["last_weights_psnr_per_image_db"] - kept["weight_average_psnr_per_image_db"]
     return {
         "TryKept": whole(kept["parameters"]),
         "TryLarge": whole(large["parameters"]),
         "TryLargeBehind": decimals(gap(kept, large)),
-        "TryHalf": whole(half["parameters"]),
         "TryHalfBehind": decimals(gap(kept, half)),
-        "TryWeighted": signed(gap(weighted, base)),
         "TryExact": decimals(abs(gap(exact, base)), 3),
-        "TryLast": decimals(abs(averaged), 3),
     }
 
 

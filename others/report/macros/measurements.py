@@ -1,4 +1,4 @@
-"""Single measurements: the noise, other noises, masks, influence, exactness."""
+"""Single measurements: the noise, other noises, influence, exactness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from others.analysis.noise_law import TAIL
 from others.records.formats import (
     decimals,
-    enumeration,
     in_words,
     percent,
     plain,
@@ -16,10 +15,7 @@ from others.records.formats import (
     signed,
     whole,
 )
-from others.records.paths import RESULTS
-from others.records.weights import digest
 from others.report.results import Results
-from others.studies.submission.models import WEIGHTS
 
 COMPARABLE = 0.5  # dB between two noisy inputs, beyond which gains over them are not compared
 
@@ -28,20 +24,23 @@ def noise(results: Results) -> dict[str, str]:
     """What the noise is."""
     found = results.read("noise")
     groups, related = found["by_contrast"], found["correlations"]
+    course, photographs = (results.read(f"noise_{name}") for name in ("course", "photographs"))
+    sets = [course, photographs, found]
+    mean = max(abs(one["mean"]) for one in sets)
+    neighbours = max(
+        abs(one["correlations"][place]) for one in sets for place in ("right", "below")
+    )
+    colours = [decimals(one["correlations"]["red and green"]) for one in (course, photographs)]
     return {
         "NoiseImages": whole(found["images"]),
-        "NoiseStd": decimals(found["std"], 3),
-        "NoiseMean": decimals(found["mean"], 4),
-        "NoiseKurtosis": decimals(found["kurtosis"], 1),
+        "NoiseMean": decimals(mean, 4),
+        "NoiseNeighbours": decimals(neighbours, 3),
+        "NoiseColoursCourse": colours[0],
+        "NoiseColoursPhotographs": colours[1],
         "NoiseTailAt": plain(TAIL),
         "NoiseTail": percent(found["tail"], 1),
         "NormalTail": percent(math.erfc(TAIL / math.sqrt(2)), 1),
-        "NoiseRight": decimals(related["right"], 3),
-        "NoiseBelow": decimals(related["below"], 3),
         "NoiseCopies": decimals(related["copies"], 3),
-        "NoiseChannels": decimals(related["red and green"], 2),
-        "NoiseFlat": decimals(groups[0]["std"], 3),
-        "NoiseSharp": decimals(groups[-1]["std"], 3),
         "NoiseSharpShare": percent(groups[-1]["share"]),
     }
 
@@ -67,39 +66,18 @@ def other_noises(results: Results) -> dict[str, str]:
         name: max(theirs[name]["psnr_per_image_db"]) - theirs[name]["noisy"] for name in shared
     }
     worst = min(gains, key=lambda name: gains[name])
+    others = [share["shipped"] for name, share in found["made_worse"].items() if name != worst]
     behind = max(shared, key=lambda name: public[name] - gains[name])
     return {
         "UnseenImages": whole(found["images"]),
         "UnseenWorst": worst,
+        "UnseenWorstShare": percent(found["made_worse"][worst]["shipped"]),
+        "UnseenOtherShare": f"at most {percent(max(others))} %" if max(others) else "none",
         "UnseenWorstGain": signed(gains[worst]),
         "UnseenAhead": in_words(sum(gains[name] > public[name] for name in shared)),
         "UnseenShared": in_words(len(shared)),
         "UnseenBehind": behind,
         "UnseenBehindBy": decimals(public[behind] - gains[behind]),
-    }
-
-
-def masks(results: Results) -> dict[str, str]:
-    """Which input pixels move a denoised one, in two places; of the weights that are shipped."""
-    found = results.read("pictures")
-    if results.folder == RESULTS:
-        stale = [name for name, path in WEIGHTS.items() if digest(path) != found["weights"][name]]
-        if stale:
-            raise ValueError(
-                f"pictures.json shows other weights of {enumeration(stale)} than those shipped: "
-                "run `python -m others.studies.submission.report_images`"
-            )
-    smoothing = found["smoothing"]["smooth_grad"]
-    edge, flat = found["masks"]["edge"], found["masks"]["flat"]
-    return {
-        "MaskCopies": plain(smoothing["n"]),
-        "MaskSigma": plain(smoothing["sigma"]),
-        "MaskEdgeJacobianSum": decimals(edge["jacobian"]["sum"]),
-        "MaskEdgeJacobianOwn": decimals(edge["jacobian"]["own"]),
-        "MaskEdgeSmoothOwn": decimals(edge["smooth_grad"]["own"]),
-        "MaskFlatJacobianSum": decimals(flat["jacobian"]["sum"]),
-        "MaskFlatJacobianOwn": decimals(flat["jacobian"]["own"]),
-        "MaskFlatSmoothOwn": decimals(flat["smooth_grad"]["own"]),
     }
 
 
@@ -118,6 +96,7 @@ def influence(results: Results) -> dict[str, str]:
         "InfluenceShare": percent(farthest["share left"]["mean"]),
         "InfluenceRank": decimals(correlation["mean"], 3),
         "InfluenceFalls": verdict(moved["own weight falls with its noise"]),
+        "InfluenceLittle": verdict(moved["noisy pixel weighs less than a neighbour"]),
         "InfluenceAcross": decimals(all_edges["across"]["mean"], 3),
         "InfluenceAlong": decimals(all_edges["along"]["mean"], 3),
         "InfluenceEdges": verdict(edges["an edge stops influence"]),

@@ -17,6 +17,7 @@ from Miniproject_2.model import Model as ModelTwo
 from others.data.dead_leaves import SIZE
 from others.networks.receptive_field import multiply_adds
 from others.records.formats import (
+    NO_BREAK,
     decibels,
     decimals,
     enumeration,
@@ -65,13 +66,12 @@ def check_parameters(name: str, row: dict[str, Any]) -> None:
 def course_images(results: Results) -> dict[str, str]:
     """Miniproject 1 on images of the course's own validation set."""
     found = results.read("course")
-    noisy = found["rows"]["noisy"]["psnr_per_image_db"]
-    one = found["rows"]["Miniproject 1"]["self_ensemble_psnr_per_image_db"]
+    one = found["rows"]["Miniproject 1"]
     return {
         "CourseImages": whole(found["images"]),
-        "CourseNoisy": decimals(noisy),
-        "CourseOne": decimals(one),
-        "CourseOneGain": decimals(one - noisy),
+        "CourseOne": decimals(one["self_ensemble_psnr_per_image_db"]),
+        "CourseOneGain": decimals(one["self_ensemble_gain_db"]),
+        "CourseOneGainError": decimals(one["self_ensemble_gain_error_db"]),
     }
 
 
@@ -104,8 +104,15 @@ def training_one(results: Results) -> dict[str, str]:
     photographs = max(training.get("photographs", 0) for training in later)
     defaults = vars(SettingsOne())  # of settings that the log of an older training does not name
     settings = {**defaults, **log["settings"]}
+    small = min(later, key=lambda one: one["settings"]["batch_size"])
+    after, before = (  # rounded, as the sentence on the stretches has them
+        round(one["validation"]["self_ensemble_psnr_per_image_db"], 2)
+        for one in (small, small["started_from"])
+    )
     return {
         "OneAgain": continued(log, later),
+        "OneSmallBatch": f"{signed(after - before)}{NO_BREAK}dB in batches of "
+        f"{plain(small['settings']['batch_size'])}",
         "OnePhotographs": whole(photographs),
         "OneEpochs": plain(log["epochs"]),
         "OnePairs": whole(log["pairs"]),

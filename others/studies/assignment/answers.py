@@ -24,8 +24,10 @@ from others.networks.receptive_field import (
 )
 from others.records.formats import in_words, spread
 from others.records.table import Column, Table, markdown
+from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.initialisation import Response
-from others.studies.assignment.scores import TITLES, psnr_over_draws, score_table
+from others.studies.assignment.scores import TITLES, ahead, psnr_over_draws, score_table
+from others.studies.assignment.subjects import SUBJECTS
 
 NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
 SIDE = 64  # pixels along a side of the images on which products are counted and timed
@@ -128,15 +130,6 @@ def followed_gradient(denoised: Tensor, clean: Tensor) -> float:
     Detail that is lost lowers it, and so does noise that is left; noise raises `kept_gradient`.
     """
     return float(torch.corrcoef(torch.stack([gradients(denoised), gradients(clean)]))[0, 1])
-
-
-def ahead(results: dict[str, Any], one: str, other: str) -> str:
-    """Which of two rows is better, and by how much."""
-    rows = results["rows"]
-    difference = psnr_over_draws(rows[one]).mean - psnr_over_draws(rows[other]).mean
-    titles = [TITLES[rows[name]["changes"]["net"]] for name in (one, other)]
-    better, worse = titles if difference >= 0 else titles[::-1]
-    return f"{better} is {abs(difference):.2f} dB ahead of {worse}"
 
 
 def scored(results: dict[str, Any], name: str) -> str:
@@ -278,7 +271,7 @@ def question_23(found: Findings) -> str:
 Its dilations go up to 2^(D/2 − 1) and down again, and (5 · 2^(D/2) − 1)² pixels are seen.
 {field_sentence("dudncnn")}
 
-{ahead(results, "dudncnn", "udncnn")}, and {ahead(results, "dudncnn", "dncnn")}. Dilated
+{ahead(results, "dudncnn", "udncnn")}; {ahead(results, "dudncnn", "dncnn")}. Dilated
 filters see about as far as pooling lets them and give up no place: with the same parameters, a wide
 view is worth having where it does not cost resolution. It costs time: UDnCNN is the fastest of the
 three."""
@@ -328,5 +321,6 @@ def page(found: Findings, source: str) -> str:
         f"Deledalle and A. Paul (ECE 285, UCSD, 2019). {source}"
     ]
     for number, answer in ANSWERS.items():
-        sections.append(f"## Question {number}\n\n{answer(found)}")
+        sections.append(f"## Question {number}: {SUBJECTS[number]}\n\n{answer(found)}")
+    sections.append(f"## Bonus: depth, rate, batch, noise\n\n{bonus_section()}")
     return "\n\n".join(sections) + "\n"

@@ -60,8 +60,9 @@ class NoisyBSDSDataset(Dataset[Batch]):
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
         self.mode, self.image_size, self.sigma, self.seed = mode, tuple(image_size), sigma, seed
-        files = image_files(Path(root_dir) / mode)[part]
-        crops = Crops(read_images(files), (image_size[0], image_size[1]), turned)
+        self.images_dir = Path(root_dir) / mode
+        self.files = image_files(self.images_dir)[part]
+        crops = Crops(read_images(self.files), (image_size[0], image_size[1]), turned)
         self.pairs = Noisy(crops, make_noise("gaussian", sigma), noisy_targets)
 
     @property

@@ -1,7 +1,9 @@
 """Print what networks cost and what they see: parameters, multiply-adds, receptive fields.
 
     python -m others.studies.assignment.receptive_fields [--net NAME ...]
+    python -m others.studies.assignment.receptive_fields --depth D [D ...]
 
+The second form is about the assignment's networks DnCNN(D), UDnCNN(D) and DUDnCNN(D).
 The last column has `no chain` for a network with layers whose field is not known here.
 """
 
@@ -14,9 +16,12 @@ from torch import nn
 
 from others.engine import command
 from others.networks.catalogue import NETS, make_network
+from others.networks.dncnn import DnCNN, DUDnCNN, UDnCNN
 from others.networks.receptive_field import SIDE, computed_sizes, multiply_adds, parameters_of
 from others.records.formats import decimals, plain, whole, with_digits
 from others.records.table import Column, Table, markdown
+
+ASSIGNED = (DnCNN, UDnCNN, DUDnCNN)
 
 
 def described(name: str, net: nn.Module) -> list[object]:
@@ -40,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"networks, of {', '.join(NETS)} (all)",
     )
+    result.add_argument(
+        "--depth", nargs="+", type=command.whole(0), default=[], metavar="D", help="hidden layers"
+    )
     return result
 
 
@@ -51,7 +59,10 @@ def run(options: argparse.Namespace) -> None:
         Column("1000 multiply-adds per pixel", with_digits(decimals, 1)),
         Column("receptive field, pixels along an axis", plain),
     ]
-    rows = [described(name, make_network(name)) for name in options.net]
+    nets = {name: make_network(name) for name in options.net}
+    if options.depth:
+        nets = {f"{net.__name__}({d})": net(d) for d in options.depth for net in ASSIGNED}
+    rows = [described(name, net) for name, net in nets.items()]
     print(markdown(Table(columns, rows)))
 
 

@@ -30,6 +30,7 @@ from others.studies.assignment.dataset import NoisyBSDSDataset
 Result = dict[str, Any]
 TEST_SIZE = 320  # pixels along a side of the crops of the test images
 DRAWS = 5
+ALIKE = 0.2  # dB by which a second training of the same network might differ
 NOISY = "noisy"  # the row of the noisy images as they are, which no network has changed
 TITLES = {"dncnn": "DnCNN(6)", "udncnn": "UDnCNN(6)", "dudncnn": "DUDnCNN(6)"}
 
@@ -101,6 +102,28 @@ def psnr_over_draws(row: Result) -> Spread:
     """The PSNR in dB of a row: means over its trainings of mean and deviation over draws."""
     mean, std = (values(row, f"psnr_unclipped_{kind}") for kind in ("db", "std_db"))
     return Spread(fmean(mean), fmean(std))
+
+
+def ahead(results: dict[str, Any], one: str, other: str) -> str:
+    """Which of two rows is better, and by how much, as far as their trainings can tell.
+
+    Several trainings of each show the standard error of the difference. One training does not: then
+    a difference of less than ALIKE decides nothing.
+    """
+    rows = [results["rows"][name] for name in (one, other)]
+    found = [spread_of(values(row, "psnr_unclipped_db")) for row in rows]
+    difference = found[0].mean - found[1].mean
+    titles = [TITLES[row["changes"]["net"]] for row in rows]
+    better, worse = titles if difference >= 0 else titles[::-1]
+    counts = [len(row["seeds"]) for row in rows]
+    if min(counts) > 1:
+        error = sum((one.std or 0) ** 2 / count for one, count in zip(found, counts)) ** 0.5
+        by = f"{abs(difference):.2f} dB ± {error:.2f} dB over trainings (standard error)"
+        return f"{better} is {by} ahead of {worse}"
+    if abs(difference) < ALIKE:
+        by = f"{abs(difference):.2f} dB lie between them, and each was trained once"
+        return f"which of {better} and {worse} is better is not known: {by}"
+    return f"{better} is {abs(difference):.2f} dB ahead of {worse} (each trained once)"
 
 
 def score_table(results: Result) -> Table:

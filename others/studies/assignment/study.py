@@ -2,6 +2,7 @@
 
     python -m others.studies.assignment.study --protocol short --data BSDS [--only NAME ...]
         [--seeds 1] [--install]
+    python -m others.studies.assignment.study --bonus --data BSDS [--seeds 1]
 
 BSDS holds train/ and test/. The protocol `full` is the assignment's and needs a GPU, `short` is for
 one core of a processor with bfloat16, `quick` is a trial. The rows are the three networks trained
@@ -22,6 +23,7 @@ from pathlib import Path
 from others.engine import command
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.table import markdown
+from others.studies.assignment.bonus import bonus_table, run_bonus
 from others.studies.assignment.scores import CONTESTANTS, score_table
 from others.studies.assignment.trainings import PROTOCOLS, AssignmentStudy
 
@@ -42,12 +44,16 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--seeds", type=command.whole(1), default=1, help="trainings of each row")
     output = Path("out/assignment")
     result.add_argument("--output", type=Path, default=output, help="folder of the trainings")
+    result.add_argument("--bonus", action="store_true", help="run the rows of the bonus alone")
     result.add_argument("--install", action="store_true", help="keep weights and results in others")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Train what is missing, and print the table."""
+    if options.bonus:
+        print(markdown(bonus_table(run_bonus(options.data, options.seeds))))
+        return
     results = pretrained = None
     if options.install:
         results = RESULTS / "assignment" / f"{options.protocol}.json"

@@ -121,6 +121,17 @@ def findings(results: Result) -> dict[str, Result]:
     return found
 
 
+def findings_in_words(results: Result) -> list[str]:
+    """What stands under the table of noise and error: a sentence for each model."""
+    lines = []
+    for name, found in findings(results).items():
+        worse = ", ".join(map(str, found["worse_than_input_at"]))
+        where = f"worse than its input at σ = {worse}" if worse else "never worse than its input"
+        ratio = f"{found['mae_over_source']:.2f} times the source's error on its own images"
+        lines.append(f"{name} is {where}, and its mean error is {ratio}.")
+    return lines
+
+
 def error_table(results: Result) -> Table:
     """A line for each noise level: the error of each model in grey levels, and its PSNR."""
     rows = scores_of(results)

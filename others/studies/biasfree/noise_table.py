@@ -15,11 +15,18 @@ The networks are not told σ; those of the DnCNN assignment were trained for σ 
 means (Buades et al., 2005, by scikit-image) is told σ, and stands in the first table only. Results
 go to table.json and papers.json in --output after each model. What is there is not measured again,
 unless a model has other weights now.
+
+NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of the weights
+of each convolution (others/results/biasfree/pruning.json). NAME/grey denoises grey images as three
+equal channels, and NAME/luma scores the luma alone of coloured ones; for both, all channels have
+the same noise (others/results/biasfree/grey.json). These are for the first table alone, which
+--json FILE puts into another file.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -28,7 +35,8 @@ from statistics import fmean
 from typing import Callable
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor, nn
+from torch.nn.utils import prune
 
 from others.analysis.scoring import (
     LEVELS,
@@ -40,10 +48,11 @@ from others.analysis.scoring import (
     squares,
     with_noise,
 )
+from others.data.corruptions import Corruption, CorruptionSettings, Strength
 from others.data.images import image_files, read_image
 from others.data.seeds import seed_of, seeded
 from others.engine import command
-from others.networks.pretrained import load_denoiser, model_names, weights_file
+from others.networks.pretrained import load_denoiser, load_network, model_names, weights_file
 from others.records.paths import RESULTS
 from others.records.study import Result, Row, Study
 from others.records.table import markdown
@@ -53,13 +62,14 @@ from others.studies.biasfree.judgement import (
     SIGMAS,
     Scores,
     error_table,
-    findings,
+    findings_in_words,
     papers_table,
 )
 
 NLM = "non_local_means"
 TOO_FEW = ("tnet", "unet")  # models for the noise of other studies
 TRUNCATED = 0.88  # standard deviation of the truncated noise, in σ
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 SIDE = 256  # pixels along a side of the squares
 COUNT = 100  # images at most
 PAPERS_COUNT = 68
@@ -86,8 +96,49 @@ def model_of(name: str) -> Denoise:
     return (lambda x: x) if name == "noisy" else load_denoiser(name)
 
 
+def pruned(name: str, share: float) -> nn.Module:
+    """A pretrained network without the smallest weights of each of its convolutions.
+
+    Of each by itself: the weights of all convolutions together would lose those of the last one,
+    which are small, and with them the whole answer.
+    """
+    net: nn.Module = load_network(name)
+    net = net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in net.modules():  # prune does not take weights that lie channels-last
+        if isinstance(module, nn.Conv2d):
+            prune.l1_unstructured(module, "weight", share)
+            prune.remove(module, "weight")
+    return net
+
+
+def luma(images: Tensor) -> Tensor:
+    """Three equal channels with the luma of (N, 3, H, W), by the weights of Rec. 601."""
+    return (images * images.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True).expand_as(images)
+
+
+def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
+    """The scores of a model's luma on grey or coloured images, whose channels share the noise."""
+    denoise = load_denoiser(name)
+    true = (LEVELS * luma(clean)).round() / LEVELS
+    found = {}
+    for sigma in SIGMAS:
+        shared = Corruption(
+            CorruptionSettings(additive=Strength(sigma, sigma, weight=1), per_channel=0)
+        )
+        generator = Generator().manual_seed(seed_of("luma", sigma))
+        noisy = shared(true if grey else clean, generator)
+        found[f"{sigma:g}"] = score(lambda x: luma(denoise(x)), noisy, true)
+    return found
+
+
 def measure_scores(name: str, clean: Tensor) -> Scores:
     """The scores of one model at every noise level, of noise as in a file."""
+    base, _, what = name.partition("/")
+    if what:
+        return luma_scores(base, what == "grey", clean)
+    base, _, share = name.partition(":")
+    if share:
+        return scores(pruned(base, float(share)), clean, SIGMAS)
     if name == NLM:
         return {
             f"{s:g}": score(partial(non_local_means, s), with_noise(clean, s), clean)
@@ -115,7 +166,7 @@ def papers_scores(name: str, images: Sequence[Tensor]) -> Scores:
 
 def weights_row(name: str) -> Row:
     """The row of a model, which changes when the model gets other weights."""
-    weights = weights_file(name)
+    weights = weights_file(re.split("[:/]", name)[0])
     return Row({"weights": digest(weights)} if weights.is_file() else {})
 
 
@@ -129,9 +180,11 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=models,
         metavar="NAME",
-        help=f"models of others.denoise, or {NLM} (default: {' '.join(models)})",
+        help=f"models of others.denoise, also as NAME:SHARE, NAME/grey or NAME/luma; or {NLM} "
+        f"(default: {' '.join(models)})",
     )
     result.add_argument("--only", choices=("table", "papers"), help="one of the two tables")
+    result.add_argument("--json", type=Path, help="file of the first table, which is then the only")
     result.add_argument(
         "--output", type=Path, default=RESULTS / "biasfree", help="folder of the results"
     )
@@ -154,7 +207,7 @@ def run_table(options: argparse.Namespace) -> None:
     clean = squares(options.images, options.side, options.count)
     setting = {"images": len(clean), "side": options.side, "checksum": checksum(clean)}
     results = measured(
-        options.output / "table.json",
+        options.json or options.output / "table.json",
         setting,
         options.models,
         lambda name: measure_scores(name, clean),
@@ -162,8 +215,8 @@ def run_table(options: argparse.Namespace) -> None:
     header, lines = error_table(results)
     for line in [header, *lines]:
         print("\t".join(line))
-    for name, found in findings(results).items():
-        print(f"{name}: {found}")
+    for line in findings_in_words(results):
+        print(line)
 
 
 def run_papers(options: argparse.Namespace) -> None:
@@ -182,7 +235,7 @@ def run(options: argparse.Namespace) -> None:
     """Both tables, or the one that is asked for."""
     if options.only != "papers":
         run_table(options)
-    if options.only != "table":
+    if options.only != "table" and options.json is None:
         run_papers(options)
 
 

@@ -25,7 +25,7 @@ import torch
 
 from others.engine import command
 from others.engine.distributed import processes, rank, world
-from others.engine.hooks import Picture, every, report
+from others.engine.hooks import Picture, TensorBoard, every, report
 from others.networks.catalogue import BIAS_FREE, NETS
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--install", action="store_true", help="also keep the weights in others/pretrained"
     )
+    result.add_argument("--tensorboard", action="store_true", help="also write logs there")
     return result
 
 
@@ -107,7 +108,10 @@ def run(options: argparse.Namespace) -> None:
                 raise command.UsageError("--minutes is for one process; expected --epochs")
             epochs = epochs_within(options.minutes, pipeline, sets, device)
             print(f"{epochs} epochs in {options.minutes} minutes")
-        experiment.run(epochs, plot=every([report, Picture(options.output)]))
+        hooks = [report, Picture(options.output)]
+        if options.tensorboard:
+            hooks.append(TensorBoard(options.output / "tensorboard"))
+        experiment.run(epochs, plot=every(hooks))
         if options.install and rank() == 0:
             print(f"{install(pipeline, experiment)}: written")
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from Miniproject_1.model import ROTATIONS
 from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.progress import Progress
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.data.course import CLEAN
@@ -72,6 +73,13 @@ class AblatedTrainer(Trainer):
     """The shipped training, with one of LOSSES in the place of its own loss."""
 
     other_loss = ""  # a key of LOSSES; empty for the shipped loss
+    followed: Callable[[nn.Module], object] | None = None  # see `train`
+
+    def _epoch(self, progress: Progress) -> None:
+        """An epoch, after which `followed` is called with the average of the weights."""
+        super()._epoch(progress)
+        if self.followed is not None:
+            self.followed(self.average)
 
     def loss(self, network: Any, batch: Batch) -> Tensor:
         """One of LOSSES, or the shipped loss."""
@@ -89,9 +97,18 @@ def network_of(changes: dict[str, Any]) -> nn.Module:
 
 
 def train(
-    changes: dict[str, Any], train_input: Tensor, train_target: Tensor, epochs: int, seed: int
+    changes: dict[str, Any],
+    train_input: Tensor,
+    train_target: Tensor,
+    epochs: int,
+    seed: int,
+    followed: Callable[[nn.Module], object] | None = None,
 ) -> Denoiser:
-    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32."""
+    """Train a row from scratch on uint8 pairs (N, 3, H, W); the answer denoises in float32.
+
+    Args:
+        followed: called after each epoch with the average of the weights, as a network.
+    """
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network_of(changes).to(device)
@@ -101,6 +118,7 @@ def train(
     passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
     trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
     trainer.other_loss = changes.get("loss", "")
+    trainer.followed = followed
     trainer.run()
     network.eval()
 

@@ -105,6 +105,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "published": {**PUBLISHED, "nearest": 3},
     "published, batch 4": {**PUBLISHED, "nearest": 3, "batch_size": 4},
     "published, transposed": PUBLISHED,
+    "published, batch 4, transposed": {**PUBLISHED, "batch_size": 4},
 }
 FRAMEWORK_ROWS: dict[str, Row] = {
     f"{name}: {framework}": Row({**changes, "framework": framework})

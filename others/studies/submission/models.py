@@ -11,7 +11,7 @@ from torch import Tensor
 
 import Miniproject_1.model as miniproject_1
 import Miniproject_2.model as miniproject_2
-from others.engine.metrics import psnr_per_image, psnr_pooled
+from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
 
 BATCH = 100  # images that the course's script hands to `predict` at once
 MODELS: dict[str, Callable[[], Any]] = {
@@ -39,6 +39,20 @@ def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Scor
     return {
         f"{by}psnr_per_image_db": round(psnr_per_image(denoised, clean), 3),
         f"{by}psnr_pooled_db": round(psnr_pooled(denoised, clean), 3),
+    }
+
+
+def gain(noisy: Tensor, denoised: Tensor, clean: Tensor) -> Scores:
+    """What self-ensembled answers gain on the noisy images, in dB, with its standard error.
+
+    The error is that of the mean over images: the gains are taken image by image, so that how hard
+    the images are does not count.
+    """
+    gains = psnrs(denoised, clean) - psnrs(noisy, clean)
+    error = float(gains.std()) / len(gains) ** 0.5 if len(gains) > 1 else None
+    return {
+        "self_ensemble_gain_db": round(float(gains.mean()), 3),
+        "self_ensemble_gain_error_db": None if error is None else round(error, 3),
     }
 
 
@@ -70,6 +84,7 @@ def evaluate(noisy: Tensor, clean: Tensor) -> tuple[dict[str, Scores], dict[str,
             "parameters": sum(value.numel() for value in parameters(model)),
             **scores(images[name], target, self_ensemble=True),
             "psnr_per_image_db": round(psnr_per_image(single, target), 3),
+            **gain(images["noisy"], images[name], target),
             "images_per_second": round(rate),
         }
     return rows, {**images, "clean": target}

@@ -1,38 +1,56 @@
-"""Make the images that the reports show: generated ones, denoised, and the influence of pixels.
+"""Make the images that the reports show: generated ones, noisy, denoised, clean.
 
     python -m others.studies.submission.report_images [--json PATH]
+    python -m others.studies.submission.report_images --losses DIR [--json PATH]
+    python -m others.studies.submission.report_images --frameworks DIR [--picture PATH]
 
 The images are generated, as dead leaves (see `others.data.dead_leaves`): no training has seen them,
 and no photograph has to be published. The JSON file has them as hexadecimal RGB, with their PSNR.
 
-It also has two masks around one pixel at an edge and one in a flat region. `jacobian` is the weight
-of each input pixel in the denoised value of the chosen one, by Miniproject 1 (the weights of
-`others.analysis.influence`). `smooth_grad` is the same, averaged over noisy copies (SmoothGrad).
+The second form trains the network of the ablations twice on the first pairs of DIR, with the L2
+loss and with L1. DIR is that of the ablations. The file (others/results/losses.json) has the PSNR
+after each epoch, and the same images as denoised by both.
+
+The third form repeats figure 1 of the report that Miniproject 2 starts from: it trains the same
+network with our framework, with torch.nn, and with transposed convolutions, at that report's
+settings with batches of 4, and draws what each makes of these images.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from others.analysis.influence_weights import Smoothing, weights
+from others.data.course import TRAIN, load_first, load_pair
 from others.data.generated import noisy_and_clean
 from others.engine import command
+from others.engine.contact_sheet import save_picture
 from others.engine.metrics import psnr_per_image
+from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.weights import digest
+from others.studies.submission.ablation import BATCH, TUNE
+from others.studies.submission.ablation_miniproject_1 import ABLATION, train
+from others.studies.submission.ablation_sgd import FRAMEWORKS
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
+from others.studies.submission.prescribed_training import train as train_prescribed
 
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
 SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept
-REACH = 6  # pixels on each side of the chosen one that a mask covers
-WINDOW = 5  # pixels on a side of the square whose variance says how flat a place is
-SMOOTHINGS = {"jacobian": Smoothing(1, 0.0), "smooth_grad": Smoothing(50, 0.1)}
+OTHERS = {"U-Net": "unet", "TNet": "tnet"}  # networks that are shown beside the miniprojects
+LOSSES = {"L2": {"noise_floor": 1e6}, "L1": {"noise_floor": 1e6, "loss": "l1"}}  # unweighted both
+FIGURE = {  # the columns of the source's figure 1, as rows of the study of both frameworks
+    "ours, nearest": "published, batch 4: ours",
+    "torch.nn, nearest": "published, batch 4: torch.nn",
+    "ours, transposed": "published, batch 4, transposed: ours",
+}
+EPOCHS = 6  # of the trainings with these losses
 
 
 def hexadecimal(image: Tensor) -> str:
@@ -41,83 +59,100 @@ def hexadecimal(image: Tensor) -> str:
     return bytes(pixels.flatten().tolist()).hex()
 
 
-def places(clean: Tensor) -> dict[str, Tensor]:
-    """Row and column of the pixel of (3, H, W) with the most contrast around it, and the least.
-
-    Only pixels are chosen that have REACH others on each side.
-    """
-    grey = clean.mean(0)
-    windows = grey.unfold(0, WINDOW, 1).unfold(1, WINDOW, 1).flatten(2)  # (H - 4, W - 4, 25)
-    variance = windows.var(2)  # [0, 0] belongs to the pixel (2, 2), the middle of the first window
-    border = REACH - WINDOW // 2
-    inner = variance[border:-border, border:-border]
-    chosen = {"edge": inner.argmax(), "flat": inner.argmin()}
-    size = inner.shape[1]
-    return {
-        name: torch.tensor([int(index) // size + REACH, int(index) % size + REACH])
-        for name, index in chosen.items()
-    }
+def shown() -> tuple[Tensor, Tensor]:
+    """The noisy and the clean images that the reports show, uint8 (N, 3, 32, 32)."""
+    noisy, clean = noisy_and_clean(COUNT, Generator().manual_seed(SEED))
+    return noisy[list(SHOWN)], clean[list(SHOWN)]
 
 
-def masks(network: torch.nn.Module, noisy: Tensor, clean: Tensor) -> dict[str, Any]:
-    """For both places of an image (3, H, W) in [0, 1]: the pixel, and the masks around it."""
-    found: dict[str, Any] = {}
-    for place, pixel in places(clean).items():
-        row, column = pixel.tolist()
-        window = slice(row - REACH, row + REACH + 1), slice(column - REACH, column + REACH + 1)
-        found[place] = {"pixel": [row, column]}
-        for name, smoothing in SMOOTHINGS.items():
-            values = weights(network, noisy.unsqueeze(0), pixel.unsqueeze(0), smoothing)[0]
-            found[place][name] = {
-                "sum": round(float(values.sum()), 4),
-                "own": round(float(values[row, column]), 4),
-                "around": [[round(x, 4) for x in line] for line in values[window].tolist()],
-            }
+def in_json(kinds: dict[str, Tensor], target: Tensor) -> list[dict[str, Any]]:
+    """Images in [0, 1] of several kinds, each in hexadecimal, with the PSNR to the clean one."""
+    found = []
+    for index in range(len(target)):
+        scores = {
+            name: round(psnr_per_image(values[[index]], target[[index]]), 2)
+            for name, values in kinds.items()
+        }
+        images = {name: hexadecimal(values[index]) for name, values in kinds.items()}
+        found.append({**images, "psnr_per_image_db": scores})
     return found
 
 
+def by_loss(folder: Path) -> dict[str, Any]:
+    """PSNR after each epoch of a training with each of LOSSES, and the images that are shown."""
+    pairs = load_first(folder / TRAIN, ABLATION.pairs)
+    (noisy, clean), (tune_noisy, tune_clean) = shown(), load_pair(folder / TUNE)
+    curves: dict[str, list[float]] = {name: [] for name in LOSSES}
+    kinds = {}
+    for name, loss in LOSSES.items():
+
+        def follow(network: torch.nn.Module, values: list[float] = curves[name]) -> None:
+            with torch.no_grad():
+                answers = [network(part.float() / 255) for part in tune_noisy.split(BATCH)]
+            scored = psnr_per_image(torch.cat(answers).clamp(0, 1), tune_clean.float() / 255)
+            values.append(round(scored, 3))
+
+        trained = train({**ABLATION.base, **loss}, *pairs, EPOCHS, seed=0, followed=follow)
+        with torch.no_grad():
+            kinds[name] = trained(noisy.float() / 255, False).clamp(0, 1)
+    return {
+        "setting": {**ABLATION.base, "pairs": ABLATION.pairs, "epochs": EPOCHS, "seed": 0},
+        "psnr_per_image_db": curves,
+        "images": in_json(kinds, clean.float() / 255),
+    }
+
+
+def by_framework(folder: Path) -> dict[str, Tensor]:
+    """The images that are shown, noisy, by each row of FIGURE and clean, in [0, 1]."""
+    pairs = load_first(folder / TRAIN, FRAMEWORKS.pairs)
+    noisy, clean = (part.float() / 255 for part in shown())
+    images = {"noisy": noisy}
+    for title, row in FIGURE.items():
+        denoise_by = train_prescribed(FRAMEWORKS.changes(row), *pairs, FRAMEWORKS.epochs, seed=0)
+        with torch.no_grad():
+            images[title] = denoise_by(noisy, False).clamp(0, 1)
+    return {**images, "clean": clean}
+
+
 def make_images() -> dict[str, Any]:
-    """Everything that the reports show, as JSON."""
-    noisy, clean = (
-        images[list(SHOWN)] for images in noisy_and_clean(COUNT, Generator().manual_seed(SEED))
-    )
+    """Everything that the reports show of the shipped weights, as JSON."""
+    noisy, clean = shown()
     target = clean.float() / 255
     kinds = {"noisy": noisy.float() / 255}
     for name in MODELS:
         kinds[name], _ = denoise(pretrained(name), noisy)
+    for title, name in OTHERS.items():
+        kinds[title] = load_denoiser(name)(noisy).float() / 255
     images = [
-        {
-            "clean": hexadecimal(target[index]),
-            **{name: hexadecimal(values[index]) for name, values in kinds.items()},
-            "psnr_per_image_db": {
-                name: round(psnr_per_image(values[[index]], target[[index]]), 2)
-                for name, values in kinds.items()
-            },
-        }
-        for index in range(len(SHOWN))
+        {"clean": hexadecimal(one), **image} for one, image in zip(target, in_json(kinds, target))
     ]
-    network = pretrained("Miniproject 1").network.cpu().eval()
     return {
         "size": clean.shape[-1],
         "weights": {name: digest(path) for name, path in WEIGHTS.items()},
-        "smoothing": {name: smoothing._asdict() for name, smoothing in SMOOTHINGS.items()},
         "images": images,
-        "masks": masks(network, kinds["noisy"][0], target[0]),
     }
 
 
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    path = RESULTS / "pictures.json"
-    result.add_argument("--json", type=command.output, default=str(path), help="file of the images")
+    result.add_argument("--json", type=command.output, help="file of the images (others/results)")
+    result.add_argument("--frameworks", type=Path, metavar="DIR", help="draw the source's figure")
+    picture = Path("out/frameworks.png")
+    result.add_argument("--picture", type=Path, default=picture, help="that figure")
+    result.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Make the images, save them, and print their PSNR."""
-    result = make_images()
-    save_json(options.json, result)
+    if options.frameworks:
+        save_picture(options.picture, by_framework(options.frameworks))
+        print(options.picture)
+        return
+    result = by_loss(options.losses) if options.losses else make_images()
+    name = "losses.json" if options.losses else "pictures.json"
+    save_json(options.json or RESULTS / name, result)
     for number, image in zip(SHOWN, result["images"]):
         print(f"image {number}: {image['psnr_per_image_db']}")
 

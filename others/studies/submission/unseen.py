@@ -7,7 +7,9 @@ From the middle of each photograph the largest square is taken whose side is a m
 pixels. It is divided into 32x32 cells, and the clean image consists of their means. Some noises
 look at a cell in another way, the others are added to the clean image. Without --photographs the
 images are generated. The scores are the PSNR per image, in dB, of what `predict` returns by
-default. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json.
+default, and the share of the images that it makes worse, whose PSNR is then below that of the noisy
+image. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json. What a
+file of the same noisy images says of models that are not asked for now is kept.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from others.data.generated import leaves
 from others.data.images import image_files, middle, read_image
 from others.data.noise import cell_mean, gaussian, impulse, point_sampling, poisson
 from others.engine import command
-from others.records.json_files import save_json
+from others.engine.metrics import psnrs
+from others.records.json_files import read_json, save_json
 from others.records.paths import RESULTS
-from others.studies.submission.models import denoise, scores
+from others.studies.submission.models import denoise
 
 MOST_GENERATED = 50  # images, each of which takes long to draw
 Noise = Callable[..., Tensor]
@@ -83,18 +86,37 @@ def to_bytes(images: Tensor) -> Tensor:
 def denoised_scores(
     weights: dict[str, Path], noisy: dict[str, Tensor], clean: Tensor
 ) -> dict[str, Any]:
-    """PSNR per image for each noise: of the noisy images, and of what each model makes of them."""
+    """For each noise: PSNR per image of the noisy images and of what each model makes of them.
+
+    Returns:
+        "rows", the PSNRs in dB, and "made_worse", the share of the images whose PSNR falls.
+    """
     target = clean.float() / 255
-    rows = {
-        name: {"noisy": scores(images.float() / 255, target)["psnr_per_image_db"]}
-        for name, images in noisy.items()
-    }
+    before = {noise: psnrs(images.float() / 255, target) for noise, images in noisy.items()}
+    rows = {noise: {"noisy": round(float(psnr.mean()), 3)} for noise, psnr in before.items()}
+    worse: dict[str, dict[str, float]] = {noise: {} for noise in noisy}
     for name, path in weights.items():
         model = Model()
         model.load_pretrained_model(path)
         for noise, images in noisy.items():
-            rows[noise][name] = scores(denoise(model, images)[0], target)["psnr_per_image_db"]
-    return rows
+            after = psnrs(denoise(model, images)[0], target)
+            rows[noise][name] = round(float(after.mean()), 3)
+            worse[noise][name] = round(float((after < before[noise]).float().mean()), 4)
+    return {"rows": rows, "made_worse": worse}
+
+
+def with_earlier(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """`result`, with what the file `path` says of other models if it is about the same images."""
+    earlier = read_json(path) if path.is_file() else {"rows": {}}
+    noisy, known = (
+        {noise: row["noisy"] for noise, row in one["rows"].items()} for one in (result, earlier)
+    )
+    if noisy != known:
+        return result
+    for key in ("rows", "made_worse"):
+        for noise, row in result[key].items():
+            result[key][noise] = {**earlier.get(key, {}).get(noise, {}), **row}
+    return result
 
 
 def named_weights(text: str) -> tuple[str, Path]:
@@ -131,13 +153,16 @@ def run(options: argparse.Namespace) -> None:
     else:
         sources = list(leaves(min(options.count, MOST_GENERATED), generator))
     noisy, clean = corrupted(sources, generator)
-    rows = denoised_scores({"shipped": WEIGHTS, **dict(options.model)}, noisy, clean)
+    found = denoised_scores({"shipped": WEIGHTS, **dict(options.model)}, noisy, clean)
     kind = "photographs" if options.photographs else "generated"
-    result = {"images": len(clean), "kind": kind, "seed": options.seed, "rows": rows}
-    folder = RESULTS if options.photographs else Path("out")
-    save_json(folder / "unseen.json", result)
-    for name, row in rows.items():
+    path = (RESULTS if options.photographs else Path("out")) / "unseen.json"
+    about = {"images": len(clean), "kind": kind, "seed": options.seed}
+    result = with_earlier(path, {**about, **found})
+    save_json(path, result)
+    for name, row in result["rows"].items():
         print(f"{name:26}", *(f"{who} {value:.2f}" for who, value in row.items()), sep="  ")
+        for who, share in result["made_worse"][name].items():
+            print(f"{'':26}  {who} makes {100 * share:.0f} % of the images worse")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

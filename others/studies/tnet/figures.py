@@ -2,16 +2,18 @@
 
     python -m others.studies.tnet.figures [--data data] [--output DIR] [--n 50] [--sigma 0.15]
 
-OUTPUT/figure_2.png has noisy, denoised and clean images. OUTPUT/figure_3.png has, for one image,
-the gradients of the loss and of the output, over the whole image and at one pixel. The pixel is at
-the sharpest edge of the image, unless --pixel gives its row and column. OUTPUT/smoothing.png shows
-how two of these gradients depend on n and sigma. The networks are the pretrained TNet and, if its
-weights are there, UNet.
+OUTPUT/figure_1.png is a diagram of TNet, drawn from the network: a box for each convolution, with
+its channels and the size of its maps. OUTPUT/figure_2.png has noisy, denoised and clean images.
+OUTPUT/figure_3.png has, for one image, the gradients of the loss and of the output, over the whole
+image and at one pixel. The pixel is at the sharpest edge of the image, unless --pixel gives its row
+and column. OUTPUT/smoothing.png shows how two of these gradients depend on n and sigma. The
+networks are the pretrained TNet and, if its weights are there, UNet.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,17 @@ import torch
 from torch import Generator, Tensor, nn
 
 from others.analysis.influence_weights import MARGIN
-from others.analysis.panels import close_up, grid, magnitude, save, show
+from others.analysis.panels import add_scale, close_up, grid, magnitude, save, show
 from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
 from others.data.course import VALIDATION, load_pair
 from others.engine import command
 from others.engine.metrics import psnr_per_image
 from others.networks.pretrained import load_network
+from others.networks.tnet import POOLS, TNet
 from others.records.paths import PRETRAINED
 
 COUNT = 6  # images in figure 2
+SIDE = 32  # pixels along a side of the image that figure 1 is about
 COPIES, SIGMAS = (1, 8, 50), (0.0, 0.05, 0.15, 0.4)  # the values of n and sigma in smoothing.png
 
 
@@ -83,10 +87,69 @@ def gradients(
     for axis, name, image in zip(axes[0], names, (noisy, answer, clean)):
         show(axis, (name, image[0]), pixel)
     for axis, (name, gradient) in zip(axes[1], found.items()):
-        show(axis, (f"gradient of the {name}", magnitude(gradient)), pixel)
-    close_up(axes[0][3], "weights around the pixel, signed", found["output at the pixel"], pixel)
-    figure.suptitle(f"SmoothGrad, n = {n}, σ = {sigma:g} of the image's range", fontsize=9)
+        show(axis, (name, magnitude(gradient)), pixel)
+        add_scale(figure, axis, "mean |gradient|")
+    close_up(axes[0][3], "weights around the pixel", found["output at the pixel"], pixel)
+    add_scale(figure, axes[0][3], "weight")
+    figure.suptitle(
+        f"SmoothGrad, n = {n}, σ = {sigma:g} of the image's range; each map has its own scale\n"
+        "below: gradients, bright means large; "
+        "above: blue, where a lighter pixel lightens the answer",
+        fontsize=8,
+    )
     return figure
+
+
+def diagram(net: TNet) -> Any:
+    """Figure 1: the convolutions of TNet from left to right, the smaller their maps the lower.
+
+    What is drawn is what a forward pass on an image of SIDE x SIDE pixels meets.
+    """
+    met: list[tuple[str, int]] = []  # channels and side of the maps of each convolution
+
+    def note(conv: Any, _: Any, output: Tensor) -> None:
+        met.append((f"{conv.in_channels}→{conv.out_channels}", output.shape[-1]))
+
+    hooks = [m.register_forward_hook(note) for m in net.modules() if isinstance(m, nn.Conv2d)]
+    with torch.no_grad():
+        net(torch.zeros(1, 3, SIDE, SIDE))
+    for hook in hooks:
+        hook.remove()
+    down = len(net.down)
+    latent = met[down - 1][1] // POOLS[-1]
+    image = ("image", SIDE)
+    boxes = [image, *met[:down], ("latent", latent), *met[down:]]
+    figure, ((axis,),) = grid(1, 1)
+    figure.set_size_inches(9, 3.2)
+    axis.set_axis_off()
+    places = [(float(x), math.log2(side)) for x, (_, side) in enumerate(boxes)]
+    for (text, side), place in zip(boxes, places):
+        box = {"boxstyle": "square,pad=0.5", "facecolor": "0.92"}
+        axis.text(*place, f"{text}\n{side}×{side}", ha="center", va="center", fontsize=8, bbox=box)
+    for one, other, before, after in zip(places, places[1:], boxes, boxes[1:]):
+        _arrow(axis, one, other, _change(before[1], after[1]), "0")
+    for skip in range(down + 1):  # the image to the last convolution, then stage after stage
+        one, other = places[skip], places[-1 - skip]
+        _arrow(axis, one, other, "put beside it", "0.4", bend=-0.15)
+    axis.set(xlim=(-0.7, len(boxes) - 0.3), ylim=(-0.8, math.log2(SIDE) + 2))
+    return figure
+
+
+def _change(before: int, after: int) -> str:
+    """What lies between two maps of these sides."""
+    if before == after:
+        return ""
+    return f"pool {before // after}" if before > after else f"repeat {after // before}"
+
+
+def _arrow(axis: Any, one: Any, other: Any, text: str, grey: str, bend: float = 0.0) -> None:
+    """An arrow between two places, with a text at its middle; a bent one runs above."""
+    style = {"arrowstyle": "-|>", "color": grey, "shrinkA": 20, "shrinkB": 20}
+    style["connectionstyle"] = f"arc3,rad={bend}"
+    axis.annotate("", other, one, arrowprops=style)
+    (x, y), (u, v) = one, other
+    height = 0.2 * (u - x) if bend else 0.3  # a bent arrow is about so high on these axes
+    axis.text((x + u) / 2, (y + v) / 2 + height, text, fontsize=7, color=grey, ha="center")
 
 
 def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> Any:
@@ -120,6 +183,7 @@ def draw(
     pixel = edge if options.pixel is None else torch.tensor(options.pixel)
     net, n, sigma = networks["TNet"], options.n, options.sigma
     return {
+        "figure_1": diagram(TNet()),
         "figure_2": denoised_images(networks, noisy[:COUNT], clean[:COUNT]),
         "figure_3": gradients(net, noisy[chosen], clean[chosen], pixel, n, sigma),
         "smoothing": smoothing(net, noisy[chosen], clean[chosen], pixel),

@@ -1,0 +1,14 @@
+"""Denoise."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from others.demo.state import State
+
+TITLE = "Denoise"
+
+
+def build(state: State) -> None:
+    """Draw the page."""
+    ui.label(TITLE)

@@ -1,0 +1,14 @@
+"""Results and questions."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from others.demo.state import State
+
+TITLE = "Results and questions"
+
+
+def build(state: State) -> None:
+    """Draw the page."""
+    ui.label(TITLE)

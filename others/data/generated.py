@@ -87,6 +87,11 @@ def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> No
                 write_picture(path, Picture(image.int(), None, 255))
 
 
+def scene(seed: int) -> Tensor:
+    """One scene of dead leaves at full resolution: (1, 3, 256, 256) in [0, 1]."""
+    return leaves(1, seeded(seed)).float() / 255
+
+
 def leaves(count: int, generator: Generator) -> Tensor:
     """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
     images = []

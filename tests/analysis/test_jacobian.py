@@ -11,19 +11,16 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from others.analysis.jacobian import (
+from others.analysis.jacobian.__main__ import main, measure_jacobian, summary, telling_pixels
+from others.analysis.jacobian.rows import (
     effective_area,
     effective_dimension,
     jacobian,
     linear_part,
-    main,
     mask,
     mask_sums,
-    measure_jacobian,
     row,
     spectrum,
-    summary,
-    telling_pixels,
 )
 from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import BlockSettings, ModelSettings, PyramidSettings

@@ -20,6 +20,8 @@ PAGES: dict[str, ModuleType] = {
     "training": training,
     "results": results,
 }
+ARROW = "text-white no-underline text-xl px-1"
+ASSETS = Path(__file__).parent / "assets"
 # Remote controls for slides send PageDown and PageUp. A slider or a text field keeps its keys.
 KEYS = """<script>
 document.addEventListener("keydown", event => {
@@ -34,15 +36,20 @@ document.addEventListener("keydown", event => {
 def header(current: str, state: State, dark: bool) -> None:
     """The five pages, the prepared states around this one, and the switch to dark colours."""
     step = int(state.number("step", 0, 0, len(PREPARED) - 1))
+    ui.colors(primary="#2a6a8f")  # a blue on which white is readable
     with ui.header().classes("items-center gap-4 py-2"):
         for name, page in PAGES.items():
             here = 'aria-current="page"' if name == current else ""
             link = ui.link(page.TITLE, f"/{name}").props(here)
             link.classes("text-white no-underline" + (" font-bold underline" if here else ""))
         ui.space()
-        ui.link("◀", address(step - 1)).props('id=previous aria-label="previous state, key P"')
+        ui.link("◀", address(step - 1)).classes(ARROW).props(
+            'id=previous aria-label="previous state, key P"'
+        )
         ui.label(PREPARED[step].title).tooltip("prepared states: keys P and N, PageUp and PageDown")
-        ui.link("▶", address(step + 1)).props('id=next aria-label="next state, key N"')
+        ui.link("▶", address(step + 1)).classes(ARROW).props(
+            'id=next aria-label="next state, key N"'
+        )
         mode = ui.dark_mode(dark)
 
         def switch(value: bool) -> None:
@@ -51,7 +58,8 @@ def header(current: str, state: State, dark: bool) -> None:
             # The pages that are opened later start as this one was left.
             ui.run_javascript(f"document.cookie = 'dark={int(value)}; path=/; SameSite=Strict'")
 
-        ui.switch("dark", value=dark, on_change=lambda event: switch(bool(event.value)))
+        made = ui.switch("dark", value=dark, on_change=lambda event: switch(bool(event.value)))
+        made.props("color=amber")
 
 
 def register(data: Path) -> None:
@@ -60,6 +68,10 @@ def register(data: Path) -> None:
     Args:
         data: the folder of the course's files.
     """
+    for name in ("pictures.css", "pictures.js"):
+        kind = {".css": "style", ".js": "script"}[Path(name).suffix]
+        text = (ASSETS / name).read_text(encoding="utf-8")
+        ui.add_head_html(f"<{kind}>{text}</{kind}>", shared=True)
     ui.add_head_html(KEYS, shared=True)
 
     def open_page(name: str, request: Request) -> None:

@@ -15,7 +15,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
-from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -87,5 +86,8 @@ class State:
         elif not isinstance(value, (str, int, float)):
             value = ",".join(value)
         self.values[name] = f"{value:.6g}" if isinstance(value, float) else str(value)
-        query = json.dumps("?" + urlencode(self.values))
-        ui.run_javascript(f"history.replaceState(history.state, '', {query})")
+        ui.run_javascript(
+            "const address = new URL(location);"
+            f"address.searchParams.set({json.dumps(name)}, {json.dumps(self.values[name])});"
+            "history.replaceState(history.state, '', address);"
+        )

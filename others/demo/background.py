@@ -1,0 +1,47 @@
+"""Work off the event loop, of which only the newest request's answer is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Callable, TypeVar
+
+from nicegui import run, ui
+
+Answer = TypeVar("Answer")
+
+
+class Latest:
+    """The requests of one part of a page: a newer one makes the answers of older ones stale.
+
+    mine = latest.begin()
+    image = await latest.run(mine, compute, 25)
+    if image is None:  # a slider has moved on meanwhile, or the tab is closed
+        return
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.turn = asyncio.Lock()
+        self.client = ui.context.client
+
+    def begin(self) -> int:
+        """A new request's number; all older requests are stale from now on."""
+        self.number += 1
+        return self.number
+
+    def is_stale(self, mine: int) -> bool:
+        """Whether nobody waits for this request's answer any more."""
+        return mine != self.number or self.client.is_deleted
+
+    async def run(
+        self, mine: int, work: Callable[..., Answer], *arguments: object
+    ) -> Answer | None:
+        """What `work` gives, computed in a thread; None if the request is stale before or after.
+
+        A tab computes one thing at a time: work that waits is dropped when it becomes stale.
+        """
+        async with self.turn:
+            if self.is_stale(mine):
+                return None
+            answer = await run.io_bound(work, *arguments)
+        return None if self.is_stale(mine) else answer

@@ -1,0 +1,80 @@
+"""A live training in a process of its own, so that whoever shows it stays responsive.
+
+Both ends of a pipe hold the processes together: the training looks at it after every step, and ends
+when the other end is closed, by whatever means the other process came to its end.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from others.studies.live.training import Report, Run, train
+
+
+class LiveTraining:
+    """A training that has been started; `close` it, or end the process that holds it.
+
+    Attributes:
+        paused: whether it waits to go on.
+        ended: whether it is over and all of its reports have been taken.
+    """
+
+    def __init__(self, run: Run) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
+        self._connection, other = context.Pipe()
+        self._process = context.Process(target=_work, args=(run, other), daemon=True)
+        self._process.start()
+        other.close()
+        self.paused = self.ended = False
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process."""
+        return self._process.pid
+
+    def pause(self, paused: bool) -> None:
+        """Wait after the step that is being taken, or go on."""
+        self.paused = paused
+        with suppress(OSError):  # it has ended
+            self._connection.send(paused)
+
+    def news(self) -> list[Report]:
+        """The reports since the last call, which never waits for one."""
+        reports: list[Report] = []
+        with suppress(EOFError, OSError):
+            while self._connection.poll():
+                reports.append(self._connection.recv())
+            return reports
+        self.ended = True
+        return reports
+
+    def close(self) -> None:
+        """End the process, wherever it is."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+        self.ended = True
+
+
+def _work(run: Run, connection: Any) -> None:
+    """The other process: train, report, and stop when nobody listens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the one that holds the pipe
+    torch.set_num_threads(1)
+    with suppress(EOFError, OSError):
+        for report in train(run):
+            if report is not None:
+                connection.send(report)
+            _obey(connection)
+
+
+def _obey(connection: Connection) -> None:
+    """Wait while the last message said so; EOFError when the other end is closed."""
+    paused = False
+    while paused or connection.poll():
+        paused = connection.recv()

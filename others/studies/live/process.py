@@ -49,7 +49,8 @@ class LiveTraining:
         reports: list[Report] = []
         with suppress(EOFError, OSError):
             while self._connection.poll():
-                reports.append(self._connection.recv())
+                report = self._connection.recv()
+                reports.append(report._replace(images=torch.from_numpy(report.images)))
             return reports
         self.ended = True
         return reports
@@ -69,7 +70,9 @@ def _work(run: Run, connection: Any) -> None:
     with suppress(EOFError, OSError):
         for report in train(run):
             if report is not None:
-                connection.send(report)
+                # A tensor would be sent as a handle on memory of this process, which may have ended
+                # before the other one reads it; an array is sent as its bytes.
+                connection.send(report._replace(images=report.images.numpy()))
             _obey(connection)
 
 

@@ -63,3 +63,35 @@ def switch(state: State, name: str, title: str, default: bool, changed: Changed)
     """Yes or no."""
     value = state.flag(name, default)
     return ui.switch(title, value=value, on_change=_kept(state, name, changed)).props("dense")
+
+
+def number(
+    state: State,
+    name: str,
+    title: str,
+    default: float,
+    span: tuple[float, float, float],
+    changed: Changed,
+) -> ui.number:
+    """A field for a number over low, high and step; what lies outside is not taken, and says so.
+
+    Its value is a whole number if the default is an int.
+    """
+    low, high, step = span
+
+    def fits(value: float | None) -> bool:
+        return value is not None and low <= value <= high and type(default)(value) == value
+
+    def keep(event: Any) -> Any:
+        if not fits(event.value):
+            return None
+        state.set(name, type(default)(event.value))
+        return changed()
+
+    return ui.number(
+        title,
+        value=state.number(name, default, low, high),
+        step=step,
+        validation={f"{low:g} to {high:g}": fits},
+        on_change=keep,
+    ).props("dense")

@@ -19,6 +19,7 @@ from Miniproject_2.framework import batched, convolution
 from Miniproject_2.framework.convolution import Geometry, Pair
 from Miniproject_2.framework.layers import enlarge
 from others.analysis.blocks.comparison import our_passes
+from others.analysis.blocks.drawing import Grid
 from others.analysis.blocks.taps import Pixel, Tap, places_of, taps
 
 POINTWISE = {
@@ -26,14 +27,6 @@ POINTWISE = {
     "LeakyReLU": ("y = x where x > 0, else slope · x", "g where x > 0, else slope · g"),
     "Sigmoid": ("y = 1 / (1 + exp(-x))", "g · y (1 - y)"),
 }
-
-
-class Grid(NamedTuple):
-    """A matrix with its name, and which of its entries belong to the chosen pixel."""
-
-    name: str
-    values: Tensor  # (rows, columns)
-    marked: Tensor  # bool, (rows, columns)
 
 
 class Step(NamedTuple):

@@ -80,6 +80,15 @@ def places_of(found: Iterable[Tap]) -> list[Pair]:
     return [place for place, _ in found]
 
 
+def weights_of(block: f.Module, channel: int) -> Tensor:
+    """The weights of one output channel: (C / groups, kernel), for a convolution of any kind."""
+    assert isinstance(block, (f.Conv2d, f.TransposeConv2d))
+    if not isinstance(block, f.TransposeConv2d):
+        return block.weight[channel]
+    group, own = divmod(channel, block.out_channels // block.groups)
+    return block.weight.chunk(block.groups)[group][:, own]
+
+
 def sum_for(block: f.Module, x: Tensor, pixel: Pixel) -> list[tuple[float, float]]:
     """Pairs (weight, value of x) whose products, added up and to the bias, are the output pixel.
 
@@ -88,15 +97,12 @@ def sum_for(block: f.Module, x: Tensor, pixel: Pixel) -> list[tuple[float, float
             padding are left out.
     """
     assert isinstance(block, (f.Conv2d, f.TransposeConv2d))
-    inputs, outputs = block.in_channels // block.groups, block.out_channels // block.groups
-    group, channel = divmod(pixel[0], outputs)
+    weights = weights_of(block, pixel[0])
+    seen = x.chunk(block.groups, 1)[pixel[0] // (block.out_channels // block.groups)][0]
     height, width = x.shape[2:]
-    pairs = []
-    for c, ((i, j), (k, m)) in product(range(inputs), taps(block, (height, width), pixel[1:])):
-        if isinstance(block, f.TransposeConv2d):
-            weight = block.weight[group * inputs + c, channel, k, m]
-        else:
-            weight = block.weight[pixel[0], c, k, m]
-        if 0 <= i < height and 0 <= j < width:
-            pairs.append((float(weight), float(x[0, group * inputs + c, i, j])))
-    return pairs
+    return [
+        (float(weight[k, m]), float(plane[i, j]))
+        for weight, plane in zip(weights, seen)
+        for (i, j), (k, m) in taps(block, (height, width), pixel[1:])
+        if 0 <= i < height and 0 <= j < width
+    ]

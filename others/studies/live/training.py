@@ -59,6 +59,7 @@ class Report(NamedTuple):
     seconds: float  # since the first step
     loss: float  # the mean since the last report
     psnr: float  # per image, in dB, of images that are not trained on
+    noisy_psnr: float  # of the same before they are denoised
     images: Tensor  # noisy, denoised and clean: uint8 (3, SHOWN, 3, 32, 32)
 
 
@@ -124,10 +125,10 @@ def train(run: Run, interval: float = INTERVAL) -> Iterator[Report | None]:
 def _report(
     trainer: Any, step: int, seconds: float, loss: float, noisy: Tensor, clean: Tensor
 ) -> Report:
-    inputs = noisy.float() / 255
+    inputs, target = noisy.float() / 255, clean.float() / 255
     answers = trainer.network.forward(inputs).clamp(0, 1)
     finite = bool(answers.isfinite().all())
-    psnr = psnr_per_image(answers, clean.float() / 255) if finite else math.nan
+    psnr = psnr_per_image(answers, target) if finite else math.nan
     denoised = (answers.nan_to_num() * 255).round().byte()
     images = torch.stack([one[:SHOWN] for one in (noisy, denoised, clean)])
-    return Report(step, trainer.steps, seconds, loss, psnr, images)
+    return Report(step, trainer.steps, seconds, loss, psnr, psnr_per_image(inputs, target), images)

@@ -94,4 +94,4 @@ def number(
         step=step,
         validation={f"{low:g} to {high:g}": fits},
         on_change=keep,
-    ).props("dense")
+    ).props("dense hide-bottom-space")

@@ -117,7 +117,7 @@ class Case:
         terms[MOST_TERMS:] = ["…"] if len(terms) > MOST_TERMS else []
         assert self.block.bias is not None
         terms.append(f"bias {float(self.block.bias[self.pixel[0]]):g}")
-        return f"{name} = {' + '.join(terms)} = {value:.4g}".replace("-", "−")
+        return f"{name} = {' + '.join(terms)} = {value:.4g}".replace("+ -", "− ").replace("-", "−")
 
 
 def inside(place: Pixel, planes: Tensor) -> Pixel:

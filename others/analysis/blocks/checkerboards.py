@@ -3,8 +3,8 @@
 A transposed convolution whose stride does not divide its kernel adds more weights to some pixels
 than to others. Even where it does, each phase has weights of its own, which nothing makes equal in
 a new network. Nearest upsampling and a convolution answer a constant image with a constant one,
-away from the border. Source: Odena, Dumoulin, Olah, "Deconvolution and checkerboard artifacts",
-Distill 2016.
+away from the border. The unevenness is the standard deviation over the root mean square.
+Source: Odena, Dumoulin, Olah, "Deconvolution and checkerboard artifacts", Distill 2016.
 """
 
 from __future__ import annotations

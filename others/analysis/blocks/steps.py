@@ -124,7 +124,7 @@ def planes(name: str, image: Tensor, places: Iterable[Pair], channel: int = -1) 
     places, several = list(places), image.shape[1] > 1
     return [
         grid(
-            f"{name}, channel {number}" if several else name,
+            f"{name}[{number}]" if several else name,
             plane,
             places if channel in (-1, number) else (),
         )

@@ -36,7 +36,7 @@ PARAMETERS: dict[str, tuple[float, float, float, float]] = {  # default, low, hi
 OTHERWISE = {"TransposeConv2d": {"kernel_size": 4}, "Upsampling": {"stride": 1}}  # defaults
 GRADIENTS = {"ones": "g: 1 everywhere", "pixel": "g: 1 at the chosen pixel"}
 MOST = 99.0  # the largest value of a pixel
-WIDTH = 960  # pixels of the screen, for matrices side by side
+WIDTH, HEIGHT = 960, 200  # pixels of the screen, for matrices side by side
 
 
 def parameter(state: State, block: str, name: str) -> float:
@@ -70,13 +70,13 @@ class Blocks:
         self.cursor: Place = (0, 0, 0)
         self.case: Case | None = None
         with ui.row().classes("w-full no-wrap items-start gap-6"):
-            with ui.column().classes("w-60 shrink-0 gap-2"):
+            with ui.column().classes("w-60 shrink-0 gap-1"):
                 names = {name: name for name in BLOCKS}
                 controls.select(state, "block", "block", names, "Conv2d", self._new_block)
                 self.fields = ui.element("div").classes("grid grid-cols-2 gap-x-3 w-full")
                 controls.select(state, "gradient", "backward", GRADIENTS, "ones", self.refresh)
                 self.timing = ui.label().classes("text-sm whitespace-pre-line").props("role=status")
-            with ui.column().classes("grow gap-1"):
+            with ui.column().classes("grow gap-0"):
                 self.error = ui.label().props("role=alert").classes("text-lg text-warning")
                 self.whole = ui.column().classes("gap-1 w-full")
         with self.whole:
@@ -154,7 +154,7 @@ class Blocks:
 
     def _show(self, case: Case) -> None:
         inputs, weights, outputs = case.drawn_inputs(), case.drawn_weights(), case.drawn_output()
-        size = cell_size([*inputs, *weights, *outputs], WIDTH, 220)
+        size = cell_size([*inputs, *weights, *outputs], WIDTH, HEIGHT)
         self.cursor = inside(self.cursor, case.planes)
         self.input.show(inputs, self.cursor, size, case.frame)
         self.kernel.content = "".join(svg(one, size) for one in weights)
@@ -166,7 +166,7 @@ class Blocks:
         number = int(min(self.state.number("stage", 0, 0, 99), len(found) - 1))
         self.title.set_text(f"{number + 1} of {len(found)}: {found[number].formula}")
         self.says.set_text(found[number].sentence)
-        size = cell_size(found[number].grids, WIDTH, 240)
+        size = cell_size(found[number].grids, WIDTH, HEIGHT)
         self.matrices.content = "".join(svg(one, size) for one in found[number].grids)
         for button, ends in zip(self.turns, (number == 0, number == len(found) - 1)):
             button.set_enabled(not ends)
@@ -248,7 +248,7 @@ class Checkerboards:
             image = checkerboards.answer(kind, kernel, stride, layers, seed)
             uneven = checkerboards.unevenness(image)
             said, shown = self.cards[kind]
-            said.set_text(f"unevenness in the middle: {100 * uneven:.1f} % of its root mean square")
+            said.set_text(f"unevenness in the middle: {100 * uneven:.1f} %")
             shown.show_map(image, float(image.abs().max()), signed=True)
 
 
@@ -257,6 +257,7 @@ def build(state: State) -> None:
     parts = {"steps": "forward and backward, step by step", "checkerboards": "checkerboards"}
     part = state.choice("part", parts, "steps")
     with ui.tabs(on_change=lambda event: state.set("part", str(event.value))) as tabs:
+        tabs.props("dense align=left")
         for name, title in parts.items():
             ui.tab(name, title).props("no-caps")
     with ui.tab_panels(tabs, value=part).classes("w-full bg-transparent"):

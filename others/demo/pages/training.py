@@ -15,12 +15,12 @@ from others.studies.live.process import LiveTraining
 from others.studies.live.training import OPTIMIZERS, PAIRS, SCORED, UPSAMPLINGS, Report, Run
 
 TITLE = "Training, live"
-PROJECTS = {"2": "Miniproject 2: framework", "1": "Miniproject 1: torch.nn"}
+PROJECTS = {"2": "Miniproject 2", "1": "Miniproject 1"}
 SIDES = {"a": ("#2f6fb0", "solid"), "b": ("#e08a00", "dashed")}  # colour and line of each run
 RATES = {"a": {"2": 2.0, "1": 2e-3}, "b": {"2": 0.01, "1": 2e-4}}  # to begin with
-CHANNELS = {"2": 32, "1": 8}  # to begin with
+CHANNELS = {"2": 16, "1": 8}  # to begin with
 NUMBERS: dict[str, tuple[str, float, tuple[float, float, float]]] = {  # title, default, span
-    "momentum": ("momentum (Adam: β₁)", 0.9, (0, 0.99, 0.05)),
+    "momentum": ("momentum, β₁", 0.9, (0, 0.99, 0.05)),
     "batch": ("batch size", 16, (1, 128, 1)),
     "channels": ("channels", 0, (1, 64, 1)),  # by default as CHANNELS says
     "steps": ("steps", 1000, (32, 5000, 32)),
@@ -159,8 +159,8 @@ def chart(title: str, kind: str) -> ui.echart:
     """
     axis = {"axisLabel": {"color": GREY}, "nameTextStyle": {"color": GREY}, "nameGap": 24}
     options = {
-        "title": {"text": title, "textStyle": {"color": GREY, "fontSize": 14}},
-        "legend": {"right": 0, "textStyle": {"color": GREY}},
+        "title": {"text": title, "left": 0, "textStyle": {"color": GREY, "fontSize": 14}},
+        "legend": {"right": 0, "top": 0, "textStyle": {"color": GREY}},
         "grid": {"left": 48, "right": 12, "top": 40, "bottom": 44},
         "xAxis": {"type": "value", "name": "step", "nameLocation": "middle", **axis},
         "yAxis": {"type": kind, "scale": True, **axis},
@@ -187,7 +187,8 @@ class Page:
                 with ui.row().classes("w-full no-wrap"):
                     self.loss = chart("loss: mean squared error", "log")
                     self.psnr = chart("PSNR per image, in dB", "value")
-                self.strips = {name: self._strip(name) for name in ("noisy", *SIDES, "clean")}
+                with ui.element("div").classes("grid grid-cols-2 gap-3"):
+                    self.strips = {name: self._strip(name) for name in ("noisy", "a", "clean", "b")}
                 ui.label(
                     f"Both learn from the same {PAIRS} pairs of generated images; the PSNR is of "
                     f"{SCORED} others, some of which are shown. Miniproject 1 weights its loss."
@@ -197,9 +198,9 @@ class Page:
 
     def _strip(self, name: str) -> ui.element:
         title = f"run {name.upper()}" if name in SIDES else name
-        with ui.row().classes("no-wrap items-center gap-2"):
-            ui.label(title).classes("w-14 text-sm")
-            image = ui.element("img").classes("strip h-20")
+        with ui.column().classes("gap-1"):
+            ui.label(title).classes("text-sm")
+            image = ui.element("img").classes("strip")
         image.props["alt"] = f"four images, {title}"
         image.set_visibility(False)
         return image
@@ -230,6 +231,7 @@ class Page:
         psnr.append(curve("noisy", [[at, one.noisy_psnr] for one in known[:1] for at in (0, end)]))
         for drawn, lines in ((self.loss, loss), (self.psnr, psnr)):
             drawn.options["series"] = lines
+            drawn.options["xAxis"]["max"] = end or None
             drawn.update()
         shown = {side.name: side.reports[-1].images[1] for side in self.sides if side.reports}
         if known:

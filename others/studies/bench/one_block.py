@@ -27,10 +27,10 @@ def beside_torch(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> list[s
     batch = [torch.randn(IMAGES, one.shape[1], SIDE, SIDE) for one in inputs]
     return [
         "Largest difference from torch.nn:",
-        *(f"{'y' if name == 'y' else f'∂L/∂{name}'}: {d:.1e}" for name, d in differences.items()),
+        *(f"{'y' if name == 'y' else f'∂L/∂{name}'}: {d:.2g}" for name, d in differences.items()),
         "Forward and backward, ours / torch:",
         f"this image: {_times(block, inputs, g)}",
-        f"{IMAGES} of {SIDE}×{SIDE}: {_times(block, batch, torch.ones_like(block(*batch)))}",
+        f"{IMAGES} images of {SIDE}×{SIDE}: {_times(block, batch, torch.ones_like(block(*batch)))}",
     ]
 
 

@@ -88,10 +88,14 @@ def number(
         state.set(name, type(default)(event.value))
         return changed()
 
-    return ui.number(
-        title,
-        value=state.number(name, default, low, high),
-        step=step,
-        validation={f"{low:g} to {high:g}": fits},
-        on_change=keep,
-    ).props("dense hide-bottom-space")
+    return (
+        ui.number(
+            title,
+            value=state.number(name, default, low, high),
+            step=step,
+            validation={f"{low:g} to {high:g}": fits},
+            on_change=keep,
+        )
+        .classes("w-full")
+        .props("dense hide-bottom-space")
+    )

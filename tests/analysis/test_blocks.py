@@ -149,7 +149,7 @@ def test_overlap() -> None:
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_checkerboards(layers: int) -> None:
-    """Nearest upsampling keeps a constant image constant in the middle, a transposed one does not."""
+    """Nearest upsampling keeps a constant image constant in the middle, transposed does not."""
     smooth = checkerboards.answer("nearest", 3, 2, layers, 0)
     uneven = checkerboards.answer("transposed", 4, 2, layers, 0)
     assert checkerboards.unevenness(smooth) < 1e-5 < 0.01 < checkerboards.unevenness(uneven)

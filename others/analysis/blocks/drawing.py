@@ -81,8 +81,8 @@ def svg(
 
 
 def _number(value: float, y: float, x: float, size: int, ink: str) -> str:
-    text = f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.0f}"
-    text = "0" if text in ("-0", "") else text.replace("-", "−")
+    places = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    text = f"{round(value, places) + 0.0:g}".replace("-", "−")  # + 0.0: no minus before a zero
     font = min(13.0, 1.55 * size / max(3, len(text)))
     return f'<text x="{x}" y="{y}" font-size="{font:.1f}" fill="{ink}">{text}</text>'
 

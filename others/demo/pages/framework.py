@@ -77,7 +77,7 @@ class Blocks:
                 controls.select(state, "gradient", "backward", GRADIENTS, "ones", self.refresh)
                 self.timing = ui.label().classes("text-sm whitespace-pre-line").props("role=status")
             with ui.column().classes("grow gap-0"):
-                self.error = ui.label().props("role=alert").classes("text-lg text-warning")
+                self.error = ui.label().props("role=alert").classes("refusal text-lg")
                 self.whole = ui.column().classes("gap-1 w-full")
         with self.whole:
             self._pictures()
@@ -107,9 +107,9 @@ class Blocks:
                     ("next step", lambda: self._turn(1)),
                 )
             ]
-            self.title = ui.label().classes("text-lg font-bold")
+            self.title = ui.label().classes("step-title text-lg font-bold")
         self.says = ui.label().classes("text-sm")
-        self.matrices = ui.html(sanitize=False).classes("flex flex-wrap gap-4 items-start")
+        self.matrices = ui.html(sanitize=False).classes("matrices flex flex-wrap gap-4 items-start")
         ui.label(
             "Each picture has its own scale: red is negative, white 0, blue positive, darkest at "
             "the number after ±. Framed is what belongs to the chosen pixel of y; grey is padding."

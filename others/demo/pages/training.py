@@ -16,7 +16,7 @@ from others.studies.live.training import OPTIMIZERS, PAIRS, SCORED, UPSAMPLINGS,
 
 TITLE = "Training, live"
 PROJECTS = {"2": "Miniproject 2", "1": "Miniproject 1"}
-SIDES = {"a": ("#2f6fb0", "solid"), "b": ("#e08a00", "dashed")}  # colour and line of each run
+SIDES = {"a": ("#3d85c6", "solid"), "b": ("#e08a00", "dashed")}  # colour and line of each run
 RATES = {"a": {"2": 2.0, "1": 2e-3}, "b": {"2": 0.01, "1": 2e-4}}  # to begin with
 CHANNELS = {"2": 16, "1": 8}  # to begin with
 NUMBERS: dict[str, tuple[str, float, tuple[float, float, float]]] = {  # title, default, span
@@ -157,7 +157,12 @@ def chart(title: str, kind: str) -> ui.echart:
     Args:
         kind: of the vertical axis, "log" or "value".
     """
-    axis = {"axisLabel": {"color": GREY}, "nameTextStyle": {"color": GREY}, "nameGap": 24}
+    axis: dict[str, Any] = {
+        "axisLabel": {"color": GREY},
+        "nameTextStyle": {"color": GREY},
+        "nameGap": 24,
+    }
+    axis["splitLine"] = {"lineStyle": {"color": GREY, "opacity": 0.3}}
     options = {
         "title": {"text": title, "left": 0, "textStyle": {"color": GREY, "fontSize": 14}},
         "legend": {"right": 0, "top": 0, "textStyle": {"color": GREY}},

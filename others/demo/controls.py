@@ -63,3 +63,8 @@ def switch(state: State, name: str, title: str, default: bool, changed: Changed)
     """Yes or no."""
     value = state.flag(name, default)
     return ui.switch(title, value=value, on_change=_kept(state, name, changed)).props("dense")
+
+
+def value(made: ui.slider) -> float:
+    """The value of a slider."""
+    return float(made.value or 0)

@@ -15,11 +15,38 @@ class Prepared(NamedTuple):
 
 PREPARED = (
     Prepared("Both miniprojects under the course's noise", "denoise", ""),
+    Prepared("Twice the cells: noise that was not trained on", "denoise", "level=2"),
+    Prepared("The self-ensemble", "denoise", "ensemble=1"),
+    Prepared(
+        "Gaussian noise, and networks made for it",
+        "denoise",
+        "image=large&noise=gaussian&level=40&models=miniproject_1,biasfree_12,tnet",
+    ),
+    Prepared("No noise at all: what a model takes away", "denoise", "noise=none"),
     Prepared("The weights of one pixel", "pixel", ""),
+    Prepared(
+        "Without biases, f(x) = J(x) x",
+        "pixel",
+        "model1=biasfree_12&model2=miniproject_1&noise=gaussian&level=30",
+    ),
     Prepared("A convolution, step by step", "framework", ""),
     Prepared("Training from scratch", "training", ""),
-    Prepared("What the reports claim", "results", ""),
+    Prepared("The climb and the cliff of the learning rate", "results", "show=figure-rates"),
+    Prepared("The questions", "results", ""),
 )
+# The state that answers each question of report/ORAL.md, by the question's number.
+ANSWERS = {
+    1: "/training",
+    2: "/results?show=figure-noise",
+    3: "/results?show=table-TableAblationsOne",
+    4: "/results?show=table-TableAblationsOne",
+    5: "/training",
+    6: "/framework",
+    7: "/results?show=figure-phases",
+    8: "/results?show=figure-rates",
+    9: "/results?show=table-TableExact",
+    10: "/framework",
+}
 
 
 def address(place: int) -> str:

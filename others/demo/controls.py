@@ -99,3 +99,8 @@ def number(
         .classes("w-full")
         .props("dense hide-bottom-space")
     )
+
+
+def value(made: ui.slider) -> float:
+    """The value of a slider."""
+    return float(made.value or 0)

@@ -112,7 +112,7 @@ class ImageControls:
         found = {name: title for name, title in IMAGES.items() if self._is_there(name)}
         self.image = controls.select(state, "image", "image", found, "generated", self._forget_file)
         numbers = (0, NUMBERS - 1, 1)
-        self.number = controls.slider(state, "number", "number", 2, numbers, self._forget_file)
+        self.number = controls.slider(state, "number", "number", 9, numbers, self._forget_file)
         noise = self.noise = controls.select(
             state, "noise", "noise", NOISES, "point_sampling", self._noise_changed
         )
@@ -128,9 +128,9 @@ class ImageControls:
 
     def request(self) -> Request:
         """What the controls say now."""
-        name, number = str(self.image.value), int(self.number.value or 0)
+        name, number = str(self.image.value), int(controls.value(self.number))
         source = self.file or source_of(name, number, self.state.data)
-        return Request(source, str(self.noise.value), float(self.level.value or 0), self.draw)
+        return Request(source, str(self.noise.value), controls.value(self.level), self.draw)
 
     def use_file(self, source: Source) -> None:
         """Show a file until another image is chosen; its noise is the file's own."""

@@ -23,6 +23,7 @@ from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as Miniproject2
+from others.networks.autograd import OwnPasses
 from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import ModelSettings
 from others.networks.catalogue import NETS, make_network
@@ -86,6 +87,18 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         net = catalogued_network(name, store) if net is None else net
         load_weights(net, path if weights is None else Path(weights))
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+
+
+def differentiable(name: str) -> nn.Module:
+    """As `load_network`, for Miniproject 2 too, whose own backward passes autograd then calls.
+
+    The module is the caller's alone: Miniproject 2's blocks serve one pass at a time.
+    """
+    if name != "miniproject_2":
+        return load_network(name)
+    model = Miniproject2()
+    model.load_pretrained_model()
+    return OwnPasses(model.network)
 
 
 def described_network(path: Path) -> nn.Module:

@@ -1,5 +1,6 @@
 // All elements of the class "picture" show the same part of their images: wheel and drag, or the
 // keys + - 0 and arrows. The address keeps it as view=zoom,left,top, both as shares of the image.
+// A click becomes the event "pick" with x and y as such shares.
 (() => {
   const root = document.documentElement.style;
   const view = { zoom: 1, left: 0, top: 0 };
@@ -38,11 +39,20 @@
     move(zoom, view.left + x / view.zoom - x / zoom, view.top + y / view.zoom - y / zoom);
   }, { passive: false });
 
-  let dragged = null;
-  document.addEventListener("pointerdown", event => { dragged = event.target.closest?.(".picture"); });
+  let dragged = null, path = 0;
+  document.addEventListener("pointerdown", event => { dragged = event.target.closest?.(".picture"); path = 0; });
+  document.addEventListener("click", event => {
+    const picture = event.target.closest?.(".picture");
+    if (!picture || path > 3) return;
+    const box = picture.getBoundingClientRect();
+    const x = view.left + (event.clientX - box.left) / box.width / view.zoom;
+    const y = view.top + (event.clientY - box.top) / box.height / view.zoom;
+    picture.dispatchEvent(new CustomEvent("pick", { detail: { x, y } }));
+  });
   document.addEventListener("pointerup", () => { dragged = null; });
   document.addEventListener("pointermove", event => {
     if (!dragged || !event.buttons) return;
+    path += Math.hypot(event.movementX, event.movementY);
     const step = 1 / view.zoom / dragged.clientWidth;
     move(view.zoom, view.left - event.movementX * step, view.top - event.movementY * step * dragged.clientWidth / dragged.clientHeight);
   });

@@ -56,7 +56,7 @@ class Card:
             if title == "clean":
                 self.scores.set_text("what PSNR and errors refer to")
                 ui.label("error: mean of its size over red, green and blue").classes("text-xs")
-                pictures.legend(MOST_ERROR, "grey levels of 255, and above")
+                pictures.Legend("grey levels, and above").show(MOST_ERROR)
             else:
                 self.error = pictures.Shown(f"error of: {title}")
 

@@ -221,7 +221,7 @@ class Checkerboards:
                 self.cards = {name: self._card(name) for name in ("overlap", *checkerboards.KINDS)}
         self.show()
 
-    def _card(self, name: str) -> tuple[ui.label, pictures.Shown]:
+    def _card(self, name: str) -> tuple[ui.label, pictures.Shown, pictures.Legend]:
         titles = {
             "overlap": "how many weights reach each pixel of a transposed convolution",
             "transposed": "a constant image after new transposed convolutions",
@@ -231,9 +231,9 @@ class Checkerboards:
             ui.label(titles[name]).classes("font-bold h-12")
             said = ui.label().classes("text-sm unevenness")
             shown = pictures.Shown(titles[name])
-            unit = "of the largest value in the picture"
-            pictures.legend(1, unit, signed=name != "overlap")
-        return said, shown
+            counted = name == "overlap"
+            legend = pictures.Legend("weights" if counted else "value", signed=not counted)
+        return said, shown, legend
 
     def show(self) -> None:
         """Compute and show all three pictures."""
@@ -241,15 +241,18 @@ class Checkerboards:
             int(self.state.number(name, *limits)) for name, limits in self.values.items()
         )
         counts = checkerboards.overlap(kernel, stride)
-        said, shown = self.cards["overlap"]
+        said, shown, legend = self.cards["overlap"]
         said.set_text(f"{counts.min():.0f} to {counts.max():.0f} weights")
         shown.show_map(counts, float(counts.max()))
+        legend.show(float(counts.max()))
         for kind in checkerboards.KINDS:
             image = checkerboards.answer(kind, kernel, stride, layers, seed)
             uneven = checkerboards.unevenness(image)
-            said, shown = self.cards[kind]
+            said, shown, legend = self.cards[kind]
+            most = float(image.abs().max())
             said.set_text(f"unevenness in the middle: {100 * uneven:.1f} %")
-            shown.show_map(image, float(image.abs().max()), signed=True)
+            shown.show_map(image, most, signed=True)
+            legend.show(most)
 
 
 def build(state: State) -> None:

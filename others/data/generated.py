@@ -92,6 +92,12 @@ def scene(seed: int) -> Tensor:
     return leaves(1, seeded(seed)).float() / 255
 
 
+def mosaic(seed: int) -> Tensor:
+    """Four scenes in a square: (1, 3, 512, 512) in [0, 1]."""
+    above, below = leaves(4, seeded(seed)).float().div(255).split(2)
+    return torch.cat([torch.cat(list(above), 2), torch.cat(list(below), 2)], 1)[None]
+
+
 def leaves(count: int, generator: Generator) -> Tensor:
     """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
     images = []

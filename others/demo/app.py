@@ -35,7 +35,7 @@ document.addEventListener("keydown", event => {
 
 def header(current: str, state: State, dark: bool) -> None:
     """The five pages, the prepared states around this one, and the switch to dark colours."""
-    step = int(state.number("step", 0, 0, len(PREPARED) - 1))
+    step = int(state.number("step", -1, -1, len(PREPARED) - 1))  # -1: none of them
     ui.colors(primary="#2a6a8f")  # a blue on which white is readable
     with ui.header().classes("items-center gap-4 py-2"):
         for name, page in PAGES.items():
@@ -43,10 +43,11 @@ def header(current: str, state: State, dark: bool) -> None:
             link = ui.link(page.TITLE, f"/{name}").props(here)
             link.classes("text-white no-underline" + (" font-bold underline" if here else ""))
         ui.space()
-        ui.link("◀", address(step - 1)).classes(ARROW).props(
+        ui.link("◀", address(max(step, 0) - 1)).classes(ARROW).props(
             'id=previous aria-label="previous state, key P"'
         )
-        ui.label(PREPARED[step].title).tooltip("prepared states: keys P and N, PageUp and PageDown")
+        title = PREPARED[step].title if step >= 0 else "prepared states"
+        ui.label(title).tooltip("keys P and N, or PageUp and PageDown")
         ui.link("▶", address(step + 1)).classes(ARROW).props(
             'id=next aria-label="next state, key N"'
         )

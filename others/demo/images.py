@@ -10,18 +10,17 @@ from nicegui import ui
 from torch import Tensor
 
 from others.data.course import VALIDATION, load_pair
-from others.data.generated import scene
-from others.data.images import middle
+from others.data.generated import mosaic, scene
 from others.data.noise import CELL, TABLE, cell_mean, clean_of, make_noise
 from others.data.seeds import seeded
 from others.demo import controls
 from others.demo.state import State
 
-SIDE = 256  # pixels a side that are shown of a large image
+SIDE = 256  # pixels a side that are shown of a file
 NUMBERS = 16  # images of each kind
 IMAGES = {
     "generated": "generated, 32×32",
-    "large": "generated, 128×128",
+    "mosaic": "four generated, 64×64",
     "validation": "validation file, 32×32",
 }
 # Of each noise the default of its level, then low, high and step of the slider.
@@ -79,9 +78,7 @@ def source_of(image: str, number: int, data: Path) -> Source:
         noisy, clean = load_pair(data / VALIDATION)
         place = slice(number % len(clean), number % len(clean) + 1)
         return Source(clean[place].float() / 255, noisy=noisy[place].float() / 255)
-    fine = scene(number)
-    if image == "large":
-        return Source(middle(fine[0], SIDE // 2))
+    fine = mosaic(number) if image == "mosaic" else scene(number)
     return Source(cell_mean(fine), fine)
 
 

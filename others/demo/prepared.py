@@ -20,7 +20,7 @@ PREPARED = (
     Prepared(
         "Gaussian noise, and networks made for it",
         "denoise",
-        "image=large&noise=gaussian&level=40&models=miniproject_1,biasfree_12,tnet",
+        "image=mosaic&noise=gaussian&level=40&models=miniproject_1,biasfree_12,tnet",
     ),
     Prepared("No noise at all: what a model takes away", "denoise", "noise=none"),
     Prepared("The weights of one pixel", "pixel", ""),

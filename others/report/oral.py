@@ -35,10 +35,13 @@ def questions(text: str) -> list[Question]:
 
 
 def excerpt(path: str, number: int, after: int = 9) -> str:
-    """The line that a reference names, with two lines before it and some after it, numbered."""
+    """The line that a reference names, marked, with some lines around it, all numbered."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     shown = range(max(number - 2, 1), min(number + after, len(lines)) + 1)
-    return "\n".join(f"{place:4} {lines[place - 1]}".rstrip() for place in shown)
+    return "\n".join(
+        f"{place:<4} {'▶' if place == number else '│'} {lines[place - 1]}".rstrip()
+        for place in shown
+    )
 
 
 def lines_with(path: str, piece: str) -> list[int]:

@@ -14,12 +14,13 @@ from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
 from others.data.seeds import seeded
 from others.demo import controls, pictures
 from others.demo.background import Latest
-from others.demo.images import SIDE, ImageControls, Request
+from others.demo.images import ImageControls, Request
 from others.demo.state import State
 from others.networks.pretrained import differentiable, model_names
 
 TITLE = "What a pixel sees"
 DEFAULTS = ("miniproject_1", "miniproject_2")
+LAST = 63  # row and column of the largest image; a smaller one ends sooner
 GREY = 255  # grey levels from black to white
 # Title, unit and whether values have a sign, of the pictures of one model.
 PANELS = {
@@ -116,9 +117,8 @@ class Page:
                 self.state, name, title, default, (low, high, step), self.refresh
             )
 
-        last = SIDE // 2 - 1
-        self.row = slider("row", "row", 16, 0, last, 1)
-        self.column = slider("column", "column", 16, 0, last, 1)
+        self.row = slider("row", "row", 16, 0, LAST, 1)
+        self.column = slider("column", "column", 16, 0, LAST, 1)
         self.n = slider("n", "SmoothGrad: copies n", 8, 1, 50, 1)
         self.sigma = slider("sigma", "SmoothGrad: σ, share of the range", 0.1, 0, 0.5, 0.01)
 

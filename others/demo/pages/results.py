@@ -43,12 +43,12 @@ def figure(name: str) -> str:
 
 def show_question(question: Question) -> None:
     """A question, its answer, the state of a page that shows it, and the code it refers to."""
-    ui.label(f"{question.number}. {question.title}").classes("text-xl font-bold")
+    ui.markdown(f"**{question.number}. {question.title}**").classes("text-xl")
     ui.markdown(question.answer)
     ui.button("show it", on_click=lambda: ui.navigate.to(ANSWERS[question.number])).props("no-caps")
     for path, line, piece in question.references:
         ui.label(f"{path}, line {line}: {piece}").classes("font-mono text-sm mt-2")
-        ui.code(excerpt(path, line), language="python").classes("w-full")
+        ui.code(excerpt(path, line), language="text").classes("w-full")
 
 
 def show_source(source: Source) -> None:
@@ -64,11 +64,11 @@ def show_source(source: Source) -> None:
 def build(state: State) -> None:
     """Draw the page."""
     found, latest = asked(), Latest()
-    titles = {name: f"{q.number}. {q.title}" for name, q in found.items()}
+    titles = {name: f"{q.number}. {q.title}".replace("`", "") for name, q in found.items()}
     titles.update({name: f"Report {s.report}: {s.title}" for name, s in SOURCES.items()})
     show = state.choice("show", titles, "question-1")
     with ui.row().classes("w-full no-wrap items-start gap-6"):
-        with ui.element("nav").classes("w-80 shrink-0 text-sm h-[88vh] overflow-y-auto"):
+        with ui.element("nav").classes("w-80 shrink-0 text-sm h-[84vh] overflow-y-auto"):
             for name, title in titles.items():
                 here = " font-bold" if name == show else ""
                 link = ui.link(title, f"/results?show={name}").classes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from Miniproject_2 import framework as f
 from others.analysis.blocks import checkerboards
+from others.analysis.blocks.case import Case
 from others.analysis.blocks.comparison import largest_differences, our_passes, torch_passes
+from others.analysis.blocks.drawing import PADDING, Grid, cell_size, svg
 from others.analysis.blocks.steps import Step, rows_of, steps
 from others.analysis.blocks.taps import BLOCKS, make_block, parameters_of, sum_for, taps
 from others.networks.prescribed import torch_twin
@@ -154,3 +157,40 @@ def test_checkerboards(layers: int) -> None:
     uneven = checkerboards.answer("transposed", 4, 2, layers, 0)
     assert checkerboards.unevenness(smooth) < 1e-5 < 0.01 < checkerboards.unevenness(uneven)
     assert smooth.shape == uneven.shape
+
+
+def test_case() -> None:
+    """A case has the edited pixels, marks what its pixel sees, and writes it out as a sum."""
+    arguments = {**CHANNELS, "kernel_size": 3, "padding": 1, "groups": 2}
+    case = Case("Conv2d", arguments, (3, 4), edits={(0, 0, 1): 7, (9, 0, 0): 1}, pixel=(1, 0, 9))
+    assert case.planes.shape == (2, 3, 4)
+    assert case.planes[0, 0, 1] == 7
+    assert case.pixel == (1, 0, 3)  # the nearest one
+    first, second = case.drawn_inputs()
+    assert first.values.shape == (5, 6)
+    assert first.marked.nonzero().tolist() == [[i, j] for i in (0, 1, 2) for j in (3, 4, 5)]
+    assert not second.marked.any()  # of the other group
+    assert case.sentence().endswith(f"= {float(case.y[0, 1, 0, 3]):.4g}".replace("-", "−"))
+    assert case.sentence().count("·") == 4  # the rest lies in the padding
+
+
+def test_gradient_of_a_case() -> None:
+    """The gradient is 1 everywhere, or at the pixel alone."""
+    for one_hot, total in ((False, 12.0), (True, 1.0)):
+        case = Case("ReLU", {}, (3, 4), pixel=(0, 2, 1), one_hot=one_hot)
+        assert float(case.g.sum()) == total
+        assert float(case.g[0, 0, 2, 1]) == 1
+
+
+def test_matrices_as_pictures() -> None:
+    """A cell has the colour of its number, which it tells, and a frame where it is marked."""
+    values = torch.tensor([[-2.0, 0.0], [1.0, 2.0]])
+    drawn = svg(Grid("M", values, values > 1), 20, plane=3)
+    fills = re.findall(r'fill="(#......)" data-cell="3,(.),(.)"><title>(.*?)</title>', drawn)
+    assert fills[0] == ("#67001f", "0", "0", "-2")  # the red end of the colours
+    assert fills[3] == ("#053061", "1", "1", "2")  # the blue end
+    assert drawn.count('<rect x="20" y="20" width="20" height="20"/>') == 2
+    framed = svg(Grid("M", values, values > 9), 20, plane=0, frame=(1, 0))
+    assert framed.count(PADDING) == 4
+    assert "data-cell" not in framed
+    assert cell_size([Grid("M", values, values > 9)] * 3, width=90, height=90) == 10

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlparse
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from tests.helpers.browser import Tab
 
 from others.analysis.blocks.case import Case
 from others.analysis.blocks.comparison import torch_passes
@@ -17,6 +16,7 @@ from others.analysis.blocks.taps import BLOCKS, places_of, taps
 from others.demo.pages.framework import case_of
 from others.demo.state import State
 from others.networks.prescribed import torch_twin
+from tests.helpers.browser import Tab
 
 INPUT, OUTPUT = 0, 1  # of the two matrices in which cells can be chosen
 CELLS = """return [...document.querySelectorAll('.chooser')[arguments[0]]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.helpers.browser import Tab
 
 SMALL = "a_channels=4&b_channels=4&a_steps=4992&b_steps=4992"

@@ -43,7 +43,7 @@ PREPARED = (
     ),
     Prepared("Checkerboards", "framework", "part=checkerboards"),
     Prepared("The cliff: SGD at 2 and at 0.01", "training", ""),
-    Prepared("Muon beside SGD", "training", "b_optimizer=Muon&b_rate=0.02"),
+    Prepared("Muon beside SGD", "training", "b_optimizer=Muon&b_learning_rate=0.02"),
     Prepared("Miniproject 1 from scratch", "training", "a_project=1"),
     Prepared("The climb and the cliff of the learning rate", "results", "show=figure-rates"),
     Prepared("The questions", "results", ""),

@@ -82,11 +82,15 @@ def test_pause_and_reset(tab: Tab) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["a_project=1", "a_optimizer=Adam&a_rate=0.003", "a_optimizer=Muon&a_upsampling=nearest"],
+    [
+        "a_project=1",
+        "a_optimizer=Adam&a_learning_rate=0.003",
+        "a_optimizer=Muon&a_upsampling=nearest",
+    ],
 )
 def test_other_trainings(tab: Tab, query: str) -> None:
     """Miniproject 1, the other optimizers and the other upsampling train as well, to their end."""
-    tab.open(f"/training?{query}&a_channels=4&a_steps=64&a_batch=32")
+    tab.open(f"/training?{query}&a_channels=4&a_steps=64&a_batch_size=32")
     press(tab, "start or pause run A")
     tab.wait(lambda: tab.text("[role=status]").startswith("done"))
     assert said(tab, 0)["step"] == 64

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from Miniproject_2 import framework as f
+from others.studies.live.charts import curves
 from others.studies.live.process import LiveTraining
 from others.studies.live.training import OPTIMIZERS, Report, Run, train, trainer_of
 
@@ -104,42 +105,60 @@ def test_broken_training_ends() -> None:
 
 
 def test_process() -> None:
-    """The process reports a falling loss, pauses, goes on to its end, and ends."""
+    """The process reports a falling loss, pauses, goes on, and ends when it is closed."""
     live = LiveTraining(Run(channels=4, steps=2_000))
+
+    def reached(step: int) -> bool:
+        live.poll()
+        return bool(live.reports) and live.reports[-1].step >= step
+
     try:
-        found: list[Report] = []
-
-        def arrived(count: int, step: int = 0) -> bool:
-            found.extend(live.news())
-            return len(found) >= count and found[-1].step >= step
-
-        assert wait_for(lambda: arrived(4, step=200))
-        assert found[-1].loss < found[1].loss
+        assert str(live) == "starting …"
+        assert wait_for(lambda: reached(200))
+        assert live.reports[-1].loss < live.reports[1].loss
         live.pause(True)
         time.sleep(0.5)
-        arrived(0)
-        number = len(found)
+        live.poll()
+        step = live.reports[-1].step
         time.sleep(1)
-        assert not arrived(number + 1)
+        assert not reached(step + 1)
+        assert str(live).startswith("paused")
         live.pause(False)
-        assert wait_for(lambda: arrived(number + 2))
+        assert wait_for(lambda: reached(step + 1))
         assert not live.ended
     finally:
         live.close()
     assert live.pid is not None
     assert not is_running(live.pid)
-    assert live.news() == []
+    live.poll()
     assert live.ended
 
 
 def test_process_that_is_done() -> None:
     """The end is told once all reports have been taken; to pause it then does nothing."""
     live = LiveTraining(SMALL)
-    found: list[Report] = []
-    assert wait_for(lambda: found.extend(live.news()) or live.ended)
-    assert found[-1].step == found[-1].steps
+
+    def ended() -> bool:
+        live.poll()
+        return live.ended
+
+    assert wait_for(ended)
+    assert live.reports[-1].step == live.reports[-1].steps
+    assert str(live).startswith("done")
     live.pause(True)
     live.close()
+
+
+def test_curves() -> None:
+    """Each run has a curve of its own colour and line, without what is no number."""
+    first, last = reports(SMALL)
+    drawn = {name: curves({"a": [first, last], "b": []}, name) for name in ("loss", "psnr")}
+    assert [one["data"] for one in drawn["loss"]] == [[[64, last.loss]], []]
+    psnr, _, noisy = (one["data"] for one in drawn["psnr"])
+    assert psnr == [[0, first.psnr], [64, last.psnr]]
+    assert noisy == [[0, first.noisy_psnr], [64, first.noisy_psnr]]
+    looks = [tuple(one["lineStyle"].values()) for one in drawn["psnr"]]
+    assert len(set(looks)) == 3
 
 
 def test_no_orphan() -> None:
@@ -149,7 +168,8 @@ def test_no_orphan() -> None:
         "from others.studies.live.process import LiveTraining, Run\n"
         "if __name__ == '__main__':\n"
         "    live = LiveTraining(Run(channels=4, steps=100_000))\n"
-        "    while not live.news():\n"
+        "    while not live.reports:\n"
+        "        live.poll()\n"
         "        time.sleep(0.05)\n"
         "    print(live.pid, flush=True)\n"
         "    time.sleep(60)\n"

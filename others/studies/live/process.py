@@ -6,6 +6,7 @@ when the other end is closed, by whatever means the other process came to its en
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 from contextlib import suppress
@@ -21,6 +22,7 @@ class LiveTraining:
     """A training that has been started; `close` it, or end the process that holds it.
 
     Attributes:
+        reports: what it has told so far; `poll` brings more.
         paused: whether it waits to go on.
         ended: whether it is over and all of its reports have been taken.
     """
@@ -31,6 +33,7 @@ class LiveTraining:
         self._process = context.Process(target=_work, args=(run, other), daemon=True)
         self._process.start()
         other.close()
+        self.reports: list[Report] = []
         self.paused = self.ended = False
 
     @property
@@ -44,16 +47,27 @@ class LiveTraining:
         with suppress(OSError):  # it has ended
             self._connection.send(paused)
 
-    def news(self) -> list[Report]:
-        """The reports since the last call, which never waits for one."""
-        reports: list[Report] = []
-        with suppress(EOFError, OSError):
+    def poll(self) -> None:
+        """Take the reports that have come, without waiting for one."""
+        try:
             while self._connection.poll():
                 report = self._connection.recv()
-                reports.append(report._replace(images=torch.from_numpy(report.images)))
-            return reports
-        self.ended = True
-        return reports
+                images = torch.from_numpy(report.images)
+                self.reports.append(report._replace(images=images))
+        except (EOFError, OSError):
+            self.ended = True
+
+    def __str__(self) -> str:
+        """How it is going, a line each."""
+        if not self.reports:
+            return "ended" if self.ended else "starting …"
+        last = self.reports[-1]
+        doing = "done" if self.ended else "paused" if self.paused else "training"
+        doing = doing if math.isfinite(last.psnr) else "diverged: no number any more"
+        return (
+            f"{doing}, {last.seconds:.0f} s\nstep {last.step} of {last.steps}\n"
+            f"loss {last.loss:.4f}\nPSNR {last.psnr:.2f} dB"
+        )
 
     def close(self) -> None:
         """End the process, wherever it is."""

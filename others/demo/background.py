@@ -23,6 +23,9 @@ class Latest:
         self.number = 0
         self.turn = asyncio.Lock()
         self.client = ui.context.client
+        self.waiting = 0  # requests that are computed or wait for their turn
+        self.sign = ui.spinner(size="2rem").classes("busy fixed bottom-3 right-3")
+        self.sign.set_visibility(False)
 
     def begin(self) -> int:
         """A new request's number; all older requests are stale from now on."""
@@ -40,8 +43,18 @@ class Latest:
 
         A tab computes one thing at a time: work that waits is dropped when it becomes stale.
         """
-        async with self.turn:
-            if self.is_stale(mine):
-                return None
-            answer = await run.io_bound(work, *arguments)
+        self._count(1)
+        try:
+            async with self.turn:
+                if self.is_stale(mine):
+                    return None
+                answer = await run.io_bound(work, *arguments)
+        finally:
+            self._count(-1)
         return None if self.is_stale(mine) else answer
+
+    def _count(self, change: int) -> None:
+        """Show a spinner while somebody waits."""
+        self.waiting += change
+        if not self.client.is_deleted:
+            self.sign.set_visibility(self.waiting > 0)

@@ -60,6 +60,15 @@ ANSWERS = {
     8: "/results?show=figure-rates",
     9: "/results?show=table-TableExact",
     10: "/framework",
+    11: "/denoise?image=validation&number=0",
+    12: "/pixel?image=mosaic&row=32&column=32",
+    13: "/denoise?ensemble=1",
+    14: "/results?show=table-TableScoresOne",
+    15: "/framework",
+    16: "/training",
+    17: "/denoise?noise=gaussian&level=60",
+    18: "/results?show=table-TableFramework",
+    19: "/results?show=table-TableAblationsTwo",
 }
 
 

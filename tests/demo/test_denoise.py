@@ -65,7 +65,7 @@ def test_pictures_zoom_together(tab: Tab) -> None:
     )
     assert len(set(found)) == 1
     assert found[0].startswith("matrix(1.5625")
-    assert tab.wait(lambda: tab.parameter("view")).startswith("1.5625,")
+    assert str(tab.wait(lambda: tab.parameter("view"))).startswith("1.5625,")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-PATIENCE = 300  # seconds: on a busy machine a page may take long
+PATIENCE = 120  # seconds: on a busy machine a page may take long
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -89,16 +89,13 @@ class Tab:
         return self.run("return [...document.querySelectorAll('.picture img')].map(x => x.src)")
 
     def settled(self) -> list[str]:
-        """All pictures and numbers, once every picture has come and nothing changes any more."""
-        last: list[str] = []
+        """All pictures, and the numbers as one text, once nothing is being computed."""
 
-        def same() -> list[str]:
-            nonlocal last
-            before, last = last, [*self.pictures(), self.text(".scores")]
-            time.sleep(0.3)
-            return last if before == last and all(last) else []
+        def complete() -> list[str]:
+            found = [*self.pictures(), self.text(".scores")]
+            return found if all(found) and not self.all(".busy:not(.hidden)") else []
 
-        return self.wait(same)
+        return self.wait(complete)
 
     def text(self, selector: str) -> str:
         """The text of all elements that a selector finds, a line each."""

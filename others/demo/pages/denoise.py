@@ -10,9 +10,10 @@ from typing import Any
 from nicegui import events, run, ui
 from torch import Tensor
 
+from others.analysis.subjects import Subject, source_of_file
 from others.demo import controls, pictures
 from others.demo.background import Latest
-from others.demo.images import ImageControls, Request, source_of_file
+from others.demo.images import ImageControls
 from others.demo.state import State
 from others.engine.metrics import psnr_per_image
 from others.files.image_file import bytes_of, picture_of
@@ -116,7 +117,7 @@ class Page:
         """Compute and show everything anew; stops where a newer request has come."""
         mine, ensemble = self.latest.begin(), bool(self.ensemble.value)
         cards, names = self.cards, self.names
-        pair = await self.latest.run(mine, Request.images, self.images.request())
+        pair = await self.latest.run(mine, Subject.images, self.images.subject())
         if pair is None:
             return
         noisy, clean = pair

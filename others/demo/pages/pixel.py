@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from typing import Callable
 
 import torch
 from nicegui import ui
 from torch import Tensor
 
-from others.analysis.jacobian.rows import effective_area, linear_part, mask
-from others.analysis.panels import magnitude
-from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
-from others.data.seeds import seeded
+from others.analysis.jacobian.pixel import Row, gradients_of, row_of
+from others.analysis.jacobian.rows import effective_area
+from others.analysis.subjects import Subject
 from others.demo import controls, pictures
 from others.demo.background import Latest
-from others.demo.images import ImageControls, Request
+from others.demo.images import ImageControls
 from others.demo.state import State
-from others.networks.pretrained import differentiable, model_names
+from others.networks.pretrained import model_names
 
 TITLE = "What a pixel sees"
 DEFAULTS = ("miniproject_1", "miniproject_2")
@@ -30,34 +29,6 @@ PANELS = {
     "loss": ("SmoothGrad of the loss", "|slope|", False),
     "rest": ("f(x) − J(x) x", "grey levels", False),
 }
-
-
-class Row(NamedTuple):
-    """A row of the Jacobian, and what it leaves unexplained."""
-
-    answer: Tensor  # (3, H, W)
-    weights: Tensor  # (H, W)
-    rest: Tensor | None  # f(x) - J(x) x, (3, H, W); None where the model has no forward derivative
-
-
-def row_of(name: str, noisy: Tensor, pixel: tuple[int, int]) -> Row:
-    """The row of one output pixel (row, column) at an image (1, 3, H, W)."""
-    net = differentiable(name)
-    weights = mask(net, noisy, pixel)
-    with torch.no_grad():
-        answer = net(noisy)
-    # autograd derives a product J v from two backward passes, of which our framework has one.
-    rest = None if name == "miniproject_2" else (answer - linear_part(net, noisy))[0]
-    return Row(answer[0], weights, rest)
-
-
-def gradients_of(
-    name: str, noisy: Tensor, clean: Tensor, pixel: tuple[int, int], n: int, sigma: float
-) -> list[Tensor]:
-    """SmoothGrad (H, W) of the output and of the loss at a pixel."""
-    net, place = differentiable(name), torch.tensor(pixel)
-    scores = (output_score(net, place), loss_score(net, clean, place))
-    return [magnitude(smooth_grad(score, noisy, n, sigma, seeded(0))) for score in scores]
 
 
 class Panel:
@@ -130,7 +101,7 @@ class Page:
     async def refresh(self) -> None:
         """Compute and show everything anew; stops where a newer request has come."""
         mine = self.latest.begin()
-        pair = await self.latest.run(mine, Request.images, self.images.request())
+        pair = await self.latest.run(mine, Subject.images, self.images.subject())
         if pair is None:
             return
         noisy, clean = pair

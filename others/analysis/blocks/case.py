@@ -22,7 +22,29 @@ from others.analysis.blocks.taps import (
 )
 from others.data.seeds import seeded
 
+# In these limits, some of which blocks refuse, pictures stay small: default, low, high and step.
+PARAMETERS: dict[str, tuple[float, float, float, float]] = {
+    "in_channels": (1, 0, 4, 1),
+    "out_channels": (1, 0, 4, 1),
+    "kernel_size": (3, 0, 6, 1),
+    "stride": (2, 0, 4, 1),
+    "padding": (1, 0, 4, 1),
+    "output_padding": (0, 0, 4, 1),
+    "dilation": (1, 0, 3, 1),
+    "groups": (1, 0, 4, 1),
+    "scale_factor": (2, 0, 4, 1),
+    "negative_slope": (0.1, 0, 1, 0.05),
+    "rows": (5, 1, 8, 1),
+    "columns": (5, 1, 8, 1),
+    "seed": (0, 0, 99, 1),
+}
+OTHERWISE = {"TransposeConv2d": {"kernel_size": 4}, "Upsampling": {"stride": 1}}  # defaults
 MOST_TERMS = 12  # of a sum that is written out
+
+
+def default_of(block: str, name: str) -> float:
+    """The default of a parameter, which is an int where the parameter is a whole number."""
+    return OTHERWISE.get(block, {}).get(name, PARAMETERS[name][0])
 
 
 class Case:

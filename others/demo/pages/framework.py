@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from others.analysis.blocks import checkerboards
-from others.analysis.blocks.case import Case, inside
+from others.analysis.blocks.case import PARAMETERS, Case, default_of, inside
 from others.analysis.blocks.drawing import cell_size, svg
 from others.analysis.blocks.taps import BLOCKS, parameters_of
 from others.demo import controls, pictures
@@ -18,31 +18,14 @@ from others.demo.state import State
 from others.studies.bench.one_block import beside_torch
 
 TITLE = "The framework"
-PARAMETERS: dict[str, tuple[float, float, float, float]] = {  # default, low, high, step
-    "in_channels": (1, 0, 4, 1),
-    "out_channels": (1, 0, 4, 1),
-    "kernel_size": (3, 0, 6, 1),
-    "stride": (2, 0, 4, 1),
-    "padding": (1, 0, 4, 1),
-    "output_padding": (0, 0, 4, 1),
-    "dilation": (1, 0, 3, 1),
-    "groups": (1, 0, 4, 1),
-    "scale_factor": (2, 0, 4, 1),
-    "negative_slope": (0.1, 0, 1, 0.05),
-    "rows": (5, 1, 8, 1),
-    "columns": (5, 1, 8, 1),
-    "seed": (0, 0, 99, 1),
-}
-OTHERWISE = {"TransposeConv2d": {"kernel_size": 4}, "Upsampling": {"stride": 1}}  # defaults
 GRADIENTS = {"ones": "g: 1 everywhere", "pixel": "g: 1 at the chosen pixel"}
 MOST = 99.0  # the largest value of a pixel
 WIDTH, HEIGHT = 960, 200  # pixels of the screen, for matrices side by side
 
 
 def parameter(state: State, block: str, name: str) -> float:
-    """A parameter of a block as the address has it; each is a whole number but for the slope."""
-    default, low, high, _ = PARAMETERS[name]
-    return state.number(name, OTHERWISE.get(block, {}).get(name, default), low, high)
+    """A parameter of a block as the address has it."""
+    return state.number(name, default_of(block, name), *PARAMETERS[name][1:3])
 
 
 def case_of(state: State) -> Case:

@@ -35,9 +35,11 @@ def beside_torch(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> list[s
 
 
 def _times(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> str:
-    """Both medians and their ratio; the two take turns."""
+    """Both medians, and the ratio with its 10th and 90th percentile; the two take turns."""
     twin = torch_twin(block)
     found = compare(
         lambda: our_passes(block, inputs, g), lambda: torch_passes(twin, inputs, g), ROUNDS, "cpu"
     )
-    return f"{found['ours_ms']:.2f} / {found['torch_ms']:.2f} ms = {found['ratio']:.2f}"
+    spread = f"{found['low']:.2f} to {found['high']:.2f}"
+    both = f"{found['ours_ms']:.2f} / {found['torch_ms']:.2f} ms"
+    return f"{both}, ratio {found['ratio']:.2f} ({spread})"

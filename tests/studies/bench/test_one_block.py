@@ -20,4 +20,7 @@ def test_beside_torch(name: str) -> None:
     found = [float(one[1]) for one in differences if one]
     assert len(found) == (4 if name == "Upsampling" else 2)
     assert max(found) < 1e-5
-    assert all(re.search(r": [\d.]+ / [\d.]+ ms = [\d.]+$", line) for line in lines[-2:])
+    assert all(
+        re.search(r": [\d.]+ / [\d.]+ ms, ratio [\d.]+ \([\d.]+ to [\d.]+\)$", line)
+        for line in lines[-2:]
+    )

@@ -42,7 +42,7 @@ class Shown:
             self.marker = ui.element("div")
         self.image.props["alt"] = alternative
         if picked:
-            frame.on("pick", lambda event: picked(event.args["x"], event.args["y"]), ["detail"])
+            frame.on("pick", lambda event: picked(**event.args["detail"]), ["detail"])
 
     def show(self, image: Tensor) -> None:
         """Show an image (3, H, W) as in `data_url`."""

@@ -70,16 +70,13 @@ def test_a_monkey_finds_no_error(tab: Tab) -> None:
 
 def touch(tab: Tab, draw: random.Random) -> None:
     """Click on something that can be clicked, or press keys on something that takes them."""
-    chosen = "button, [tabindex='0'], .q-item, input, header a, nav a, .picture"
-    shown = [found for found in tab.all(chosen) if found.get_attribute("type") != "file"]
-    if not shown:
-        return
-    element = draw.choice(shown)
+    chosen = "button, [tabindex='0'], .q-item, input:not([type=file]), header a, nav a, .picture"
     keys = draw.choice([Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ENTER, " ", "+", "n", "7"])
+    shown = tab.all(chosen)
     try:
-        if draw.random() < 0.6:
-            element.click()
-        else:
-            element.send_keys(keys)
+        if shown and draw.random() < 0.6:
+            draw.choice(shown).click()
+        elif shown:
+            draw.choice(shown).send_keys(keys)
     except WebDriverException:  # it is covered or gone meanwhile: a user could not touch it either
         return

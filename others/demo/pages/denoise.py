@@ -55,7 +55,7 @@ class Card:
             self.scores = ui.label().classes("scores text-sm leading-none")
             self.image = pictures.Shown(f"image: {title}")
             if title == "clean":
-                self.scores.set_text("what PSNR and errors refer to")
+                self.scores.set_text("the reference")
                 ui.label("error: mean of its size over red, green and blue").classes("text-xs")
                 pictures.Legend("grey levels, and above").show(MOST_ERROR)
             else:
@@ -95,7 +95,7 @@ class Page:
             model_names(), multiple=True, value=self.names, label="models", on_change=self._chosen
         ).props("use-chips dense options-dense").classes("w-full")
         self.ensemble = controls.switch(
-            self.state, "ensemble", "self-ensemble: mean over 8 turns", False, self.refresh
+            self.state, "ensemble", "self-ensemble: mean over turns", False, self.refresh
         )
         self.file = FilePart(self)
 

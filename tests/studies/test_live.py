@@ -27,8 +27,8 @@ def reports(run: Run) -> list[Report]:
     return [report for report in train(run, interval=math.inf) if report is not None]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether a condition comes true in time."""
+def wait_for(condition: Callable[[], bool], seconds: float = 180) -> bool:
+    """Whether a condition comes true in time, which is long: the machine may be busy."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)

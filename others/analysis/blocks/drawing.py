@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple, Sequence
 
 from torch import Tensor
@@ -46,38 +47,43 @@ def svg(
     """
     rows, columns = grid.values.shape
     most = float(grid.values.abs().max())
-    fills = coloured(grid.values, most, signed=True).permute(1, 2, 0).tolist()
-    cells, frames = [], []
-    for i in range(rows):
-        for j in range(columns):
-            padding = not (frame[0] <= i < rows - frame[0] and frame[1] <= j < columns - frame[1])
-            value = float(grid.values[i, j])
-            fill = PADDING if padding else "#{:02x}{:02x}{:02x}".format(*fills[i][j])
-            at = f'x="{j * size}" y="{i * size}" width="{size}" height="{size}"'
-            name = (
-                ""
-                if plane is None or padding
-                else f'data-cell="{plane},{i - frame[0]},{j - frame[1]}"'
-            )
-            cells.append(f'<rect {at} fill="{fill}" {name}><title>{value:.6g}</title></rect>')
-            if size >= READABLE:
-                ink = "white" if abs(value) > 0.62 * most > 0 and not padding else "black"
-                cells.append(_number(value, (i + 0.5) * size, (j + 0.5) * size, size, ink))
-            if grid.marked[i, j]:
-                frames.append(f"<rect {at}/>")
+    cells = _cells(grid, size, plane, frame)
     if cursor:
         i, j = cursor[0] + frame[0], cursor[1] + frame[1]
         inner = f'width="{size - 8}" height="{size - 8}"'
-        cells.append(f'<rect class="cursor" x="{j * size + 4}" y="{i * size + 4}" {inner}/>')
-    box = f'width="{columns * size + 4}" height="{rows * size + 4}"'
-    box += f' viewBox="-2 -2 {columns * size + 4} {rows * size + 4}"'
+        cells += f'<rect class="cursor" x="{j * size + 4}" y="{i * size + 4}" {inner}/>'
+    marks = "".join(f"<rect {_box(i, j, size)}/>" for i, j in grid.marked.nonzero().tolist())
+    width, height = columns * size + 4, rows * size + 4  # with room for the frames
     title = f"{grid.name}: {rows} rows, {columns} columns, from {-most:.3g} to {most:.3g}"
     return (
         f'<figure class="matrix"><figcaption><b>{grid.name}</b> {rows}×{columns}, ±{most:.3g}'
-        f'</figcaption><svg role="img" aria-label="{title}" {box}>{"".join(cells)}'
-        f'<g class="under">{"".join(frames)}</g><g class="over">{"".join(frames)}</g></svg>'
-        "</figure>"
+        f'</figcaption><svg role="img" aria-label="{title}" width="{width}" height="{height}" '
+        f'viewBox="-2 -2 {width} {height}">{cells}'
+        f'<g class="under">{marks}</g><g class="over">{marks}</g></svg></figure>'
     )
+
+
+def _box(i: int, j: int, size: int) -> str:
+    return f'x="{j * size}" y="{i * size}" width="{size}" height="{size}"'
+
+
+def _cells(grid: Grid, size: int, plane: int | None, frame: Pair) -> str:
+    """All cells of a matrix, with their numbers where there is room."""
+    rows, columns = grid.values.shape
+    most = float(grid.values.abs().max())
+    fills = coloured(grid.values, most, signed=True).permute(1, 2, 0).tolist()
+    cells = []
+    for i, j in product(range(rows), range(columns)):
+        value, (row, column) = float(grid.values[i, j]), (i - frame[0], j - frame[1])
+        inner = 0 <= row < rows - 2 * frame[0] and 0 <= column < columns - 2 * frame[1]
+        fill = "#{:02x}{:02x}{:02x}".format(*fills[i][j]) if inner else PADDING
+        name = f'data-cell="{plane},{row},{column}"' if inner and plane is not None else ""
+        title = f"<title>{value:.6g}</title>"
+        cells.append(f'<rect {_box(i, j, size)} fill="{fill}" {name}>{title}</rect>')
+        if size >= READABLE:
+            ink = "white" if inner and abs(value) > 0.62 * most else "black"
+            cells.append(_number(value, (i + 0.5) * size, (j + 0.5) * size, size, ink))
+    return "".join(cells)
 
 
 def _number(value: float, y: float, x: float, size: int, ink: str) -> str:

@@ -7,6 +7,8 @@ ARGS ?=
 
 INSTALL ?=
 WITH_OTHERS ?=
+PORT ?= 8080
+BROWSER := chromium chromium-driver
 LATEX := texlive-latex-recommended texlive-fonts-recommended lmodern latexmk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -17,7 +19,7 @@ SPACE := $(subst ,, )
 PROJECT = Proj_$(subst $(SPACE),_,$(strip $(SCIPERS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test data train zip grade bench report lint clean
+.PHONY: help run demo test data train zip grade bench report lint clean
 .NOTPARALLEL:  # one command writes both data files
 unexport PYTHONPATH  # packages come from here and from the environments below, whatever the caller has set
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -29,6 +31,11 @@ help:  ## list the targets
 
 run: $(ENVIRONMENT) data/val_data.pkl  ## denoise the validation images with both trained models: a table, out/denoised.png
 	.venv/bin/python -m others.evaluate $(ARGS)
+
+# The page itself needs the user's own browser alone; its tests need one that they can drive.
+demo: $(ENVIRONMENT) data/val_data.pkl  ## show everything in a browser; PORT=8080; INSTALL=1 adds Debian's chromium for the tests
+	if [ -n "$(INSTALL)" ]; then $(SUDO) apt-get install -y --no-install-recommends $(BROWSER); fi
+	.venv/bin/python -m others.demo --port $(PORT) $(ARGS)
 
 # Each process of the tests computes on one core: together they take all.
 test: $(ENVIRONMENT)  ## run the tests

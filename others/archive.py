@@ -33,7 +33,7 @@ REQUIRED = tuple(
 REPORTS = ("Miniproject_1/Report_1.pdf", "Miniproject_2/Report_2.pdf")
 # A single star stays inside its folder: beside model.py there is no other code.
 CODE = ("Miniproject_1/*/**/*.py", "Miniproject_2/*/**/*.py")
-OTHERS = tuple(f"others/**/*.{kind}" for kind in ("py", "md", "json", "png", "pth"))
+OTHERS = tuple(f"others/**/*.{kind}" for kind in ("py", "md", "json", "png", "pth", "css", "js"))
 
 
 def archive_name(scipers: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from Miniproject_1.noise2noise.files import write_atomically
@@ -49,6 +50,20 @@ def show(axis: Any, panel: Panel, pixel: Tensor | None = None, signed: bool = Fa
     if pixel is not None:
         row, column = pixel.tolist()
         axis.plot(column, row, "s", markersize=7, fillstyle="none", color="lime")
+
+
+def coloured(values: Tensor, most: float, signed: bool = False) -> Tensor:
+    """A map (H, W) in colours that colour-blind people tell apart: uint8 (3, H, W).
+
+    From 0 in the dark end of viridis to `most` and above in its light end; if it is signed, from
+    −`most` in red over 0 in white to `most` in blue.
+    """
+    from matplotlib import colormaps  # matplotlib is slow to import
+
+    share = values / max(most, 1e-12)
+    share = (share + 1) / 2 if signed else share
+    colours = colormaps["RdBu" if signed else "viridis"](share.clamp(0, 1).numpy(), bytes=True)
+    return torch.from_numpy(colours)[..., :3].permute(2, 0, 1)
 
 
 def add_scale(figure: Any, axis: Any, label: str) -> None:

@@ -87,6 +87,17 @@ def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> No
                 write_picture(path, Picture(image.int(), None, 255))
 
 
+def scene(seed: int) -> Tensor:
+    """One scene of dead leaves at full resolution: (1, 3, 256, 256) in [0, 1]."""
+    return leaves(1, seeded(seed)).float() / 255
+
+
+def mosaic(seed: int) -> Tensor:
+    """Four scenes in a square: (1, 3, 512, 512) in [0, 1]."""
+    above, below = leaves(4, seeded(seed)).float().div(255).split(2)
+    return torch.cat([torch.cat(list(above), 2), torch.cat(list(below), 2)], 1)[None]
+
+
 def leaves(count: int, generator: Generator) -> Tensor:
     """Scenes of dead leaves at full resolution: uint8 (count, 3, 256, 256)."""
     images = []

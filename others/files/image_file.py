@@ -14,7 +14,14 @@ from PIL import Image, UnidentifiedImageError
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.files import bmp, jpeg, png, pnm, tiff, webp
-from others.files.kinds import FORMATS, Picture, check_holds, check_size, kind_of, parted
+from others.files.kinds import (
+    FORMATS,
+    Picture,
+    check_holds,
+    check_size,
+    kind_of,
+    parted,
+)
 from others.files.orientation import upright
 from others.files.pixels import from_opencv, from_pillow
 
@@ -48,31 +55,48 @@ def read_picture(path: Path) -> Picture:
         raise OSError(f"{path}: a folder, a pipe or a device; expected a file")
     try:
         data = path.read_bytes()
-        with warnings.catch_warnings():  # of large images, which `check_size` judges, and of tags
-            warnings.simplefilter("ignore")
-            return _read(data)
     except FileNotFoundError:
         raise
+    except OSError as error:
+        raise OSError(f"{path}: {error}") from error
+    return picture_of(data, str(path))
+
+
+def picture_of(data: bytes, name: str, most_pixels: int | None = None) -> Picture:
+    """The content of the bytes of a file.
+
+    Args:
+        name: what messages call the file.
+        most_pixels: that the image may have, if fewer than usual; one of more is refused before
+            memory is taken for it.
+
+    Raises:
+        OSError, ValueError: as for `read_picture`.
+    """
+    try:
+        with warnings.catch_warnings():  # of large images, which `check_size` judges, and of tags
+            warnings.simplefilter("ignore")
+            return _read(data, most_pixels)
     except UnidentifiedImageError as error:
-        raise OSError(f"{path}: no image; expected {', '.join(FORMATS)}") from error
+        raise OSError(f"{name}: no image; expected {', '.join(FORMATS)}") from error
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
     except Exception as error:  # damaged bytes make the libraries raise a dozen unrelated kinds
         reason = error if isinstance(error, OSError) else f"damaged ({type(error).__name__})"
-        raise OSError(f"{path}: {reason}") from error
+        raise OSError(f"{name}: {reason}") from error
 
 
-def _read(data: bytes) -> Picture:
-    """The content of the bytes of a file."""
+def _read(data: bytes, most_pixels: int | None) -> Picture:
+    """As `picture_of`, with the errors of the libraries."""
     if data.startswith(png.SIGNATURE):
-        return png.read_png(data)
+        return png.read_png(data, most_pixels)
     if data.startswith(TIFF_STARTS):
-        return tiff.read_tiff(data)
+        return tiff.read_tiff(data, most_pixels)
     with Image.open(io.BytesIO(data)) as image:  # which reads no more than the header
         if image.format not in FORMATS:
             expected = ", ".join(FORMATS)
             raise ValueError(f"is an image of the kind {image.format}; expected {expected}")
-        check_size(*image.size)
+        check_size(*image.size, most_pixels=most_pixels)
         if getattr(image, "n_frames", 1) > 1:
             raise ValueError("holds several frames; expected one")
         deep = image.format == "PPM" and pnm.is_deep(data)
@@ -86,6 +110,11 @@ def write_picture(path: Path, picture: Picture) -> None:
 
     ValueError if it cannot hold the picture: nothing is written then.
     """
-    check_holds(path, picture)
-    data = WRITERS[kind_of(path).format](picture)
+    data = bytes_of(path, picture)
     write_atomically(path, lambda file: file.write(data))
+
+
+def bytes_of(path: Path, picture: Picture) -> bytes:
+    """The bytes of a file of the kind that the name says; ValueError if it cannot hold this."""
+    check_holds(path, picture)
+    return WRITERS[kind_of(path).format](picture)

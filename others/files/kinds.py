@@ -142,15 +142,23 @@ def parted(pixels: Tensor, white: int, extras: Extras) -> Picture:
     return Picture(pixels[:-1], pixels[-1:], white, extras)
 
 
-def check_size(width: int, height: int, length: int | None = None, most_packed: int = 0) -> None:
+def check_size(
+    width: int,
+    height: int,
+    length: int | None = None,
+    most_packed: int = 0,
+    most_pixels: int | None = None,
+) -> None:
     """ValueError for an image of no or too many pixels, before memory is taken for them.
 
     Args:
         length: bytes that the pixels take unpacked, to be compared with
         most_packed: the most that a file of this length can unpack to.
+        most_pixels: of the image, MOST_PIXELS unless given.
     """
-    if not 0 < width * height <= MOST_PIXELS:
-        raise ValueError(f"declares {width}x{height} pixels; expected 1 to {MOST_PIXELS}")
+    most_pixels = MOST_PIXELS if most_pixels is None else most_pixels
+    if not 0 < width * height <= most_pixels:
+        raise ValueError(f"declares {width}x{height} pixels; expected 1 to {most_pixels}")
     if length is not None and length > most_packed:
         raise ValueError(
             f"declares {width}x{height} pixels, which are {length} bytes; a file of its length "

@@ -85,13 +85,13 @@ def unpacked(content: bytes) -> bytes:
     return result
 
 
-def read_png(data: bytes) -> Picture:
+def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     """The picture in the bytes of a PNG; ValueError for one that cannot be kept whole."""
     chunks, after = chunks_of(data)
     content = dict(reversed(chunks))  # of several with one name the first
     width, height, depth, colour = struct.unpack(">IIBB", content[b"IHDR"][:10])
     length = height * -(-width * depth * CHANNELS[colour] // 8)
-    check_size(width, height, length, MOST_PACKED * len(data))
+    check_size(width, height, length, MOST_PACKED * len(data), most_pixels)
     if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
         raise ValueError("holds several frames; expected one")
     pixels = pixels_of(data, depth, colour)

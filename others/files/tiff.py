@@ -38,7 +38,7 @@ DIRECTORIES = {330: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperabil
 MOST_PACKED = 20000
 
 
-def read_tiff(data: bytes) -> Picture:
+def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
     """The picture in the bytes of a TIFF; ValueError for one that cannot be kept whole."""
     # Tags that it cannot read, it names on stderr; `unkept_of` counts them.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -50,7 +50,8 @@ def read_tiff(data: bytes) -> Picture:
         length = page.imagelength * -(
             -page.imagewidth * page.samplesperpixel * page.bitspersample // 8
         )
-        check_size(page.imagewidth, page.imagelength, length, MOST_PACKED * len(data))
+        most_packed = MOST_PACKED * len(data)
+        check_size(page.imagewidth, page.imagelength, length, most_packed, most_pixels)
         deep = page.bitspersample == 16
         pixels = pixels16(page, data) if deep else pixels8(data)
         extras, orientation = extras_of(page, data)

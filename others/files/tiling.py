@@ -14,7 +14,7 @@ joined tiles are what one tile as large as the image gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -104,18 +104,25 @@ def count_tiles(height: int, width: int, field: Field, tile: int = TILE) -> int:
 
 
 @torch.no_grad()
-def denoised(denoiser: Denoiser, picture: Picture, tile: int = TILE) -> Picture:
+def denoised(
+    denoiser: Denoiser,
+    picture: Picture,
+    tile: int = TILE,
+    done: Callable[[float], object] | None = None,
+) -> Picture:
     """The picture with its colours denoised, alpha and all else as it was.
 
     Args:
         tile: pixels along a side of the image that go through the network at once.
+        done: told after each tile which share of them is done; what it raises ends the work.
     """
     colour, white = picture.colour, picture.white
     result, (_, height, width) = torch.empty_like(colour), colour.shape
     parts = tiles(height, width, denoiser.seen, tile)
     count = count_tiles(height, width, denoiser.seen, tile)
     # Off unless on a terminal, and for an image that is done at once.
-    for part in tqdm(parts, "tiles", count, leave=False, disable=None if count > 1 else True):
+    bar = tqdm(parts, "tiles", count, leave=False, disable=None if count > 1 and not done else True)
+    for number, part in enumerate(bar, 1):
         x = part.of(colour).to(denoiser.device).float() / white
         # The order of a pixel's numbers in memory: convolutions are up to 2.5 times faster so.
         x = x.expand(3, -1, -1)[None].contiguous(memory_format=torch.channels_last)
@@ -124,4 +131,6 @@ def denoised(denoiser: Denoiser, picture: Picture, tile: int = TILE) -> Picture:
         if len(colour) == 1:
             y = y.mean(0, keepdim=True)
         result[:, part.kept[0], part.kept[1]] = (y.clamp(0, 1) * white).round().int().cpu()
+        if done:
+            done(number / count)
     return picture._replace(colour=result)

@@ -1,8 +1,12 @@
-"""A torch.nn network behind our framework's interface, so that one training loop serves both."""
+"""A torch.nn network behind our framework's interface, so that one training loop serves both.
+
+And the reverse: `OwnPasses` puts a network of our framework behind torch.nn's interface, so that
+what is computed with autograd's gradients (Jacobians, SmoothGrad) can be computed with ours.
+"""
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -38,3 +42,30 @@ class Autograd(Module):
         for name, parameter in self.network.named_parameters():
             assert parameter.grad is not None
             yield name, parameter.detach(), parameter.grad
+
+
+class OwnPasses(nn.Module):
+    """`forward` of a network of our framework; autograd calls the network's own `backward`.
+
+    A block remembers its last pass alone. So each gradient is to be asked for before the next
+    forward pass, and by one thread.
+    """
+
+    def __init__(self, network: Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = _Passes.apply(x, self.network)  # type: ignore[assignment]
+        return answer
+
+
+class _Passes(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, network: Module) -> Tensor:
+        ctx.network = network
+        return network.forward(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.network.backward(gradients[0]), None

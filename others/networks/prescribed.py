@@ -44,9 +44,9 @@ def prescribed(
     )
 
 
-def torch_twin(ours: f.Sequential) -> nn.Sequential:
-    """The same network in torch.nn, with copies of its weights."""
-    theirs = nn.Sequential(*(_twin(module) for module in ours.modules))
+def torch_twin(ours: f.Module) -> nn.Module:
+    """The same block or network in torch.nn, with copies of its weights."""
+    theirs = _twin(ours)
     with torch.no_grad():
         for own, (value, _) in zip(theirs.parameters(), ours.param()):
             own.copy_(value)
@@ -54,13 +54,24 @@ def torch_twin(ours: f.Sequential) -> nn.Sequential:
 
 
 def _twin(module: f.Module) -> nn.Module:
-    if isinstance(module, f.Upsampling):
-        scale = module.scale_factor
-        plain = nn.Conv2d(module.in_channels, module.out_channels, *module.geometry)
-        return nn.Sequential(nn.UpsamplingNearest2d(scale_factor=scale), plain)
-    if isinstance(module, f.Conv2d):
-        return nn.Conv2d(module.in_channels, module.out_channels, *module.geometry)
+    if isinstance(module, f.Sequential):
+        return nn.Sequential(*(_twin(one) for one in module.modules))
+    if isinstance(module, (f.Conv2d, f.TransposeConv2d)):
+        return _convolution_twin(module)
+    if isinstance(module, f.NearestUpsampling):
+        return nn.UpsamplingNearest2d(scale_factor=module.scale_factor)
+    if isinstance(module, f.LeakyReLU):
+        return nn.LeakyReLU(module.negative_slope)
+    return {"ReLU": nn.ReLU, "Sigmoid": nn.Sigmoid, "MSE": nn.MSELoss}[type(module).__name__]()
+
+
+def _convolution_twin(module: f.Conv2d | f.TransposeConv2d) -> nn.Module:
+    channels, bias = (module.in_channels, module.out_channels), module.bias is not None
+    kernel, stride, padding, dilation = module.geometry
     if isinstance(module, f.TransposeConv2d):
-        options = (*module.geometry[:3], module.output_padding)
-        return nn.ConvTranspose2d(module.in_channels, module.out_channels, *options)
-    return {"ReLU": nn.ReLU, "Sigmoid": nn.Sigmoid}[type(module).__name__]()
+        extra = module.output_padding, module.groups, bias, dilation
+        return nn.ConvTranspose2d(*channels, kernel, stride, padding, *extra)
+    plain = nn.Conv2d(*channels, kernel, stride, padding, dilation, module.groups, bias)
+    if isinstance(module, f.Upsampling):
+        return nn.Sequential(nn.UpsamplingNearest2d(scale_factor=module.scale_factor), plain)
+    return plain

@@ -23,6 +23,7 @@ from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as Miniproject2
+from others.networks.autograd import OwnPasses
 from others.networks.biasfree.networks import described_network
 from others.networks.catalogue import NETS, make_network
 from others.networks.receptive_field import Field, field_of
@@ -144,6 +145,18 @@ class Denoiser:
             x = images.to(self.device, torch.float32)
             y = self.apply(x / 255 if whole else x)
         return ((y.clamp(0, 1) * 255).round() if whole else y).to(images)
+
+
+def differentiable(name: str) -> nn.Module:
+    """As `load_network`, for Miniproject 2 too, whose own backward passes autograd then calls.
+
+    The module is the caller's alone: Miniproject 2's blocks serve one pass at a time.
+    """
+    if name != "miniproject_2":
+        return load_network(name)
+    model = Miniproject2()
+    model.load_pretrained_model()
+    return OwnPasses(model.network)
 
 
 def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False) -> Denoiser:

@@ -10,6 +10,7 @@ from typing import Any
 
 from others.records.formats import tex
 from others.records.paths import ROOT
+from others.records.table import latex
 from others.report.figures import FIGURES
 from others.report.macros import all_macros
 from others.report.results import Results
@@ -35,7 +36,8 @@ def definitions(results: Results) -> str:
         f"\\newcommand{{\\{name}}}{{{tex(text)}}}" for name, text in all_macros(results).items()
     ]
     for name, table in REPORT_TABLES.items():
-        lines.append(f"\\newcommand{{\\{name}}}{{%\n{results.make(table)}}}")
+        text = latex(results.make(table.make), **table.layout)
+        lines.append(f"\\newcommand{{\\{name}}}{{%\n{text}}}")
     return "\n".join(lines) + "\n"
 
 

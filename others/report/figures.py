@@ -135,13 +135,21 @@ FIGURES: dict[str, tuple[Callable[[Results], Data], Callable[[Data], Figure]]] =
 }
 
 
+def drawn(name: str, data: Data, kind: str, metadata: dict[str, Any]) -> bytes:
+    """A figure as a file of matplotlib's kind "pdf" or "svg".
+
+    matplotlib's settings belong to the whole process: one thread at a time may call this.
+    """
+    with rc_context(drawing.STYLE):
+        content = BytesIO()
+        FIGURES[name][1](data).savefig(content, format=kind, metadata=metadata)
+    return content.getvalue()
+
+
 def save(name: str, data: Data, folder: Path) -> Path:
     """Draw a figure into `folder`/NAME.pdf; the same data give the same bytes."""
-    with rc_context(drawing.STYLE):
-        figure = FIGURES[name][1](data)
-        content = BytesIO()
-        figure.savefig(content, format="pdf", metadata={"CreationDate": None})
+    content = drawn(name, data, "pdf", {"CreationDate": None})
     path = folder / f"{name}.pdf"
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content.getvalue()))
+    write_atomically(path, lambda file: file.write(content))
     return path

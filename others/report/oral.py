@@ -7,10 +7,41 @@ moves, `refreshed` finds the line anew.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from others.records.paths import ROOT
 
 REFERENCE = re.compile(r'\[`([^`:]+):(\d+)` "([^"]+)"\]')
+
+QUESTION = re.compile(r"^\*\*(\d+)\. (.+?)\*\*\n(.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+class Question(NamedTuple):
+    """A question of the exam, with its answer."""
+
+    number: int
+    title: str
+    answer: str  # its lines, without the references
+    references: list[tuple[str, int, str]]  # path, line and what is quoted from that line
+
+
+def questions(text: str) -> list[Question]:
+    """The questions of ORAL.md, in their order."""
+    found = []
+    for number, title, body in QUESTION.findall(text):
+        places = [(path, int(line), piece) for path, line, piece in REFERENCE.findall(body)]
+        found.append(Question(int(number), title, REFERENCE.sub("", body).strip(), places))
+    return found
+
+
+def excerpt(path: str, number: int, after: int = 9) -> str:
+    """The line that a reference names, marked, with some lines around it, all numbered."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    shown = range(max(number - 2, 1), min(number + after, len(lines)) + 1)
+    return "\n".join(
+        f"{place:<4} {'▶' if place == number else '│'} {lines[place - 1]}".rstrip()
+        for place in shown
+    )
 
 
 def lines_with(path: str, piece: str) -> list[int]:

@@ -7,7 +7,7 @@ same function, and a report leaves out what its columns have no room for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from Miniproject_2.model import CHANNELS
 from others.records.formats import (
@@ -21,7 +21,7 @@ from others.records.formats import (
     whole,
     with_digits,
 )
-from others.records.table import RULE, Bold, Column, Table, latex
+from others.records.table import RULE, Bold, Column, Table
 from others.report.macros import submission
 from others.report.macros.measurements import comparable
 from others.report.results import (
@@ -30,6 +30,16 @@ from others.report.results import (
     block_times,
     framework_pairs,
     read_ablations,
+)
+from others.report.sources import (
+    ABLATE,
+    BENCH,
+    EVALUATE,
+    EXACTNESS,
+    NOISE,
+    TNET,
+    UNSEEN,
+    Source,
 )
 from others.report.wording import printed_gap, significant
 from others.studies.tnet.tables import read as tnet_rows
@@ -270,22 +280,57 @@ def blocks(results: Results) -> Table:
     return Table([Column("block"), *ratios, Column(f"10–90{THIN}%", plain)], rows)
 
 
-REPORT_TABLES: dict[str, Callable[[Results], str]] = {
-    "TableScoresOne": lambda results: latex(submissions_one(results)),
-    "TableScoresTwo": lambda results: latex(submissions_two(results)),
-    "TableAblationsOne": lambda results: latex(
-        ablations(results, "miniproject_1").select(["change", *SINGLE]), blocks=3, tight=True
+class ReportTable(NamedTuple):
+    """A table of a report: how it is made, where it comes from, and what `latex` is told."""
+
+    make: Callable[[Results], Table]
+    source: Source
+    layout: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+
+
+def ablated(name: str) -> tuple[str, ...]:
+    """The command that runs a study of ablations."""
+    return (ABLATE.format(name),)
+
+
+REPORT_TABLES: dict[str, ReportTable] = {
+    "TableScoresOne": ReportTable(
+        submissions_one, Source(1, "Miniproject 1 and public submissions, dB", (EVALUATE,))
     ),
-    "TableAblationsTwo": lambda results: latex(
-        ablations(results, "miniproject_2").select(["change", *SINGLE]), blocks=3, tight=True
+    "TableScoresTwo": ReportTable(
+        submissions_two, Source(2, "Miniproject 2 and public submissions, dB", (EVALUATE,))
     ),
-    "TableNoise": lambda results: latex(noise_laws(results), tight=True),
-    "TableUnseen": lambda results: latex(gains_on_other_noises(results)),
-    "TableTnet": lambda results: latex(repeated(tnet_rows(results.folder / "tnet"))),
-    "TableExact": lambda results: latex(exactness(results)),
-    "TableBlocks": lambda results: latex(blocks(results), tight=True),
-    "TableFramework": lambda results: latex(
-        frameworks(results).select(["settings", "ours", "torch.nn", "ours, s/epoch", "ratio"]),
-        tight=True,
+    "TableAblationsOne": ReportTable(
+        lambda results: ablations(results, "miniproject_1").select(["change", *SINGLE]),
+        Source(1, "Ablations of Miniproject 1, PSNR per image in dB", ablated("miniproject_1")),
+        {"blocks": 3, "tight": True},
+    ),
+    "TableAblationsTwo": ReportTable(
+        lambda results: ablations(results, "miniproject_2").select(["change", *SINGLE]),
+        Source(2, "Ablations of Miniproject 2, PSNR per image in dB", ablated("miniproject_2")),
+        {"blocks": 3, "tight": True},
+    ),
+    "TableNoise": ReportTable(
+        noise_laws, Source(1, "The noise of three sets of images", (NOISE,)), {"tight": True}
+    ),
+    "TableUnseen": ReportTable(
+        gains_on_other_noises, Source(1, "Other noises: input and gains, dB per image", (UNSEEN,))
+    ),
+    "TableTnet": ReportTable(
+        lambda results: repeated(tnet_rows(results.folder / "tnet")),
+        Source(1, "The networks of the TNet report, PSNR per image in dB", (TNET,)),
+    ),
+    "TableExact": ReportTable(
+        exactness, Source(2, "Largest relative errors of output and gradients", (EXACTNESS,))
+    ),
+    "TableBlocks": ReportTable(
+        blocks, Source(2, "Time of each block over torch.nn's", (BENCH,)), {"tight": True}
+    ),
+    "TableFramework": ReportTable(
+        lambda results: frameworks(results).select(
+            ["settings", "ours", "torch.nn", "ours, s/epoch", "ratio"]
+        ),
+        Source(2, "The same training by both frameworks, dB per image", ablated("frameworks")),
+        {"tight": True},
     ),
 }

@@ -11,23 +11,21 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from others.analysis.jacobian import (
+from others.analysis.jacobian.__main__ import main, measure_jacobian, summary, telling_pixels
+from others.analysis.jacobian.rows import (
     effective_area,
     effective_dimension,
     jacobian,
     linear_part,
-    main,
     mask,
     mask_sums,
-    measure_jacobian,
     row,
     spectrum,
-    summary,
-    telling_pixels,
 )
 from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import BlockSettings, ModelSettings, PyramidSettings
 from others.networks.catalogue import make_network
+from others.networks.pretrained import differentiable
 from others.records.weights import save_weights
 from tests.helpers.images import write_images
 
@@ -192,3 +190,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     for wrong in (["--patch", "60"], ["--crop", "30"], ["--first", "2"]):
         with pytest.raises(SystemExit, match="2"):
             main(["--model", "miniproject_1", *common, *wrong])
+
+
+def test_a_row_by_our_own_backward_passes() -> None:
+    """The row that Miniproject 2's backward passes give equals central differences."""
+    net, step, pixel = differentiable("miniproject_2"), 1e-3, (3, 5)
+    x = torch.rand(1, 3, 8, 8, generator=Generator().manual_seed(0))
+    weights = mask(net, x, pixel)
+    for row_, column in ((3, 5), (3, 4), (0, 7)):
+        moved = torch.zeros_like(x)
+        moved[..., row_, column] = step
+        with torch.no_grad():
+            change = (net(x + moved) - net(x - moved))[0, :, pixel[0], pixel[1]].mean()
+        assert float(weights[row_, column]) == pytest.approx(float(change) / (2 * step), abs=2e-3)

@@ -12,7 +12,15 @@ from torch import Generator, Tensor
 
 from others.data import dead_leaves
 from others.data.dead_leaves import CELL, LEAVES, SIDE, SIZE, render, render_all
-from others.data.generated import clean_of_pairs, draw_places, noisy_and_clean, noisy_pairs
+from others.data.generated import (
+    clean_of_pairs,
+    draw_places,
+    leaves,
+    mosaic,
+    noisy_and_clean,
+    noisy_pairs,
+    scene,
+)
 from others.data.seeds import seeded
 from others.engine.metrics import psnr_per_image, psnr_pooled
 
@@ -168,3 +176,14 @@ def test_looking_at_near_leaves_only_changes_nothing(monkeypatch: pytest.MonkeyP
     every_leaf = torch.arange(LEAVES - 1, -1, -1).expand((SIZE // dead_leaves.BLOCK) ** 2, -1)
     monkeypatch.setattr(dead_leaves, "leaves_near_blocks", lambda shapes: every_leaf)
     assert torch.equal(cell_pixels(11, 2), fast)
+
+
+def test_scenes_at_full_resolution() -> None:
+    """A scene is the one that its seed gives, and a mosaic has four of them in a square."""
+    assert torch.equal(scene(4), leaves(1, seeded(4)) / 255)
+    assert torch.equal(scene(4), whole(cell_pixels(4, 1)) / 255)
+    four = leaves(4, seeded(4)) / 255
+    found = mosaic(4)
+    assert found.shape == (1, 3, 2 * SIDE, 2 * SIDE)
+    corners = [found[0, :, y : y + SIDE, x : x + SIDE] for y in (0, SIDE) for x in (0, SIDE)]
+    assert torch.equal(torch.stack(corners), four)

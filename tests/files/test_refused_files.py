@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from others.files import kinds
-from others.files.image_file import read_picture
+from others.files.image_file import picture_of, read_picture
 from tests.helpers.files import png
 
 ZEROS = np.zeros((4, 5), np.uint16)
@@ -169,3 +169,13 @@ def test_no_image(tmp_path: Path) -> None:
         (tmp_path / "in.png").write_bytes(content)
         with pytest.raises(OSError, match=r"in\.png: "):
             read_picture(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".ppm"])
+def test_fewer_pixels_than_usual(tmp_path: Path, suffix: str) -> None:
+    """A caller may allow fewer pixels; the bytes of a file are read without a path."""
+    path = tmp_path / f"in{suffix}"
+    Image.new("RGB", (5, 4)).save(path)
+    assert picture_of(path.read_bytes(), "it", 20).colour.shape == (3, 4, 5)
+    with pytest.raises(ValueError, match=r"^it: declares 5x4 pixels; expected 1 to 19$"):
+        picture_of(path.read_bytes(), "it", 19)

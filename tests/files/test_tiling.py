@@ -132,3 +132,19 @@ def test_answers_beyond_white_are_clipped() -> None:
     far = Denoiser(lambda x: 3 * x - 1, Field(1, 1), CPU)
     result = denoised(far, Picture(torch.tensor([[[0, 85, 128, 255]]]).int(), None, 255)).colour
     assert result.flatten().tolist() == [0, 0, 129, 255]
+
+
+def test_progress_is_told_and_can_end_the_work() -> None:
+    """After each tile its share is told; what the listener raises ends the work."""
+    same, shares = Denoiser(lambda x: x, Field(1, 1), CPU), []
+    picture = Picture(torch.zeros(3, 10, 20, dtype=torch.int32), None, 255)
+    denoised(same, picture, tile=10, done=shares.append)
+    assert shares == [0.5, 1.0]
+
+    def stop(share: float) -> None:
+        shares.append(share)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        denoised(same, picture, tile=10, done=stop)
+    assert shares == [0.5, 1.0, 0.5]

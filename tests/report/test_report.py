@@ -244,11 +244,12 @@ def test_complaints_of_latex_are_seen() -> None:
 
 
 def test_oral_references_resolve() -> None:
-    """Ten questions; every `file:line` of ORAL.md has on that line what is quoted beside it."""
+    """Nineteen questions; every `file:line` has on that line what is quoted beside it."""
     text = (REPORT / "ORAL.md").read_text(encoding="utf-8")
-    questions = re.split(r"\n\*\*\d+\. ", text)[1:]
-    assert len(questions) == 10
-    assert all(oral.REFERENCE.search(question) for question in questions)
+    questions = oral.questions(text)
+    assert [question.number for question in questions] == list(range(1, 20))
+    assert len(re.findall(r"^\*\*\d+\. ", text, re.MULTILINE)) == len(questions)
+    assert all(question.answer and question.references for question in questions)
     assert oral.unresolved(text) == []
     assert oral.refreshed(text) == text
 
@@ -261,6 +262,22 @@ def test_a_moved_line_is_found() -> None:
     assert oral.unresolved(right) == []
     with pytest.raises(ValueError, match="0 lines"):
         oral.refreshed('[`others/engine/metrics.py:1` "def psnr_of_nothing("]')
+
+
+def test_an_excerpt_marks_its_line() -> None:
+    """The code beside an answer has the quoted line marked, and ends where its file does."""
+    path = "others/engine/metrics.py"
+    (number,) = oral.lines_with(path, "def psnr_pooled(")
+    shown = oral.excerpt(path, number, after=1).splitlines()
+    assert [" ".join(line[:6].split()) for line in shown] == [
+        f"{number - 2} │",
+        f"{number - 1} │",
+        f"{number} ▶",
+        f"{number + 1} │",
+    ]
+    assert oral.excerpt(path, 1, after=0).startswith('1    ▶ """')
+    last = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    assert len(oral.excerpt(path, last).splitlines()) == 3
 
 
 def test_pictures_round_trip() -> None:

@@ -31,7 +31,6 @@ GROUPS = (
     ablations.tnet,
     measurements.noise,
     measurements.other_noises,
-    measurements.masks,
     measurements.influence,
     measurements.exactness,
     speed.blocks,

@@ -1,0 +1,1 @@
+"""The five pages. Each has TITLE, and `build(state)`, which draws its body."""

@@ -1,0 +1,97 @@
+"""A live training in a process of its own, so that whoever shows it stays responsive.
+
+Both ends of a pipe hold the processes together: the training looks at it after every step, and ends
+when the other end is closed, by whatever means the other process came to its end.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from others.studies.live.training import Report, Run, train
+
+
+class LiveTraining:
+    """A training that has been started; `close` it, or end the process that holds it.
+
+    Attributes:
+        reports: what it has told so far; `poll` brings more.
+        paused: whether it waits to go on.
+        ended: whether it is over and all of its reports have been taken.
+    """
+
+    def __init__(self, run: Run) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
+        self._connection, other = context.Pipe()
+        self._process = context.Process(target=_work, args=(run, other), daemon=True)
+        self._process.start()
+        other.close()
+        self.reports: list[Report] = []
+        self.paused = self.ended = False
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process."""
+        return self._process.pid
+
+    def pause(self, paused: bool) -> None:
+        """Wait after the step that is being taken, or go on."""
+        self.paused = paused
+        with suppress(OSError):  # it has ended
+            self._connection.send(paused)
+
+    def poll(self) -> None:
+        """Take the reports that have come, without waiting for one."""
+        try:
+            while self._connection.poll():
+                report = self._connection.recv()
+                images = torch.from_numpy(report.images)
+                self.reports.append(report._replace(images=images))
+        except (EOFError, OSError):
+            self.ended = True
+
+    def __str__(self) -> str:
+        """How it is going, a line each."""
+        if not self.reports:
+            return "ended" if self.ended else "starting …"
+        last = self.reports[-1]
+        doing = "done" if self.ended else "paused" if self.paused else "training"
+        doing = doing if math.isfinite(last.psnr) else "diverged: no number any more"
+        return (
+            f"{doing}, {last.seconds:.0f} s\nstep {last.step} of {last.steps}\n"
+            f"loss {last.loss:.4f}\nPSNR {last.psnr:.2f} dB"
+        )
+
+    def close(self) -> None:
+        """End the process, wherever it is."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+        self.ended = True
+
+
+def _work(run: Run, connection: Any) -> None:
+    """The other process: train, report, and stop when nobody listens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the one that holds the pipe
+    torch.set_num_threads(1)
+    with suppress(EOFError, OSError):
+        for report in train(run):
+            if report is not None:
+                # A tensor would be sent as a handle on memory of this process, which may have ended
+                # before the other one reads it; an array is sent as its bytes.
+                connection.send(report._replace(images=report.images.numpy()))
+            _obey(connection)
+
+
+def _obey(connection: Connection) -> None:
+    """Wait while the last message said so; EOFError when the other end is closed."""
+    paused = False
+    while paused or connection.poll():
+        paused = connection.recv()

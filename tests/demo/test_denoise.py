@@ -1,0 +1,131 @@
+"""Page 1 in a real browser: what each control does, and what becomes of files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from others.data.generated import scene
+from others.data.noise import cell_mean, make_noise
+from others.data.seeds import seeded
+from others.engine.metrics import psnr_per_image
+from others.files.image_file import read_picture, write_picture
+from others.files.kinds import Picture
+from others.files.tiling import denoised
+from others.networks.pretrained import load_denoiser
+from tests.helpers.browser import Tab
+
+CHANGES = {  # of each control: what is done to it, and what the address then says
+    "image": (lambda tab: tab.choose("image", "validation file, 32×32"), "validation"),
+    "number": (lambda tab: tab.slide("number"), "12"),
+    "noise": (lambda tab: tab.choose("noise", "Gaussian"), "gaussian"),
+    "level": (lambda tab: tab.slide("level"), "1.3"),
+    "draw": (lambda tab: tab.press("draw the noise anew"), "1"),
+    "models": (lambda tab: tab.choose("models", "biasfree_6"), None),
+    "ensemble": (lambda tab: tab.press("self-ensemble"), "1"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_control_changes_what_is_shown(tab: Tab, name: str) -> None:
+    """A control changes pictures or numbers, and the address, which then shows the same again."""
+    tab.open("/denoise")
+    before = tab.settled()
+    change, value = CHANGES[name]
+    change(tab)
+    tab.wait(lambda: tab.settled()[:-1] != before[:-1])
+    after = tab.settled()
+    assert tab.parameter(name) == (value or "miniproject_1,miniproject_2,biasfree_6")
+    tab.driver.refresh()
+    tab.wait(lambda: tab.pictures() == after[:-1])
+
+
+def test_the_numbers_are_those_of_the_models(tab: Tab) -> None:
+    """The PSNR on the page is what the project's functions give for the same image."""
+    tab.open("/denoise?number=3&noise=gaussian&level=30")
+    shown = re.findall(r"([\d.]+) dB", tab.settled()[-1])
+    clean = cell_mean(scene(3))
+    noisy = make_noise("gaussian", 30)(clean, seeded(0))
+    images = [noisy, *(load_denoiser(f"miniproject_{n}")(noisy) for n in (1, 2))]
+    expected = [psnr_per_image(image.clamp(0, 1), clean) for image in images]
+    assert [float(text) for text in shown] == pytest.approx(expected, abs=0.006)
+
+
+def test_pictures_zoom_together(tab: Tab) -> None:
+    """+ on one picture enlarges all of them, and the address keeps it."""
+    tab.open("/denoise")
+    tab.settled()
+    tab.all(".picture")[0].send_keys("++")
+    found = tab.run(
+        "const parts = [...document.querySelectorAll('.picture > div')];"
+        "return parts.map(part => getComputedStyle(part).transform)"
+    )
+    assert len(set(found)) == 1
+    assert found[0].startswith("matrix(1.5625")
+    assert str(tab.wait(lambda: tab.parameter("view"))).startswith("1.5625,")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A file with 16 bits that is larger than a tile."""
+    colour = (65535 * scene(0)[0].repeat(1, 2, 2)[:, :500, :460]).int()
+    write_picture(tmp_path / "large.png", Picture(colour, None, 65535))
+    return tmp_path / "large.png"
+
+
+def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> None:
+    """What is saved equals what the tiles of the model give, in all of its 16 bits."""
+    tab.open("/denoise?models=biasfree_6")
+    before = tab.settled()
+    tab.all("input[type=file]")[0].send_keys(str(picture))
+    tab.wait(lambda: "460×500 RGB;16" in tab.text("[role=status]"))
+    tab.wait(lambda: tab.settled()[:-1] != before[:-1])
+    tab.press("denoise the whole file")
+    saved = downloads / "denoised.png"
+    tab.wait(saved.is_file)
+    expected = denoised(load_denoiser("biasfree_6"), read_picture(picture)).colour
+    assert (read_picture(saved).colour - expected).abs().max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["text", "100 megapixels", "tiny"])
+def test_files_are_refused_by_a_sentence(tab: Tab, tmp_path: Path, kind: str) -> None:
+    """What is no image, or too large or too small, is named on the page, which stays as it was."""
+    path = tmp_path / "file.png"
+    if kind == "text":
+        path.write_text("no image")
+    else:
+        side = 10_000 if kind == "100 megapixels" else 4
+        Image.new("1", (side, side)).save(path)  # 10,000² white pixels take 12 kB
+    tab.open("/denoise")
+    before = tab.settled()
+    tab.all("input[type=file]")[0].send_keys(str(path))
+    expected = {"text": "no image", "100 megapixels": "100", "tiny": "at least 8x8"}[kind]
+    said = tab.wait(lambda: tab.text("[role=status]"))
+    assert said.startswith("Refused: ")
+    assert expected in said
+    assert tab.settled()[:-1] == before[:-1]
+
+
+def test_tabs_do_not_disturb_each_other(tab: Tab) -> None:
+    """What is changed in one tab leaves another as it was."""
+    tab.open("/denoise")
+    before = tab.settled()
+    first = tab.driver.current_window_handle
+    tab.driver.switch_to.new_window("tab")
+    tab.open("/denoise?number=1")
+    assert tab.settled()[:-1] != before[:-1]
+    tab.driver.close()
+    tab.driver.switch_to.window(first)
+    assert tab.pictures() == before[:-1]
+
+
+def test_wrong_values_are_named(tab: Tab) -> None:
+    """A value that cannot be gets a sentence, and the page shows its default."""
+    tab.open("/denoise?number=99&noise=salt&models=miniproject_1,none")
+    said = tab.text("[role=alert]")
+    assert said.count("Shown is the default.") == 3
+    assert "number='99'; expected a whole number from 0 to 15" in said
+    assert "miniproject_2" in tab.text("body")

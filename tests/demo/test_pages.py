@@ -1,0 +1,82 @@
+"""All pages in a real browser: the header, the keys, and a monkey."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.keys import Keys
+
+from others.demo.app import PAGES
+from others.demo.prepared import PREPARED
+from tests.helpers.browser import Tab
+
+SECONDS = float(os.environ.get("MONKEY_SECONDS", "8"))  # 600 once in a while, by hand
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_opens(tab: Tab, name: str) -> None:
+    """A page opens at 1280×720 without scrolling sideways, names itself, and all pictures on it
+    have alternative texts."""
+    tab.open(f"/{name}")
+    assert tab.driver.title == PAGES[name].TITLE
+    assert tab.text('header [aria-current="page"]') == PAGES[name].TITLE
+    assert tab.run("return document.documentElement.scrollWidth") <= 1280
+    assert tab.run("return document.querySelectorAll('img:not([alt])').length") == 0
+
+
+def test_keys_walk_through_prepared_states(tab: Tab) -> None:
+    """N opens the next prepared state, P the previous one; a slider keeps its keys."""
+    tab.open("/denoise?step=0")
+    tab.all("body")[0].send_keys("n")
+    tab.wait(lambda: tab.parameter("step") == "1" and tab.text("header").find(PREPARED[1].title))
+    tab.wait(lambda: tab.run("return window.socket?.connected"))
+    tab.all("body")[0].send_keys("p")
+    tab.wait(lambda: tab.parameter("step") == "0")
+    tab.wait(lambda: tab.run("return window.socket?.connected"))
+    tab.all('[aria-label="number"] [tabindex]')[0].send_keys(Keys.PAGE_DOWN)
+    tab.wait(lambda: tab.parameter("number"))
+    assert tab.parameter("step") == "0"
+
+
+def test_dark_colours_stay(tab: Tab) -> None:
+    """The switch darkens the page, says so in the address, and holds for the next page."""
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    tab.open("/results")
+    light = tab.run(colour)
+    tab.press("dark")
+    tab.wait(lambda: tab.run(colour) != light and tab.parameter("dark") == "1")
+    tab.open("/results?show=question-2")
+    tab.wait(lambda: tab.run(colour) != light)
+    tab.press("dark")
+    tab.wait(lambda: tab.run(colour) == light)
+
+
+def test_a_monkey_finds_no_error(tab: Tab) -> None:
+    """Random clicks and keys on all pages raise nothing; the seed is the same each time."""
+    draw = random.Random(0)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        tab.open(f"/{draw.choice(list(PAGES))}")
+        for _ in range(draw.randrange(5, 25)):
+            touch(tab, draw)
+            if time.monotonic() > end:
+                break
+    tab.open("/results")  # answers that are still on their way go to a page that is left
+
+
+def touch(tab: Tab, draw: random.Random) -> None:
+    """Click on something that can be clicked, or press keys on something that takes them."""
+    chosen = "button, [tabindex='0'], .q-item, input:not([type=file]), header a, nav a, .picture"
+    keys = draw.choice([Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ENTER, " ", "+", "n", "7"])
+    shown = tab.all(chosen)
+    try:
+        if shown and draw.random() < 0.6:
+            draw.choice(shown).click()
+        elif shown:
+            draw.choice(shown).send_keys(keys)
+    except WebDriverException:  # it is covered or gone meanwhile: a user could not touch it either
+        return

@@ -1,0 +1,65 @@
+"""Page 2 in a real browser: what each control changes, and that the numbers are the project's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from others.analysis.jacobian.rows import effective_area, mask
+from others.data.generated import scene
+from others.data.noise import cell_mean, make_noise
+from others.data.seeds import seeded
+from others.networks.pretrained import differentiable
+from tests.helpers.browser import Tab
+
+FAST = "/pixel?model1=biasfree_6&model2=miniproject_2&n=2"
+CHANGES = {  # of each control: what is done to it, and which pictures of the first model change
+    "model1": (lambda tab: tab.choose("model 1", "tnet"), range(5)),
+    "row": (lambda tab: tab.slide("row"), (1, 2, 3)),
+    "column": (lambda tab: tab.slide("column", -3), (1, 2, 3)),
+    "n": (lambda tab: tab.slide("SmoothGrad: copies n"), (2, 3)),
+    "sigma": (lambda tab: tab.slide("SmoothGrad: σ, share of the range"), (2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_control_changes_its_pictures(tab: Tab, name: str) -> None:
+    """A control changes the pictures that depend on it and no others, and the address."""
+    tab.open(FAST)
+    before = tab.settled()
+    change, places = CHANGES[name]
+    change(tab)
+    tab.wait(lambda: tab.settled() != before and tab.parameter(name))
+    after = tab.settled()
+    changed = {place for place in range(5) if before[place] != after[place]}
+    # A network without biases leaves no remainder, whichever it is.
+    assert changed <= set(places)
+    assert changed >= set(places) - {4}
+
+
+def test_a_click_asks_for_a_pixel(tab: Tab) -> None:
+    """A click on any picture takes the pixel under it, zoomed or not."""
+    tab.open(FAST + "&view=2,0.5,0.5")
+    tab.settled()
+    tab.all(".picture")[0].click()  # selenium clicks in the middle, here at 3/4 of the image
+    tab.wait(lambda: (tab.parameter("row"), tab.parameter("column")) == ("24", "24"))
+
+
+def test_the_numbers_are_those_of_the_row(tab: Tab) -> None:
+    """Sum, area and own weight are what the project's functions give, by either framework."""
+    tab.open(FAST + "&noise=gaussian&level=20&row=10&column=7")
+    found = re.findall(r"Σ (\S+) · area (\S+) pixels · own (\S+)", tab.settled()[-1])
+    noisy = make_noise("gaussian", 20)(cell_mean(scene(9)), seeded(0))
+    for name, numbers in zip(("biasfree_6", "miniproject_2"), found):
+        row = mask(differentiable(name), noisy, (10, 7))
+        expected = [float(row.sum()), effective_area(row), float(row[10, 7])]
+        assert [float(number) for number in numbers] == pytest.approx(expected, abs=0.06)
+
+
+def test_a_network_without_biases_is_its_rows(tab: Tab) -> None:
+    """The remainder of f(x) = J(x) x is rounding without biases, and is not with them."""
+    tab.open("/pixel?model1=biasfree_6&model2=miniproject_1&n=1")
+    sizes = re.findall(r"root mean square (\S+),", tab.settled()[-1])
+    assert float(sizes[0]) < 1e-3
+    assert float(sizes[1]) > 1

@@ -1,0 +1,144 @@
+"""A real browser without a window, and what tests do with a page in it.
+
+selenium drives it directly, and the pages are served by a process of their own, as for a user.
+nicegui.testing would run the server inside pytest: its event loop, its warnings and its global
+state would then belong to every test of the process, of which pytest-xdist runs several.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+from urllib.parse import urlparse
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+PATIENCE = 120  # seconds: on a busy machine a page may take long
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--window-size=1280,720",
+    # No name of another machine is found, so that a request to one fails instead of passing unseen.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+Found = TypeVar("Found")
+
+
+def missing() -> str | None:
+    """Why there is no browser to test with; None if there is one."""
+    names = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"no {' and no '.join(names)} here; make demo INSTALL=1 brings them" if names else None
+
+
+def started(downloads: Path) -> Any:
+    """A browser that keeps its logs and saves into a folder."""
+    os.environ["SE_OFFLINE"] = "true"  # selenium would otherwise look for a browser on the net
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}
+    )
+    return driver
+
+
+class Tab:
+    """A page of the server at `address`, in the tab that the driver shows."""
+
+    def __init__(self, driver: Any, address: str) -> None:
+        self.driver, self.address = driver, address
+
+    def open(self, path: str) -> None:
+        """Open a page and wait until its script runs: its first answers may still be missing."""
+        self.driver.get(self.address + path)
+        self.wait(lambda: self.all("header a"))
+        self.wait(lambda: self.run("return window.socket?.connected"))
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What a script gives that runs in the page."""
+        return self.driver.execute_script(script, *arguments)
+
+    def all(self, selector: str) -> list[Any]:
+        """The elements that a CSS selector finds."""
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def wait(self, look: Callable[[], Found]) -> Found:
+        """What `look` gives as soon as it is true; AssertionError if it never is."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = look()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"waited {PATIENCE} s in vain at {self.driver.current_url}")
+
+    def pictures(self) -> list[str]:
+        """The contents of all pictures that are there."""
+        return self.run("return [...document.querySelectorAll('.picture img')].map(x => x.src)")
+
+    def settled(self) -> list[str]:
+        """All pictures, and the numbers as one text, once nothing is being computed."""
+
+        def complete() -> list[str]:
+            found = [*self.pictures(), self.text(".scores")]
+            return found if all(found) and not self.all(".busy:not(.hidden)") else []
+
+        return self.wait(complete)
+
+    def text(self, selector: str) -> str:
+        """The text of all elements that a selector finds, a line each."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(x => x.innerText)"
+        return "\n".join(self.run(script, selector))
+
+    def slide(self, label: str, steps: int = 3) -> None:
+        """Move a slider by its keys: steps to the right, or to the left below 0."""
+        track = self.all(f'[aria-label="{label}"] [tabindex]')[0]
+        track.send_keys((Keys.ARROW_RIGHT if steps > 0 else Keys.ARROW_LEFT) * abs(steps))
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose an option of a select."""
+        self.all(f'input[aria-label="{label}"]')[0].click()
+        self.wait(lambda: self.all(".q-menu .q-item"))
+        item = next(item for item in self.all(".q-menu .q-item") if item.text == option)
+        item.click()
+        self.run("document.activeElement.blur()")
+
+    def press(self, text: str) -> None:
+        """Click the button, link or switch with this text."""
+        kinds = "button, a, .q-toggle"
+        next(found for found in self.all(kinds) if text in found.text).click()
+
+    def parameter(self, name: str) -> str | None:
+        """A value in the address."""
+        return self.run("return new URLSearchParams(location.search).get(arguments[0])", name)
+
+    def complaints(self) -> list[str]:
+        """Errors in the console, and requests to other machines, since this was last asked."""
+        logged = [line["message"] for line in self.driver.get_log("browser")]
+        return logged + [url for url in self._requested() if foreign(url)]
+
+    def _requested(self) -> Iterator[str]:
+        for line in self.driver.get_log("performance"):
+            message = json.loads(line["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                yield message["params"]["request"]["url"]
+            elif message["method"] == "Network.webSocketCreated":
+                yield message["params"]["url"]
+
+
+def foreign(url: str) -> bool:
+    """Whether a request leaves the machine."""
+    parts = urlparse(url)
+    return parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1"

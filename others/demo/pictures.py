@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import torch
 from nicegui import ui
@@ -42,7 +42,12 @@ class Shown:
             self.marker = ui.element("div")
         self.image.props["alt"] = alternative
         if picked:
-            frame.on("pick", lambda event: picked(**event.args["detail"]), ["detail"])
+
+            def pick(event: Any) -> object:
+                place = event.args["detail"]
+                return picked(place["x"], place["y"])
+
+            frame.on("pick", pick, ["detail"])
 
     def show(self, image: Tensor) -> None:
         """Show an image (3, H, W) as in `data_url`."""

@@ -2,7 +2,7 @@
 
     python -m tests.helpers.screenshots http://127.0.0.1:8080
 
-Each is a page at 1280×720 with generated images only, in 128 colours: together they take less than
+Each is a page at 1280×720 with generated images only, in 256 colours: together they take less than
 400 KB, as the archive that holds them is to stay small.
 """
 
@@ -21,10 +21,10 @@ from tests.helpers.browser import Tab, started
 FOLDER = ROOT / "others" / "demo" / "screenshots"
 PAGES = {  # what is shown of each page
     "denoise": "/denoise?dark=0",
-    "pixel": "/pixel?model1=biasfree_12&dark=0",
+    "pixel": "/pixel?model1=biasfree_12&number=5&noise=gaussian&level=40&row=20&column=12&dark=0",
     "framework": "/framework?block=TransposeConv2d&rows=3&columns=3&stage=1&i=3&j=3&dark=0",
 }
-COLOURS = 128
+COLOURS = 256
 
 
 def save(tab: Tab, name: str) -> None:

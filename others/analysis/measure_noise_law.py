@@ -56,12 +56,10 @@ def run(options: argparse.Namespace) -> None:
     if options.pairs and options.json == GENERATED:
         raise command.UsageError(f"--pairs needs a --json of its own: {GENERATED.name} is taken")
     if options.pairs:
-        noisy, clean = load_pair(options.pairs)
-        images = noisy, None, clean
+        noisy, clean = (part.float() / 255 for part in load_pair(options.pairs))
+        result = measure_noise(noisy, None, clean)
     else:
-        images = images_of(options.data)
-    noisy_a, noisy_b, clean = (None if part is None else part.float() / 255 for part in images)
-    result = measure_noise(noisy_a, noisy_b, clean)
+        result = measure_noise(*(part.float() / 255 for part in images_of(options.data)))
     save_json(options.json, result)
     print({name: value for name, value in result.items() if name != "histogram"})
 

@@ -21,7 +21,7 @@ ROWS = {"base": Row(), "batch 8": Row({"batch_size": 8}, {"title": "small"})}
 SHOWN: list[Callable[[Results], Any]] = [
     *PAGES.values(),
     *GROUPS,
-    *REPORT_TABLES.values(),
+    *(table.make for table in REPORT_TABLES.values()),
     *(data_of for data_of, _ in FIGURES.values()),
 ]
 

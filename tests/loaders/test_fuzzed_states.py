@@ -82,7 +82,8 @@ def test_experiments(name: str, tmp_path: Path) -> None:
 
 def test_weights_of_any_network(tmp_path: Path) -> None:
     """Weights with running means and whole numbers among them."""
-    path, net = tmp_path / "weights.pth", Small().to(memory_format=torch.channels_last)
+    path, net = tmp_path / "weights.pth", Small()
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     save_weights(net, path)
     before = copy.deepcopy(net.state_dict())
 

@@ -168,7 +168,7 @@ def test_points_of_a_curve_are_means_over_seeds(copy: Path) -> None:
     }
     path = copy / "curve" / "miniproject_1.json"
     path.write_text(json.dumps({"setting": {"pairs": 50000}, "rows": rows}))
-    found = curve_points(Results(copy), 1)
+    found = curve_points(Results(copy), "miniproject_1")
     assert [(point.epochs, point.minutes, point.single) for point in found] == [
         (1, 1.0, 25.0),
         (2, 2.0, 25.75),

@@ -144,7 +144,8 @@ def trainer(
     if options.number == 2:
         return training_2.Trainer(
             model.network,
-            *(padded(images) for images in pairs),
+            padded(pairs[0]),
+            padded(pairs[1]),
             options.epochs,
             checkpoint=state,
             settings=training_2.Settings(**settings),

@@ -292,16 +292,10 @@ def submission_tables(results: Results) -> dict[str, str]:
     }
 
 
-def curve_tables(results: Results) -> dict[str, str]:
-    """Training time."""
+def of_trainings(results: Results, make: Callable[[Results, str], Table]) -> dict[str, str]:
+    """The same table about both miniprojects, and about Miniproject 2 as it is trained by SGD."""
     names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
-    return {name.replace("_", " "): markdown(curve(results, name)) for name in names}
-
-
-def training_tables(results: Results) -> dict[str, str]:
-    """How the shipped weights were trained."""
-    names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
-    return {name.replace("_", " "): markdown(trainings(results, name)) for name in names}
+    return {name.replace("_", " "): markdown(make(results, name)) for name in names}
 
 
 def bench_tables(results: Results) -> dict[str, str]:
@@ -338,11 +332,6 @@ def biasfree_tables(results: Results) -> dict[str, str]:
     }
 
 
-def tnet_tables(results: Results) -> dict[str, str]:
-    """The TNet study."""
-    return page_tables(results.folder / "tnet")
-
-
 PAGES: dict[Path, PageTables] = {
     ROOT / "README.md": root_tables,
     ROOT / "others" / "README.md": overview_tables,
@@ -351,7 +340,7 @@ PAGES: dict[Path, PageTables] = {
     RESULTS / "assignment" / "README.md": assignment_tables,
     RESULTS / "bench" / "README.md": bench_tables,
     RESULTS / "biasfree" / "README.md": biasfree_tables,
-    RESULTS / "curve" / "README.md": curve_tables,
-    RESULTS / "tnet" / "README.md": tnet_tables,
-    RESULTS / "training" / "README.md": training_tables,
+    RESULTS / "curve" / "README.md": lambda results: of_trainings(results, curve),
+    RESULTS / "tnet" / "README.md": lambda results: page_tables(results.folder / "tnet"),
+    RESULTS / "training" / "README.md": lambda results: of_trainings(results, trainings),
 }

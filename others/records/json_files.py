@@ -57,8 +57,8 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: no such file.
         OSError: it cannot be read.
-        ValueError: no JSON, NaN in it, too large, nested too deeply, or something else than an
-            object. Every message names the file.
+        ValueError: no JSON, too large, nested too deeply, or something else than an object. Every
+            message names the file.
     """
     path = Path(path)
     if not path.is_file():
@@ -67,9 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} has {path.stat().st_size} bytes; expected at most {LARGEST}")
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(
-            text, object_hook=lambda found: Entries(found, path), parse_constant=_constant
-        )
+        content = json.loads(text, object_hook=lambda found: Entries(found, path))
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     except (ValueError, RecursionError) as error:
@@ -77,10 +75,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}; expected an object in braces")
     return content
-
-
-def _constant(name: str) -> float:
-    """An infinite number, which the PSNR of equal images is; NaN is the result of nothing."""
-    if name == "NaN":
-        raise ValueError("it holds NaN; expected numbers")
-    return float(name)

@@ -12,7 +12,7 @@ from Miniproject_1.noise2noise.files import write_atomically
 
 LARGEST = 2**24  # bytes; the largest file of results has some 100,000
 # What a program stumbles over where an entry is of another type, or a list shorter, than expected.
-STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration)
+STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration, ValueError)
 
 
 class Entries(dict[str, Any]):
@@ -37,7 +37,7 @@ def blaming(paths: Iterable[Path]) -> Iterator[None]:
         yield
     except STUMBLES as error:
         names = ", ".join(map(str, paths))
-        if not names:
+        if not names or any(str(path) in str(error) for path in paths):  # it is said already
             raise
         raise ValueError(
             f"{names}: an entry is not what its command writes ({type(error).__name__}: {error})"

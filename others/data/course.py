@@ -53,7 +53,7 @@ def check_pair(pair: object, source: str) -> tuple[Tensor, Tensor]:
 
 
 def holds_values(images: Tensor) -> bool:
-    """Whether a tensor has memory for each of its values, as a sparse one for example has not."""
+    """Whether a tensor has memory for each of its values; a sparse one, for example, has not."""
     if images.is_nested or images.layout != torch.strided or images.device.type == "meta":
         return False
     return not repeats_memory(images)

@@ -16,8 +16,9 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.paths import RESULTS
 from others.records.study import as_json, read_study
-from others.studies.submission import ablate, ablation_sgd
-from others.studies.submission.ablation import TUNE
+from others.studies.submission import ablate
+from others.studies.submission.ablations import sgd
+from others.studies.submission.ablations.study import TUNE
 from tests.reference import relative_error
 from tests.subjects import noisy_images
 
@@ -66,7 +67,7 @@ def test_the_files_of_results_are_of_these_tables(name: str) -> None:
 
 def test_the_largest_channels_are_those_that_are_shipped() -> None:
     """A row says what the shipped channels gain."""
-    rows = ablation_sgd.ROWS.values()
+    rows = sgd.ROWS.values()
     assert max(row.changes.get("channels", []) for row in rows) == list(CHANNELS)
 
 

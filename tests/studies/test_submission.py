@@ -12,7 +12,7 @@ import torch
 
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.studies.submission import course_limits, report_images, train
-from others.studies.submission.ablation import TUNE
+from others.studies.submission.ablations.study import TUNE
 from tests.helpers.images import write_images
 
 

@@ -27,7 +27,6 @@ from others.records.table import Column, Table, markdown
 from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.initialisation import Response
 from others.studies.assignment.scores import TITLES, ahead, psnr_over_draws, score_table
-from others.studies.assignment.subjects import SUBJECTS
 
 NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
 SIDE = 64  # pixels along a side of the images on which products are counted and timed
@@ -287,30 +286,33 @@ def figure(number: int, text: str) -> Callable[[Findings], str]:
     return lambda found: f"![{text}](question_{number}.png)"
 
 
-ANSWERS: dict[int, Callable[[Findings], str]] = {
-    1: lambda found: "The folder of images: `--data`.",
-    2: at("others.studies.assignment.dataset.NoisyBSDSDataset"),
-    3: figure(3, "clean and noisy"),
-    4: at("others.networks.regressor.NNRegressor"),
-    5: at("others.networks.dncnn.DnCNN"),
-    6: question_6,
-    7: at("others.networks.dncnn.DnCNN.initialise"),
-    8: question_8,
-    9: at("others.engine.stats_manager.DenoisingStatsManager"),
-    10: at("others.studies.assignment.trainings.AssignmentStudy.experiment"),
-    11: figure(11, "noisy, denoised, loss and PSNR of the training"),
-    12: question_12,
-    13: question_13,
-    14: question_14,
-    15: at("others.networks.dncnn.UDnCNN"),
-    16: at("python -m others.studies.assignment.study --only udncnn"),
-    17: question_17,
-    18: question_18,
-    19: at("others.networks.dncnn.DUDnCNN"),
-    20: question_20,
-    21: at("python -m others.studies.assignment.study --only dudncnn"),
-    22: question_22,
-    23: question_23,
+ANSWERS: dict[int, tuple[str, Callable[[Findings], str]]] = {  # each with its subject
+    1: ("the folder of images", lambda found: "The folder of images: `--data`."),
+    2: ("a data set of noisy crops", at("others.studies.assignment.dataset.NoisyBSDSDataset")),
+    3: ("training and test set, and a sample", figure(3, "clean and noisy")),
+    4: ("a regressor with the squared error", at("others.networks.regressor.NNRegressor")),
+    5: ("DnCNN", at("others.networks.dncnn.DnCNN")),
+    6: ("untrained DnCNNs of several depths", question_6),
+    7: ("He's initialisation", at("others.networks.dncnn.DnCNN.initialise")),
+    8: ("the same networks, initialised", question_8),
+    9: ("PSNR as a statistic", at("others.engine.stats_manager.DenoisingStatsManager")),
+    10: (
+        "the experiment with DnCNN",
+        at("others.studies.assignment.trainings.AssignmentStudy.experiment"),
+    ),
+    11: ("its training", figure(11, "noisy, denoised, loss and PSNR of the training")),
+    12: ("what DnCNN does to images", question_12),
+    13: ("parameters and receptive field of DnCNN", question_13),
+    14: ("the depth that 33 pixels need", question_14),
+    15: ("UDnCNN, with pooling", at("others.networks.dncnn.UDnCNN")),
+    16: ("its training", at("python -m others.studies.assignment.study --only udncnn")),
+    17: ("parameters and receptive field of UDnCNN", question_17),
+    18: ("DnCNN against UDnCNN", question_18),
+    19: ("DUDnCNN, with dilated convolutions", at("others.networks.dncnn.DUDnCNN")),
+    20: ("the speed of dilated convolutions", question_20),
+    21: ("the training of DUDnCNN", at("python -m others.studies.assignment.study --only dudncnn")),
+    22: ("all three on the test images", question_22),
+    23: ("parameters and receptive field of DUDnCNN, and the conclusion", question_23),
 }
 
 
@@ -320,7 +322,7 @@ def page(found: Findings, source: str) -> str:
         "# Image denoising with deep CNNs\n\nAnswers to the questions of the assignment by C. "
         f"Deledalle and A. Paul (ECE 285, UCSD, 2019). {source}"
     ]
-    for number, answer in ANSWERS.items():
-        sections.append(f"## Question {number}: {SUBJECTS[number]}\n\n{answer(found)}")
+    for number, (subject, answer) in ANSWERS.items():
+        sections.append(f"## Question {number}: {subject}\n\n{answer(found)}")
     sections.append(f"## Bonus: depth, rate, batch, noise\n\n{bonus_section()}")
     return "\n\n".join(sections) + "\n"

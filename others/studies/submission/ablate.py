@@ -21,18 +21,14 @@ from others.engine import command
 from others.records.estimates import estimate
 from others.records.paths import RESULTS
 from others.records.study import values
-from others.studies.submission import (
-    ablation_miniproject_1,
-    ablation_muon,
-    ablation_sgd,
-)
-from others.studies.submission.ablation import Ablation, run_ablation
+from others.studies.submission.ablations import miniproject_1, muon, sgd
+from others.studies.submission.ablations.study import Ablation, run_ablation
 
 ABLATIONS: dict[str, Ablation] = {
-    "miniproject_1": ablation_miniproject_1.ABLATION,
-    "miniproject_2": ablation_muon.ABLATION,
-    "miniproject_2_sgd": ablation_sgd.ABLATION,
-    "frameworks": ablation_sgd.FRAMEWORKS,
+    "miniproject_1": miniproject_1.ABLATION,
+    "miniproject_2": muon.ABLATION,
+    "miniproject_2_sgd": sgd.ABLATION,
+    "frameworks": sgd.FRAMEWORKS,
 }
 
 

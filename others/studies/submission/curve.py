@@ -30,7 +30,7 @@ from others.engine import command
 from others.records.json_files import blaming
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
-from others.studies.submission.ablation_sgd import SGD
+from others.studies.submission.ablations.sgd import SGD
 from others.studies.submission.models import MODELS, denoise, scores
 
 Pair = tuple[Tensor, Tensor]

@@ -35,11 +35,11 @@ from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.weights import digest
-from others.studies.submission.ablation import BATCH, TUNE
-from others.studies.submission.ablation_miniproject_1 import ABLATION, train
-from others.studies.submission.ablation_sgd import FRAMEWORKS
+from others.studies.submission.ablations.miniproject_1 import ABLATION, train
+from others.studies.submission.ablations.prescribed import train as train_prescribed
+from others.studies.submission.ablations.sgd import FRAMEWORKS
+from others.studies.submission.ablations.study import BATCH, TUNE
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
-from others.studies.submission.prescribed_training import train as train_prescribed
 
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
 SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept

@@ -2,7 +2,7 @@
 
 All rows start from a network with a quarter of the channels that are shipped and compute in
 float32, so that each can be trained three times on any machine. The best rows of SGD and of Adam
-on the same budget stand beside them; ablation_sgd.py has the rest of theirs.
+on the same budget stand beside them; sgd.py has the rest of theirs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from others.records.study import Row
-from others.studies.submission.ablation import Ablation
-from others.studies.submission.ablation_sgd import SGD
-from others.studies.submission.prescribed_training import train
+from others.studies.submission.ablations.prescribed import train
+from others.studies.submission.ablations.sgd import SGD
+from others.studies.submission.ablations.study import Ablation
 
 ADAM: dict[str, Any] = {"optimizer": "adam", "batch_size": 16}
 

@@ -12,7 +12,7 @@ from Miniproject_2.framework.symmetries import self_ensemble
 from Miniproject_2.framework.training import Settings, Trainer
 from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
-from others.studies.submission.ablation import Denoiser
+from others.studies.submission.ablations.study import Denoiser
 
 NETWORK = ("channels", "kernel", "nearest")  # changes that are arguments of the network
 MUON = ("nesterov", "iterations")  # changes that are arguments of Muon

@@ -1,7 +1,7 @@
 """Miniproject 2's network trained by SGD: above all its rate, for several batches and momenta.
 
 SGD is the optimizer of the handout. The submission is trained by Muon, which has an ablation of its
-own in ablation_muon.py.
+own in muon.py.
 
 The loss is a mean over all 3,072 elements of an image, so its gradient is 3,072 times smaller than
 that of a sum, and the learning rate has to make up for it. A momentum of m adds up about
@@ -29,8 +29,8 @@ from __future__ import annotations
 from typing import Any
 
 from others.records.study import Row
-from others.studies.submission.ablation import Ablation
-from others.studies.submission.prescribed_training import train
+from others.studies.submission.ablations.prescribed import train
+from others.studies.submission.ablations.study import Ablation
 
 ROWS: dict[str, Row] = {
     "base": Row(),

@@ -20,7 +20,7 @@ from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.data.course import CLEAN
 from others.networks.catalogue import make_network
 from others.records.study import Row
-from others.studies.submission.ablation import Ablation, Denoiser
+from others.studies.submission.ablations.study import Ablation, Denoiser
 
 NETWORK = ("widths", "encoder", "decoder")  # changes that are arguments of the network
 NO_SETTINGS = (*NETWORK, "net", "loss", "pairs", "data")  # all other changes are settings

@@ -1,0 +1,1 @@
+"""The rows of the ablations, and what they share; `ablate` runs them."""

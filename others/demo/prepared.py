@@ -55,8 +55,8 @@ ANSWERS = {
     3: "/results?show=table-TableAblationsOne",
     4: "/results?show=table-TableAblationsOne",
     5: "/training",
-    6: "/framework",
-    7: "/results?show=figure-phases",
+    6: "/framework?stage=3&i=1&j=1&gradient=pixel",
+    7: "/framework?block=TransposeConv2d&rows=3&columns=3&stage=2&i=3&j=3",
     8: "/results?show=figure-rates",
     9: "/results?show=table-TableExact",
     10: "/framework",
@@ -64,11 +64,12 @@ ANSWERS = {
     12: "/pixel?image=mosaic&row=32&column=32",
     13: "/denoise?ensemble=1",
     14: "/results?show=table-TableScoresOne",
-    15: "/framework",
+    15: "/framework?part=checkerboards",
     16: "/training",
     17: "/denoise?noise=gaussian&level=60",
     18: "/results?show=table-TableFramework",
     19: "/results?show=table-TableAblationsTwo",
+    20: "/training?b_optimizer=Muon&b_learning_rate=0.02",
 }
 
 

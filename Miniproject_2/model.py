@@ -26,7 +26,7 @@ Module, Sequential = framework.Module, framework.Sequential
 Conv2d, TransposeConv2d = framework.Conv2d, framework.TransposeConv2d
 NearestUpsampling, Upsampling = framework.NearestUpsampling, framework.Upsampling
 ReLU, LeakyReLU, Sigmoid = framework.ReLU, framework.LeakyReLU, framework.Sigmoid
-MSE, SGD, Adam = framework.MSE, framework.SGD, framework.Adam
+MSE, SGD, Adam, Muon = framework.MSE, framework.SGD, framework.Adam, framework.Muon
 
 WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
 CHANNELS = 128, 256  # after the first and the second convolution
@@ -34,7 +34,7 @@ STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
 
 class Model:
-    """The handout's network, trained by SGD from pairs of noisy images, on a GPU if there is one.
+    """The handout's network, trained by Muon from pairs of noisy images, on a GPU if there is one.
 
     Several threads may use one model: it serves one at a time, because its layers keep what their
     backward passes need.

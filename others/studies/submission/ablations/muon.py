@@ -21,8 +21,10 @@ ROWS: dict[str, Row] = {
     # The other optimizers, each with the best rate of its own ablation
     "SGD": Row(SGD),
     "SGD, rate 4": Row({**SGD, "learning_rate": 4.0}),
+    "SGD, batch 8, rate 1": Row({**SGD, "batch_size": 8, "learning_rate": 1.0}),
     "Adam, rate 0.001": Row({**ADAM, "learning_rate": 0.001}),
     "Adam, rate 0.003": Row({**ADAM, "learning_rate": 0.003}),
+    "Adam, rate 0.01": Row({**ADAM, "learning_rate": 0.01}),
     # Muon itself; where its rate differs, that of the biases stays 2
     "rate 0.005": Row({"learning_rate": 0.005, "bias_factor": 400.0}),
     "rate 0.01": Row({"learning_rate": 0.01, "bias_factor": 200.0}),

@@ -49,7 +49,7 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
     """FileNotFoundError names the file and `make data`; a folder is no file either."""
     with pytest.raises(FileNotFoundError, match=rf"{TRAIN}.*make data"):
         load_pair(tmp_path / TRAIN)
-    with pytest.raises(FileNotFoundError, match="make data"):
+    with pytest.raises(FileNotFoundError, match="expected a file"):
         load_pair(tmp_path)
 
 

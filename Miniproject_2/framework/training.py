@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     momentum: float = 0.95
     bias_factor: float = 100.0  # Muon alone: the rate of biases, which are left to plain SGD
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
-    least_warm_up: int = 200  # steps of it at least: sooner, the peak would undo the network
+    least_warm_up: int = 10  # steps of it at least
     final_rate: float = 0.0  # share of the peak that is left at the end
     average: float = 0.998  # decay of the moving average of the weights
     exchange: bool = True  # pixels between the two copies

@@ -52,11 +52,12 @@ ROWS: dict[str, Row] = {
     "channels 64, 192": Row({"channels": [64, 192]}),
     "nearest, 3x3": Row({"nearest": 3}),
     # The rest of the training
+    "shipped warm-up": Row({"least_warm_up": 10}),
     "constant rate": Row({"final_rate": 1.0}),
     "no average of weights": Row({"average": 0.0}),
     "no symmetries": Row({"symmetries": False}),
     "no exchange": Row({"exchange": False}),
 }
 
-BASE = {"channels": [32, 96], "bfloat16": False}
+BASE = {"channels": [32, 96], "bfloat16": False, "least_warm_up": 200}
 ABLATION = Ablation(ROWS, BASE, pairs=5_000, epochs=2, train=train)

@@ -152,17 +152,18 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 
 
 def training_two(results: Results) -> dict[str, str]:
-    """How Miniproject 2 was trained."""
-    log = results.read("training/miniproject_2")
+    """How Miniproject 2 was trained: the earliest stretch, and a sentence on the others."""
+    log, *later = stretches(results.read("training/miniproject_2"))
     earlier = results.read("training/miniproject_2_sgd")
     settings = {**SettingsTwo()._asdict(), **log["settings"]}
     return {
+        "TwoAgain": continued(log, later),
+        "TwoPhotographs": whole(log["photographs"]),
         "TwoEpochs": plain(log["epochs"]),
         "TwoPairs": whole(log["pairs"]),
         "TwoBatchSize": plain(settings["batch_size"]),
         "TwoLearningRate": plain(settings["learning_rate"]),
         "TwoMomentum": plain(settings["momentum"]),
-        "TwoLeastWarmUp": plain(settings["least_warm_up"]),
         "TwoAverage": plain(settings["average"]),
         "SgdLongEpochs": plain(earlier["epochs"]),
         "SgdLongDb": decimals(earlier["validation"]["self_ensemble_psnr_per_image_db"]),

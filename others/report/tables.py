@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from Miniproject_2.model import CHANNELS
 from others.records.formats import (
-    THIN,
     decimals,
     plain,
     power,
@@ -27,13 +26,11 @@ from others.report.macros.measurements import comparable
 from others.report.results import (
     AblationRow,
     Results,
-    block_times,
     framework_pairs,
     read_ablations,
 )
 from others.report.sources import (
     ABLATE,
-    BENCH,
     EVALUATE,
     EXACTNESS,
     NOISE,
@@ -270,16 +267,6 @@ def quantiles(row: dict[str, Any]) -> str:
     return f"{decimals(row['low'])}–{decimals(row['high'])}"
 
 
-def blocks(results: Results) -> Table:
-    """Time of each block over torch's: forward, backward, both."""
-    rows = []
-    for name, parts in block_times(results).items():
-        ratios = [parts[what]["ratio"] for what in ("forward", "backward", "both")]
-        rows.append([name, *ratios, quantiles(parts["both"])])
-    ratios = [Column(header, decimals) for header in ("forw.", "backw.", "both")]
-    return Table([Column("block"), *ratios, Column(f"10–90{THIN}%", plain)], rows)
-
-
 class ReportTable(NamedTuple):
     """A table of a report: how it is made, where it comes from, and what `latex` is told."""
 
@@ -322,9 +309,6 @@ REPORT_TABLES: dict[str, ReportTable] = {
     ),
     "TableExact": ReportTable(
         exactness, Source(2, "Largest relative errors of output and gradients", (EXACTNESS,))
-    ),
-    "TableBlocks": ReportTable(
-        blocks, Source(2, "Time of each block over torch.nn's", (BENCH,)), {"tight": True}
     ),
     "TableFramework": ReportTable(
         lambda results: frameworks(results).select(

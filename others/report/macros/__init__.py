@@ -27,7 +27,6 @@ GROUPS = (
     ablations.clean_targets,
     ablations.frameworks,
     ablations.first_tries_one,
-    ablations.first_tries_two,
     ablations.tnet,
     measurements.noise,
     measurements.other_noises,
@@ -35,7 +34,6 @@ GROUPS = (
     measurements.exactness,
     speed.blocks,
     speed.steps,
-    speed.memory,
     speed.straightforward,
 )
 

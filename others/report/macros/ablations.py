@@ -130,21 +130,6 @@ def first_tries_one(results: Results) -> dict[str, str]:
     }
 
 
-def first_tries_two(results: Results) -> dict[str, str]:
-    """Learning rates of Miniproject 2 that were tried first: the slowest, the best, the fastest."""
-    rates = results.read("exploration")["miniproject_2"]
-    slow = min(rates, key=lambda row: row["learning_rate"])
-    fast = max(rates, key=lambda row: row["learning_rate"])
-    best = max(rates, key=lambda row: row["psnr_per_image_db"])
-    return {
-        "TrySlowRate": plain(slow["learning_rate"]),
-        "TrySlowBehind": decimals(best["psnr_per_image_db"] - slow["psnr_per_image_db"], 1),
-        "TryBestRate": plain(best["learning_rate"]),
-        "TryFastRate": plain(fast["learning_rate"]),
-        "TryFastDb": decimals(fast["psnr_per_image_db"], 1),
-    }
-
-
 def tnet(results: Results) -> dict[str, str]:
     """The report on TNet, repeated: its budget, and what longer trainings reach, one seed each."""
     study = results.study("tnet/study")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from others.records.formats import decimals, percent, plain, tex, whole
+from others.records.formats import decimals, plain, tex
 from others.report.results import Results, block_times, network_steps
 
 
@@ -60,20 +60,6 @@ def in_bfloat16(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
         f"torch.nn under autocast, and {decimals(row['ours_ms'] / full['ours_ms'])} of our "
         "own in float32."
     )
-
-
-def memory(results: Results) -> dict[str, str]:
-    """Page faults of a training step, and the share of its time that keeping memory saves."""
-    rows = {(row["who"], row["kept"]): row for row in results.read("bench/memory")["rows"]}
-
-    def saved(who: str) -> str:
-        return percent(1 - rows[who, True]["seconds"] / rows[who, False]["seconds"])
-
-    return {
-        "MemoryFaults": whole(rows["ours", False]["faults"]),
-        "MemorySaved": saved("ours"),
-        "MemorySavedTorch": saved("torch.nn"),
-    }
 
 
 def straightforward(results: Results) -> dict[str, str]:

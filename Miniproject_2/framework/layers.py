@@ -205,8 +205,21 @@ class Upsampling(Conv2d):
     which does without the enlarged image (see `batched.py`).
     """
 
-    def __init__(self, *conv2d: Any, scale_factor: IntOrPair = 2, **options: Any) -> None:
-        super().__init__(*conv2d, **options)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntOrPair,
+        stride: IntOrPair = 1,
+        padding: IntOrPair = 0,
+        dilation: IntOrPair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        scale_factor: IntOrPair = 2,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
+        )
         self.scale_factor = s, t = to_ints(scale_factor, 2, "scale_factor", 1)
         (height, width), stride, (top, left), dilation = self.geometry
         self._smeared = Geometry(

@@ -184,7 +184,7 @@ def draw_curve(axis: Axes, curves: dict[str, list[list[float]]]) -> None:
     axis.margins(x=0.15, y=0.3)
     axis.set(xlabel="training, minutes (epochs)")
     plain_ticks(axis)
-    axis.legend(loc="upper left", borderaxespad=0)
+    axis.legend(loc="best", borderaxespad=0)
 
 
 def pixels(text: str, size: int) -> list[list[list[int]]]:

@@ -56,7 +56,7 @@ def test_learning_rates_beside_each_other(tab: Tab) -> None:
     assert said(tab, 0)["PSNR"] > said(tab, 1)["PSNR"] + 1
     loss, psnr = tab.run(POINTS)
     assert [len(loss), len(psnr)] == [2, 3]  # of the PSNR, that of the noisy images as well
-    assert all(len(line) > 1 for line in (*loss, *psnr))
+    tab.wait(lambda: all(len(line) > 1 for lines in tab.run(POINTS) for line in lines))
     pictures = tab.run("return [...document.querySelectorAll('.strip')].map(x => x.src)")
     assert len(set(pictures)) == 4
 

@@ -214,5 +214,4 @@ def curves(results: Results) -> dict[str, str]:
         "CurveTwoLastDb": decimals(longest_two.ensemble),
         "EpochMuonDb": decimals(epoch_muon.ensemble),
         "EpochSgdDb": decimals(epoch_sgd.ensemble),
-        "EpochGain": signed(epoch_muon.ensemble - epoch_sgd.ensemble),
     }

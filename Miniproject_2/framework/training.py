@@ -105,9 +105,8 @@ class Trainer:
             return SGD(self.network, self.peak, use.momentum)
         if use.optimizer != "muon":
             raise ValueError(f"expected the optimizer muon or sgd, got {use.optimizer!r}")
-        muon = Muon(self.network, self.peak, use.momentum, bias_factor=use.bias_factor)
-        muon.bfloat16 = self.bfloat16
-        return muon
+        options = {"bias_factor": use.bias_factor, "bfloat16": self.bfloat16}
+        return Muon(self.network, self.peak, use.momentum, **options)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -265,10 +264,7 @@ def run(options: Options) -> None:
         (dry_run if options.dry_run else train)(options, device)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,7 @@ A command's module has three parts, and nothing but its tests imports it:
     def run(options: argparse.Namespace) -> None:
         ...
 
-    def main(arguments: Sequence[str] | None = None) -> None:
-        command.main(parser(), run, arguments)
+    main = command.main_of(parser, run)
 
 The exit status is 0 if all went well, 2 for options that cannot be, and 1 for everything else that
 goes wrong. A command that was stopped ends with 128 and the number of the signal, as shells count:
@@ -29,10 +28,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Union
 
 from Miniproject_1.noise2noise.files import check_writable
 
+Run = Callable[[argparse.Namespace], Union[int, None]]
 EXPECTED = (ValueError, OSError, FloatingPointError, ModuleNotFoundError)
 
 
@@ -95,11 +95,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
 
 
-def main(
-    parser: argparse.ArgumentParser,
-    run: Callable[[argparse.Namespace], int | None],
-    arguments: Sequence[str] | None = None,
-) -> None:
+def main_of(parser: Callable[[], argparse.ArgumentParser], run: Run) -> Callable[..., None]:
+    """The `main` of a command: it takes arguments, or else those of the process."""
+    return lambda arguments=None: main(parser(), run, arguments)
+
+
+def main(parser: argparse.ArgumentParser, run: Run, arguments: Sequence[str] | None = None) -> None:
     """Parse the arguments (those of the process by default) and run the command.
 
     `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on

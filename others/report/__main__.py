@@ -12,7 +12,6 @@ PDF, so that a test can tell whether a PDF shows the results as they are now.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
@@ -58,10 +57,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.output}: numbers.tex and {len(figures)} figures")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,6 @@ it is written by hand. With --check nothing is written, and the status is 1 if a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from Miniproject_1.noise2noise.files import write_atomically
@@ -51,10 +50,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{path.relative_to(ROOT)}: tables renewed")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -216,10 +216,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

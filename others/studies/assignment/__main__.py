@@ -12,7 +12,6 @@ figures.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -139,10 +138,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"{path}: the answers, with six figures beside it")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,6 @@ the mean over several draws of crops and noise, and their standard deviation.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.engine import command
@@ -46,10 +45,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, results)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

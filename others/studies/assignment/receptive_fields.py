@@ -10,7 +10,6 @@ The last column has `no chain` for a network with layers whose field is not know
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from torch import nn
 
@@ -66,10 +65,7 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(Table(columns, rows)))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,6 @@ to others/pretrained/NAME.pth too, and results to others/results/assignment/PROT
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.engine import command
@@ -62,10 +61,7 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(score_table(study.run(options.only, options.seeds))))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +63,7 @@ def run(options: argparse.Namespace) -> None:
     save_json(options.json, {**machine(), **setting, "rows": rows})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,6 @@ error is given beside ours.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -159,10 +158,7 @@ def run(options: argparse.Namespace) -> None:
     print(result["single_image"])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,6 @@ import argparse
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -279,10 +278,7 @@ def run(options: argparse.Namespace) -> None:
     save_json(options.json, result)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

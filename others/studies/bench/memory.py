@@ -16,7 +16,6 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -110,10 +109,7 @@ def run(options: argparse.Namespace) -> None:
         print(row)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

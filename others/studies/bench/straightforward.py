@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -152,10 +151,7 @@ def run(options: argparse.Namespace) -> None:
     save_json(options.json, {**shared, "batch": BATCH, "rows": rows, "counts": counts()})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -141,10 +141,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{name}: claim {claim['claim']}, {claim['text']}: {claim['verdict']}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -187,10 +187,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{path}: {path.stat().st_size:,} bytes")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

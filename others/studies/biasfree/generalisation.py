@@ -16,7 +16,6 @@ standard deviation over seeds, and --picture the curve.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,10 +152,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"σ {sigma}: {', '.join(shown)} dB")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

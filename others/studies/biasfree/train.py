@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,10 +115,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{install(pipeline, experiment)}: written")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

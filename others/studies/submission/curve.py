@@ -134,10 +134,7 @@ def run(options: argparse.Namespace) -> None:
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,6 @@ settings with batches of 4, and draws what each makes of these images.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +156,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"image {number}: {image['psnr_per_image_db']}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -21,7 +21,6 @@ import argparse
 import copy
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -217,10 +216,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     print(f"{name}: {log['validation']} after {options.epochs} epochs")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

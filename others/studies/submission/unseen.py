@@ -15,7 +15,6 @@ file of the same noisy images says of models that are not asked for now is kept.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -165,10 +164,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{'':26}  {who} makes {100 * share:.0f} % of the images worse")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

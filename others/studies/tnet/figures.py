@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,10 +219,7 @@ def run(options: argparse.Namespace) -> None:
         print(path)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

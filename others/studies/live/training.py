@@ -29,7 +29,7 @@ SCORED = 16  # further generated images, which the PSNR is of
 SHOWN = 4  # of these
 INTERVAL = 0.25  # seconds between two reports
 UPSAMPLINGS = {"transposed": 0, "nearest": 3}  # the side of the convolution after the nearest
-OPTIMIZERS: dict[str, Callable[..., Any]] = {
+OPTIMIZERS: dict[str, Callable[[f.Module, float, float], Any]] = {
     "SGD": lambda network, rate, momentum: f.SGD(network, rate, momentum),
     "Adam": lambda network, rate, momentum: f.Adam(network, rate, (momentum, 0.999)),
     "Muon": lambda network, rate, momentum: f.Muon(network, rate, momentum),
@@ -79,11 +79,14 @@ def trainer_of(run: Run, noisy_a: Tensor, noisy_b: Tensor) -> Any:
             return training_1.Trainer(network, noisy_a, noisy_b, epochs, settings=settings)
         channels = run.channels, 3 * run.channels
         own = prescribed(channels, nearest=UPSAMPLINGS[run.upsampling])
-    trainer: Any = training_2.Trainer(
-        own, noisy_a, noisy_b, epochs, settings=training_2.Settings(**common)
+    return training_2.Trainer(
+        own,
+        noisy_a,
+        noisy_b,
+        epochs,
+        settings=training_2.Settings(**common),
+        make_optimizer=lambda net, rate: OPTIMIZERS[run.optimizer](net, rate, run.momentum),
     )
-    trainer.optimizer = OPTIMIZERS[run.optimizer](own, trainer.peak, run.momentum)
-    return trainer
 
 
 def steps_of(trainer: Any) -> Iterator[tuple[int, float]]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from Miniproject_1.model import Model as Miniproject1
 from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as Miniproject2
 from others.networks.autograd import OwnPasses
@@ -172,7 +173,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
         ValueError: an unknown name, a damaged file, or the weights of another network.
         FileNotFoundError: no weights.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     if name in SUBMITTED:
         model = SUBMITTED[name]()
         model.load_pretrained_model(weights)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, nn
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.data.seeds import seed_of
 from others.engine.stats_manager import DenoisingStatsManager, Figures
 from others.networks.catalogue import make_network
@@ -167,7 +168,7 @@ def scores_of_weights(data: Path, weights: Path, draws: int, names: Sequence[str
     """
     nets = {name: load_contestant(name, weights) for name in names}
     test = NoisyBSDSDataset(data, "test", (TEST_SIZE, TEST_SIZE))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = gpu_or_cpu()
     rows = study_rows()
     found = {NOISY: score(nn.Identity(), test, draws)}
     found |= {name: score(net.to(device), test, draws) for name, net in nets.items()}

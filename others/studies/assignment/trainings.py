@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from Miniproject_1.noise2noise.files import write_atomically
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.data.seeds import global_seed
 from others.engine.experiment import Experiment
 from others.engine.options import TrainingOptions
@@ -93,7 +94,7 @@ class AssignmentStudy:
             for noisy in (False, True)
         }
         self.test = make("test", (test_crop, test_crop), seed=0)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = gpu_or_cpu()
         setting = {"protocol": name, **self.protocol._asdict(), "sigma": SIGMA}
         path = results or self.folder.with_suffix(".json")
         self.study = Study(path, {**setting, "test": self.test.config}, study_rows())

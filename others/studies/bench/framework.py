@@ -27,6 +27,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_2 import framework as f
 from Miniproject_2.framework.memory import keep_freed_memory
 from Miniproject_2.model import Model
@@ -246,7 +247,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = gpu_or_cpu().type
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
     result.add_argument(
         "--json", type=command.output, default=str(FILE), help="file of the results"

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.analysis.panels import save
 from others.analysis.scoring import add_options, scores, squares
 from others.engine import command
@@ -57,7 +58,7 @@ def curves(
 
     The trainings lie in subfolders of `output`, such as bias_free_0 for the seed 0.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     found: dict[str, list[Curve]] = {name: [] for name in TWINS}
     for seed in range(seeds):
         for name, bias in TWINS.items():

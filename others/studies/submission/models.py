@@ -47,10 +47,10 @@ def train_with(
         trainer: what trains Miniproject 1.
     """
     if isinstance(model, miniproject_2.Model):
-        images = [miniproject_2.padded(images) for images in pairs]
+        noisy_a, noisy_b = (miniproject_2.padded(images) for images in pairs)
         use = training_2.Settings(**settings)
         training_2.Trainer(
-            model.network, *images, epochs, checkpoint=checkpoint, settings=use
+            model.network, noisy_a, noisy_b, epochs, checkpoint=checkpoint, settings=use
         ).run()
     else:
         use = training_1.Settings(**settings)

@@ -52,7 +52,7 @@ def image_sets(
 
     Args:
         folder, val_folder: see `split_files`.
-        noise: one of `others.data.noise.NOISES` or a partial of it.
+        noise: what `others.data.noise.make_noise` gives.
         noisy_targets: train on a second noisy copy; validation is against clean images always.
         crop, val_crop: pixels a side; the latter is the former unless given.
         turned: training crops in one of the eight symmetries of the square.

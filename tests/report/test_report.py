@@ -21,7 +21,6 @@ from others.report.document import (
     REPORT,
     definitions,
     digest,
-    digest_of_pdf,
     numbers_tex,
     problems,
 )
@@ -53,7 +52,9 @@ def test_numbers_are_those_of_the_results() -> None:
 @pytest.mark.parametrize("path", PDFS.values())
 def test_pdfs_show_the_results(path: str) -> None:
     """Each compiled report carries the digest of the results and texts as they are now."""
-    assert digest_of_pdf(ROOT / path) == digest(Results())
+    assert f"results {digest(Results())}".encode() in (ROOT / path).read_bytes(), (
+        "run `make report`"
+    )
 
 
 @pytest.mark.parametrize("path", PDFS.values())
@@ -226,9 +227,6 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
         Results(tmp_path).read("a")
     with pytest.raises(FileNotFoundError, match=r"b\.json"):
         Results(tmp_path).read("b")
-    (tmp_path / "old.pdf").write_bytes(b"%PDF-1.5")
-    with pytest.raises(ValueError, match="make report"):
-        digest_of_pdf(tmp_path / "old.pdf")
 
 
 def test_complaints_of_latex_are_seen() -> None:
@@ -248,7 +246,6 @@ def test_oral_references_resolve() -> None:
     assert [question.number for question in questions] == list(range(1, 21))
     assert len(re.findall(r"^\*\*\d+\. ", text, re.MULTILINE)) == len(questions)
     assert all(question.answer and question.references for question in questions)
-    assert oral.unresolved(text) == []
     assert oral.refreshed(text) == text
 
 
@@ -256,8 +253,8 @@ def test_a_moved_line_is_found() -> None:
     """A wrong line number is noticed and corrected; a quote that is nowhere is an error."""
     reference = '[`others/engine/metrics.py:{}` "def psnr_pooled("]'
     right = oral.refreshed(reference.format(1))
-    assert oral.unresolved(reference.format(1))
-    assert oral.unresolved(right) == []
+    assert right != reference.format(1)
+    assert oral.refreshed(right) == right
     with pytest.raises(ValueError, match="0 lines"):
         oral.refreshed('[`others/engine/metrics.py:1` "def psnr_of_nothing("]')
 

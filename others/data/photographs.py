@@ -3,6 +3,10 @@
 Squares are cut from a photograph, and half of them are flipped. A square has 32x32 cells, one for
 each pixel of a noisy image. The pixel shows one pixel of the photograph, which is picked at random
 in its cell; for the second copy of the pair another one is picked. No clean image is ever made.
+
+This noise is strong, and a network that has seen no other one blurs an image that has little noise.
+Some of the pairs may therefore be given weak noise: in both copies a pixel then shows the mean of
+WEAK_POINTS pixels of its cell, each copy of other ones, and Gaussian noise of its own.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from others.data.packed import PackedImages
 
 LEAST_CELL = 4  # pixels of a photograph along a side of a cell, if it has that many
 CHUNK = 2**14  # pairs at once: the indices of more would take gigabytes
+WEAK_POINTS = 16  # the mean of as many leaves a quarter of the noise
+WEAK_STD = 20.0  # the largest standard deviation of the Gaussian noise, in grey levels; 0 the least
 
 
 class Photographs:
@@ -39,13 +45,16 @@ class Photographs:
             )
         self.packed = PackedImages(images).to(device)
 
-    def pairs(self, count: int, generator: Generator, least: float = 0.6) -> tuple[Tensor, Tensor]:
+    def pairs(
+        self, count: int, generator: Generator, least: float = 0.6, weak: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         """`count` pairs: two uint8 (count, 3, 32, 32), on the device of the photographs.
 
         Args:
             generator: on that device.
             least: the smallest square's side, as a share of the photograph's shorter side; the
                 largest one's is all of it.
+            weak: the share of the pairs that get weak noise.
         """
         device, sizes = self.packed.device, self.packed.sizes
         pair = [torch.empty((count, 3, SIZE, SIZE), dtype=torch.uint8, device=device) for _ in "ab"]
@@ -58,10 +67,30 @@ class Photographs:
             side = side.maximum(shorter.clamp_max(LEAST_CELL * SIZE))
             corner = (sizes[which] - side[:, None]).T * drawn[1:3]  # (2, number)
             flipped = (drawn[3] < 0.5)[:, None, None, None]
+            chosen = self._chosen(number, weak, generator)
             for copy in pair:
                 picked = self._picked(which, corner, side, generator)
+                if len(chosen):
+                    squares = which[chosen], corner[:, chosen], side[chosen]
+                    picked[chosen] = self._weak(*squares, generator)
                 copy[start : start + number] = torch.where(flipped, picked.flip(3), picked)
         return pair[0], pair[1]
+
+    def _chosen(self, count: int, weak: float, generator: Generator) -> Tensor:
+        """The positions of the pairs that get weak noise, among `count`."""
+        device = self.packed.device
+        if weak == 0:  # no random number is drawn, so that the pairs of a seed stay what they were
+            return torch.empty(0, dtype=torch.int64, device=device)
+        return (torch.rand(count, generator=generator, device=device) < weak).nonzero().flatten()
+
+    def _weak(self, which: Tensor, corner: Tensor, side: Tensor, generator: Generator) -> Tensor:
+        """One image with weak noise of each square, (N, 3, SIZE, SIZE)."""
+        drawn = [self._picked(which, corner, side, generator) for _ in range(WEAK_POINTS)]
+        mean = torch.stack(drawn).float().mean(0)
+        device = self.packed.device
+        std = WEAK_STD * torch.rand((len(which), 1, 1, 1), generator=generator, device=device)
+        noise = std * torch.randn(mean.shape, generator=generator, device=device)
+        return (mean + noise).round().clamp(0, 255).to(torch.uint8)
 
     def _picked(self, which: Tensor, corner: Tensor, side: Tensor, generator: Generator) -> Tensor:
         """One noisy image of each square, (N, 3, SIZE, SIZE)."""

@@ -164,12 +164,20 @@ def values(row: Result, key: str) -> list[float]:
 
 
 def machine() -> Result:
-    """The versions and the number of threads that results depend on."""
+    """The versions, the number of threads and the processor that results depend on."""
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
+        "processor": processor(),
     }
+
+
+def processor(described: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name where Linux tells it in a file, otherwise what Python knows of it."""
+    text = described.read_text(encoding="utf-8") if described.is_file() else ""
+    names = [line.partition(":")[2] for line in text.splitlines() if line.startswith("model name")]
+    return names[0].strip() if names else platform.processor() or platform.machine()
 
 
 def as_json(content: Any) -> Any:

@@ -44,6 +44,25 @@ def test_the_mean_of_many_is_the_mean_over_the_cells() -> None:
     assert float((flat - (clean + clean.flip(2)) / 2).abs().mean()) < 2.5
 
 
+def test_a_share_of_the_pairs_has_weak_noise() -> None:
+    """In a photograph without noise, the weak pairs alone differ from it, by Gaussian noise."""
+    clean = torch.randint(60, 196, (3, 32, 32), generator=Generator().manual_seed(0))
+    photograph = clean.repeat_interleave(4, 1).repeat_interleave(4, 2).to(torch.uint8)
+    copies = Photographs([photograph], CPU).pairs(
+        400, Generator().manual_seed(1), least=1.0, weak=0.25
+    )
+    stds = []
+    for copy in copies:
+        upright, flipped = (
+            (one.float() - clean).square().mean((1, 2, 3)) for one in (copy, copy.flip(3))
+        )
+        stds.append(upright.minimum(flipped).sqrt())
+    weak = stds[0] > 0
+    assert 60 < int(weak.sum()) < 140
+    assert int((weak != (stds[1] > 0)).sum()) < 5  # noise of less than half a level is rounded away
+    assert 18 < float(stds[0].max()) < 20.5
+
+
 def test_squares_lie_in_their_photograph() -> None:
     """Whatever its size, and as large as asked for."""
     images = [coordinates(200, 150, 0), coordinates(40, 250, 1), coordinates(32, 32, 2)]

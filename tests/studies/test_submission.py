@@ -119,6 +119,11 @@ def test_limits_are_measured_on_the_shipped_weights(
     assert found["times"]["seconds_24"] >= 0
     assert found["further_epoch"]["pairs"] == 4
     assert found["further_epoch"]["after"].keys() == found["further_epoch"]["before"].keys()
+    assert found["further_epoch"]["precision"] in ("bfloat16", "float32")
+    course_limits.main([*call, "--only", "from_scratch", "--pairs", "8"])
+    scratch = json.loads(path.read_text())["from_scratch"]
+    assert scratch["processor"]
+    assert scratch["before"] != found["further_epoch"]["before"]
 
 
 def test_the_images_of_the_reports_are_made(

@@ -2,17 +2,17 @@
 
     python -m others.studies.bench.exactness [--count 400] [--json PATH]
 
-Kernels, strides, paddings, dilations, groups, sizes and weights are drawn anew for each layer. An
-error is the norm of the difference over the norm of what torch and its autograd give in float64:
-of the output, and of the gradients of input, weights and bias. In float32 and bfloat16 torch's own
-error is given beside ours.
+Kernels, strides, paddings, dilations, groups, sizes, memory layouts and weights are drawn anew for
+each layer, of every kind that the framework has. An error is the norm of the difference over the
+norm of what torch and its autograd give in float64: of the output, and of the gradients of input,
+weights and bias. In float32 and bfloat16 torch's own error is given beside ours.
 """
 
 from __future__ import annotations
 
 import argparse
 from random import Random
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -26,25 +26,72 @@ from others.records.paths import RESULTS
 FILE = RESULTS / "bench" / "exactness.json"
 TYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 PARTS = ("output", "input", "weight", "bias")
+Layers = tuple[int, Module, nn.Module]  # input channels, our layer, torch's with the same settings
 
 
-def random_layers(kind: str, random: Random) -> tuple[int, Module, nn.Module]:
-    """Input channels, and a layer of ours and of torch's with the same random settings."""
+def pair(random: Random, least: int, most: int) -> Any:
+    """A setting of a layer: one number for both axes, or one for each."""
+    one, other = random.randint(least, most), random.randint(least, most)
+    return random.choice((one, (one, other)))
+
+
+def channels(random: Random) -> tuple[int, int, int]:
+    """Input channels, output channels, and a number of groups that divides both."""
     groups = random.choice((1, 1, 2))
-    inputs, outputs = (groups * random.randint(1, 4) for _ in range(2))
-    kernel, stride, padding = random.randint(1, 4), random.randint(1, 3), random.randint(0, 2)
-    dilation = random.choice((1, 1, 2))
-    if kind == "Conv2d":
-        settings = (inputs, outputs, kernel, stride, padding, dilation, groups)
-        return inputs, f.Conv2d(*settings), nn.Conv2d(*settings)
-    if kind == "TransposeConv2d":
-        extra = random.randrange(max(stride, dilation))
-        settings = (inputs, outputs, kernel, stride, padding, extra, groups, True, dilation)
-        return inputs, f.TransposeConv2d(*settings), nn.ConvTranspose2d(*settings)
-    scale, padding = random.randint(1, 3), min(padding, kernel - 1)
-    theirs = nn.Conv2d(inputs, outputs, kernel, padding=padding)
-    ours = f.Upsampling(inputs, outputs, kernel, padding=padding, scale_factor=scale)
+    return groups * random.randint(1, 4), groups * random.randint(1, 4), groups
+
+
+def convolution(random: Random) -> Layers:
+    """Conv2d of ours and of torch's."""
+    inputs, outputs, groups = channels(random)
+    kernel, stride, padding = pair(random, 1, 4), pair(random, 1, 3), pair(random, 0, 2)
+    bias = random.random() < 0.8
+    settings = (inputs, outputs, kernel, stride, padding, pair(random, 1, 2), groups, bias)
+    return inputs, f.Conv2d(*settings), nn.Conv2d(*settings)
+
+
+def transposed(random: Random) -> Layers:
+    """TransposeConv2d of ours, ConvTranspose2d of torch's."""
+    inputs, outputs, groups = channels(random)
+    kernel, padding = pair(random, 1, 4), pair(random, 0, 2)
+    stride, dilation = random.randint(1, 3), random.choice((1, 1, 2))
+    extra, bias = pair(random, 0, max(stride, dilation) - 1), random.random() < 0.8
+    settings = (inputs, outputs, kernel, stride, padding, extra, groups, bias, dilation)
+    return inputs, f.TransposeConv2d(*settings), nn.ConvTranspose2d(*settings)
+
+
+def upsampling(random: Random) -> Layers:
+    """Upsampling of ours; torch's nearest upsampling and Conv2d. Half of them are dense."""
+    inputs, outputs, groups = channels(random)
+    kernel, padding, scale = pair(random, 1, 4), pair(random, 0, 2), pair(random, 1, 3)
+    rest = (1, padding, 1, 1) if random.random() < 0.5 else (2, padding, 2, groups)
+    ours = f.Upsampling(inputs, outputs, kernel, *rest, scale_factor=scale)
+    theirs = nn.Conv2d(inputs, outputs, kernel, *rest)
     return inputs, ours, nn.Sequential(nn.UpsamplingNearest2d(scale_factor=scale), theirs)
+
+
+def nearest(random: Random) -> Layers:
+    """NearestUpsampling of ours, UpsamplingNearest2d of torch's."""
+    scale = pair(random, 1, 4)
+    ours, theirs = f.NearestUpsampling(scale), nn.UpsamplingNearest2d(scale_factor=scale)
+    return random.randint(1, 6), ours, theirs
+
+
+def leaky_relu(random: Random) -> Layers:
+    """LeakyReLU of ours and of torch's."""
+    slope = random.choice((0.0, 1.0, random.uniform(-2, 2)))
+    return random.randint(1, 6), f.LeakyReLU(slope), nn.LeakyReLU(slope)
+
+
+LAYERS: dict[str, Callable[[Random], Layers]] = {
+    "Conv2d": convolution,
+    "TransposeConv2d": transposed,
+    "Upsampling": upsampling,
+    "NearestUpsampling": nearest,
+    "ReLU": lambda random: (random.randint(1, 6), f.ReLU(), nn.ReLU()),
+    "LeakyReLU": leaky_relu,
+    "Sigmoid": lambda random: (random.randint(1, 6), f.Sigmoid(), nn.Sigmoid()),
+}
 
 
 def torch_answers(theirs: nn.Module, x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
@@ -98,25 +145,21 @@ def has_output(theirs: nn.Module, x: Tensor) -> bool:
 def worst(kind: str, count: int) -> dict[str, Any]:
     """The largest error of each part, over `count` layers of a kind."""
     random, done = Random(0), 0
-    most: dict[str, dict[str, list[float]]] = {}
+    most: dict[str, dict[str, dict[str, float]]] = {}
     while done < count:
-        inputs, ours, theirs = random_layers(kind, random)
+        inputs, ours, theirs = LAYERS[kind](random)
         size = (random.randint(1, 3), inputs, random.randint(3, 10), random.randint(3, 10))
-        x = torch.randn(size)
+        layout = random.choice((torch.contiguous_format, torch.channels_last))
+        x = torch.randn(size).contiguous(memory_format=layout)
         if not has_output(theirs, x):
             continue
         done += 1
         for name, by in compare(ours, theirs, x).items():
             for who, errors in by.items():
-                known = most.setdefault(name, {}).setdefault(who, [0.0] * len(PARTS))
-                known[:] = [max(pair) for pair in zip(known, errors)]
-    return {
-        name: {
-            who: {part: float(f"{value:.2e}") for part, value in zip(PARTS, errors)}
-            for who, errors in by.items()
-        }
-        for name, by in most.items()
-    }
+                known = most.setdefault(name, {}).setdefault(who, {})
+                for part, value in zip(PARTS, errors):  # a layer without a bias has less of them
+                    known[part] = max(known.get(part, 0.0), float(f"{value:.2e}"))
+    return most
 
 
 def to_the_bit(count: int) -> dict[str, int]:
@@ -145,11 +188,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     """Compare random layers, and write the worst of them."""
     torch.manual_seed(0)
-    kinds = ("Conv2d", "TransposeConv2d", "Upsampling")
     result = {
         "torch": torch.__version__,
         "layers_of_each_kind": options.count,
-        "worst": {kind: worst(kind, options.count) for kind in kinds},
+        "worst": {kind: worst(kind, options.count) for kind in LAYERS},
         "single_image": to_the_bit(options.count // 2),
     }
     save_json(options.json, result)

@@ -1,11 +1,12 @@
-"""Measure whether a shipped model keeps the course's limits: its times, and a further epoch.
+"""Measure whether a miniproject keeps the course's limits, in time and in quality.
 
     python -m others.studies.submission.course_limits 2 --data DIR [--only times]
 
 DIR holds train_data.pkl and val_data.pkl. `times` are the seconds for 1,000 images of 32x32 in
 batches of 100, and for one image of 512x512. `further_epoch` is the PSNR before and after
-`train(..., num_epochs=1)` on the pretrained weights, which is how the handout's script calls it.
-Each result goes to others/results/limits as soon as it is known, with the number of threads.
+`train(..., num_epochs=1)` on the pretrained weights, which is how the handout's script calls it,
+and `from_scratch` that of a new model after one epoch. Each result goes to others/results/limits as
+soon as it is known, with the processor, the number of threads and the precision of the training.
 """
 
 from __future__ import annotations
@@ -17,13 +18,20 @@ from typing import Any, Callable
 
 import torch
 
+from Miniproject_1.noise2noise import training as training_1
+from Miniproject_2.framework import training as training_2
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
 from others.records.json_files import read_json, save_json
 from others.records.paths import RESULTS
-from others.studies.submission.models import denoise, pretrained, scores
+from others.records.study import machine
+from others.studies.submission.models import MODELS, denoise, pretrained, scores
 
 LARGE = 512  # pixels on a side of the large image
+FAST_PRECISION: dict[str, Callable[[Any], bool]] = {
+    "Miniproject 1": training_1.fast_precision,
+    "Miniproject 2": training_2.fast_precision,
+}
 
 
 def measure_times(name: str, folder: Path, _: int | None) -> dict[str, Any]:
@@ -46,7 +54,17 @@ def measure_further_epoch(name: str, folder: Path, pairs: int | None) -> dict[st
 
     The epoch is over the first `pairs` pairs of the training set; None stands for all.
     """
-    model = pretrained(name)
+    return an_epoch(name, pretrained(name), folder, pairs)
+
+
+def measure_from_scratch(name: str, folder: Path, pairs: int | None) -> dict[str, Any]:
+    """The same for a new model, whose weights are random."""
+    torch.manual_seed(0)
+    return an_epoch(name, MODELS[name](), folder, pairs)
+
+
+def an_epoch(name: str, model: Any, folder: Path, pairs: int | None) -> dict[str, Any]:
+    """The PSNR before and after an epoch of `Model.train`, its seconds and its precision."""
     noisy, clean = load_pair(folder / VALIDATION)
     target = clean.float() / 255
     before = scores(denoise(model, noisy)[0], target, self_ensemble=True)
@@ -55,12 +73,19 @@ def measure_further_epoch(name: str, folder: Path, pairs: int | None) -> dict[st
     model.train(train_input, train_target, num_epochs=1)
     seconds = round(time.perf_counter() - start, 1)
     after = scores(denoise(model, noisy)[0], target, self_ensemble=True)
-    return {"pairs": len(train_input), "seconds": seconds, "before": before, "after": after}
+    return {
+        "pairs": len(train_input),
+        "seconds": seconds,
+        "precision": "bfloat16" if FAST_PRECISION[name](model.device) else "float32",
+        "before": before,
+        "after": after,
+    }
 
 
 MEASUREMENTS: dict[str, Callable[[str, Path, int | None], dict[str, Any]]] = {
     "times": measure_times,
     "further_epoch": measure_further_epoch,
+    "from_scratch": measure_from_scratch,
 }
 
 
@@ -69,9 +94,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
     command.add_data(result)
-    result.add_argument("--only", choices=MEASUREMENTS, help="one of the measurements (both)")
+    result.add_argument("--only", choices=MEASUREMENTS, help="one of the measurements (all)")
     result.add_argument(
-        "--pairs", type=command.whole(1), help="pairs of the further epoch (all of the file)"
+        "--pairs", type=command.whole(1), help="pairs of the epoch (all of the file)"
     )
     result.add_argument(
         "--json", type=Path, help="file of the results (others/results/limits/miniproject_N.json)"
@@ -85,8 +110,7 @@ def run(options: argparse.Namespace) -> None:
     result = read_json(path) if path.is_file() else {}
     for name in [options.only] if options.only else MEASUREMENTS:
         found = MEASUREMENTS[name](f"Miniproject {options.number}", options.data, options.pairs)
-        threads = torch.get_num_threads()
-        result[name] = {**found, "threads": threads, "torch": torch.__version__}
+        result[name] = {**found, **machine()}
         save_json(path, result)
         print(f"{name}: {result[name]}", flush=True)
 

@@ -6,7 +6,8 @@
 
 The state is saved after each epoch, and the same command goes on where an earlier one was stopped.
 The state of another command, such as one with another seed, is refused with the difference.
-With --photographs the noisy pairs are drawn from a folder of images instead of train_data.pkl.
+With --photographs the noisy pairs are drawn from a folder of images instead of train_data.pkl, and
+--weak gives a share of them weak noise, so that the network learns to leave good images alone.
 
 The weights go to out/, or with --install to bestmodel.pth of the miniproject. A JSON file beside
 them, or in others/results/training with --install, says what was trained, on what, and with which
@@ -55,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--seed", type=int, default=0, help="of the initial weights")
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
+    result.add_argument(
+        "--weak",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of drawn pairs with weak noise",
+    )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
     result.add_argument("--rate", type=float, help="peak of the learning rate")
@@ -74,6 +82,10 @@ def check(options: argparse.Namespace) -> None:
         raise command.UsageError(
             "Miniproject 2 has one network and no other noises; expected no options of the other"
         )
+    if not 0 <= options.weak <= (1 if options.photographs else 0):
+        raise command.UsageError(
+            f"--weak {options.weak}; expected a share from 0 to 1, and --photographs to draw from"
+        )
     if options.go_on and options.widths:
         raise command.UsageError("--go-on keeps the widths of the shipped weights; omit --widths")
 
@@ -90,7 +102,7 @@ def new_model(options: argparse.Namespace) -> Any:
     return model
 
 
-def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, dict[str, int]]:
+def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, dict[str, float]]:
     """The noisy pairs to train on, and their number; drawn ones lie on the device.
 
     Raises:
@@ -102,8 +114,10 @@ def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, 
         return pairs, {"pairs": len(pairs[0])}
     images = read_images(image_files(options.photographs))
     generator = torch.Generator(device).manual_seed(options.seed)
-    pairs = Photographs(list(images.values()), device).pairs(options.pairs, generator)
-    return pairs, {"pairs": options.pairs, "photographs": len(images)}
+    photographs = Photographs(list(images.values()), device)
+    pairs = photographs.pairs(options.pairs, generator, weak=options.weak)
+    counts: dict[str, float] = {"pairs": options.pairs, "photographs": len(images)}
+    return pairs, {**counts, "weak": options.weak} if options.weak else counts
 
 
 def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
         )
 
 
-def described(options: argparse.Namespace, model: Any, counts: dict[str, int]) -> dict[str, Any]:
+def described(options: argparse.Namespace, model: Any, counts: dict[str, float]) -> dict[str, Any]:
     """What was trained, on what and how, for the JSON file."""
     log: dict[str, Any] = {
         "epochs": options.epochs,

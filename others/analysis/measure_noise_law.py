@@ -31,9 +31,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     result.add_argument("--pairs", type=Path, help="a file of noisy and clean images instead")
-    result.add_argument(
-        "--json", type=command.output, default=str(GENERATED), help="the file of results"
-    )
+    command.add_json(result, GENERATED)
     return result
 
 

@@ -95,6 +95,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
 
 
+def add_json(parser: argparse.ArgumentParser, default: Path) -> None:
+    """The option that names the file of the results."""
+    parser.add_argument("--json", type=output, default=str(default), help="file of the results")
+
+
 def main_of(parser: Callable[[], argparse.ArgumentParser], run: Run) -> Callable[..., None]:
     """The `main` of a command: it takes arguments, or else those of the process."""
     return lambda arguments=None: main(parser(), run, arguments)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from others.networks.pretrained import load_network, model_names
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
-from others.studies.bench.timing import compare, processor
+from others.studies.bench.timing import compare
 
 FILE = RESULTS / "bench" / "channels_last.json"
 OF_THE_FRAMEWORK = "miniproject_2"  # no network of torch.nn
@@ -48,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=9, help="turns of each row")
     result.add_argument("--side", type=command.whole(1), default=256, help="pixels of the image")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    command.add_json(result, FILE)
     return result
 
 
@@ -59,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         if name != OF_THE_FRAMEWORK:
             rows.append(row(name, load_network(name), options.side, options.rounds))
             print(rows[-1], flush=True)
-    setting = {"side": options.side, "rounds": options.rounds, "processor": processor()}
+    setting = {"side": options.side, "rounds": options.rounds}
     save_json(options.json, {**machine(), **setting, "rows": rows})
 
 

@@ -179,9 +179,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     number = command.whole(2)
     result.add_argument("--count", type=number, default=400, help="layers of each kind")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 

@@ -91,9 +91,7 @@ def parser() -> argparse.ArgumentParser:
     number = command.whole(1)
     result.add_argument("--rounds", type=number, default=5, help="processes of each kind")
     result.add_argument("--steps", type=number, default=20, help="training steps of each process")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 

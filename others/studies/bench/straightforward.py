@@ -11,7 +11,6 @@ by which Gᵀ puts one image together, `copies` the numbers that G writes for it
 from __future__ import annotations
 
 import argparse
-import platform
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +21,7 @@ from Miniproject_2.framework.convolution import Geometry
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import machine
 from others.studies.bench.timing import Step, compare
 
 FILE = RESULTS / "bench" / "straightforward.json"
@@ -125,9 +125,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 
@@ -146,9 +144,8 @@ def run(options: argparse.Namespace) -> None:
         times = {"straightforward_ms": found["ours_ms"], "ours_ms": found["torch_ms"]}
         rows.append({"name": case.name, "channels": [case.inputs, case.outputs], **row, **times})
         print(rows[-1], flush=True)
-    machine = {"torch": torch.__version__, "python": platform.python_version()}
-    shared = {**machine, "threads": torch.get_num_threads(), "rounds": options.rounds}
-    save_json(options.json, {**shared, "batch": BATCH, "rows": rows, "counts": counts()})
+    shared = {**machine(), "rounds": options.rounds, "batch": BATCH}
+    save_json(options.json, {**shared, "rows": rows, "counts": counts()})
 
 
 main = command.main_of(parser, run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, Callable
 
 import torch
@@ -28,13 +27,6 @@ def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, flo
         theirs()
     times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
     return summary(torch.tensor(times))
-
-
-def processor() -> str:
-    """The processor's name, on which ratios depend as well; "unknown" where Linux does not say."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split(": ", 1)[1] for line in lines if "model name" in line), "unknown")
 
 
 def summary(times: Tensor) -> dict[str, float]:

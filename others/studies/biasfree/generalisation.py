@@ -128,9 +128,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--output", type=Path, default=Path("out") / NAME, help="for trainings")
     path = RESULTS / "biasfree" / "generalisation" / NAME
-    result.add_argument(
-        "--json", type=command.output, default=str(path.with_suffix(".json")), help="of figures"
-    )
+    command.add_json(result, path.with_suffix(".json"))
     result.add_argument(
         "--picture", type=command.output, default=str(path.with_suffix(".png")), help="PNG file"
     )

@@ -201,21 +201,15 @@ def text_overlay(
 
 
 class Noise(NamedTuple):
-    """A row of the table.
+    """A row of the table."""
 
-    The noise keeps the statistic of the targets that `loss`, one of `others.engine.losses`,
-    converges to.
-    `parameter` is the argument of `add` that measures the strength. On the command line, the
-    strength is a `level` from `low` to `high`, which is multiplied by `unit`.
-    """
-
-    add: Callable[..., Tensor]
-    loss: str
-    parameter: str
-    low: float
+    add: Callable[..., Tensor]  # the function
+    loss: str  # of others.engine.losses: converges to a statistic of the targets that noise keeps
+    parameter: str  # the argument of `add` that measures the strength
+    low: float  # limits of the level, which is the strength on the command line
     high: float
-    unit: float
-    meaning: str
+    unit: float  # what a level is multiplied by
+    meaning: str  # of the level
 
 
 TABLE: dict[str, Noise] = {

@@ -113,17 +113,11 @@ def load_trained(folder: Path) -> nn.Module:
 
 @dataclass(frozen=True)
 class Denoiser:
-    """A model that is ready to be used; call it with images.
+    """A model that is ready to be used; call it with images."""
 
-    Args:
-        apply: maps float (N, 3, H, W) in [0, 1], on `device`, to the same; not clipped.
-        seen: how much of an image an answer depends on.
-        device: where the model is.
-    """
-
-    apply: Callable[[Tensor], Tensor]
-    seen: Field
-    device: torch.device
+    apply: Callable[[Tensor], Tensor]  # float (N, 3, H, W) in [0, 1] to the same; not clipped
+    seen: Field  # how much of an image an answer depends on
+    device: torch.device  # where the model is, and what `apply` takes
 
     def __call__(self, images: Tensor) -> Tensor:
         """The denoised images, of the type and on the device of `images`.

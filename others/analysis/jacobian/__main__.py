@@ -99,8 +99,8 @@ def summary(each: Sequence[Figures]) -> Figures:
     return {name: {"mean": figure.mean, "std": figure.std} for name, figure in found.items()}
 
 
-def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, int]]:
-    """Three pixels (row, column) of an image (1, 3, H, W), at least `margin` off its border.
+def telling_pixels(clean: Tensor) -> dict[str, tuple[int, int]]:
+    """Three pixels (row, column) of an image (1, 3, H, W), at least WINDOW off its border.
 
     "flat" has the smallest differences between neighbours around it, "lively" the largest, both
     over 15x15 pixels. "edge" has large ones next to it (3x3) but small ones farther off.
@@ -112,9 +112,9 @@ def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, 
     near, far = (F.avg_pool2d(squares, size, 1, size // 2)[0, 0] for size in (3, 15))
     found = {}
     for name, score in (("flat", -far), ("edge", near - 4 * far), ("lively", far)):
-        inside = score[margin:-margin, margin:-margin]
-        place = int(inside.argmax())
-        found[name] = (margin + place // inside.shape[1], margin + place % inside.shape[1])
+        inside = score[WINDOW:-WINDOW, WINDOW:-WINDOW]
+        row, column = divmod(int(inside.argmax()), inside.shape[1])
+        found[name] = (WINDOW + row, WINDOW + column)
     return found
 
 

@@ -42,9 +42,9 @@ def denoise(net: nn.Module, noisy: Tensor) -> Tensor:
     return result
 
 
-def detail(image: Tensor, top: int, left: int, size: int = DETAIL) -> Tensor:
-    """A square of an image (3, H, W), as far as the image goes."""
-    return image[:, top : top + size, left : left + size]
+def detail(image: Tensor, top: int, left: int) -> Tensor:
+    """A square of DETAIL pixels a side of an image (3, H, W), as far as the image goes."""
+    return image[:, top : top + DETAIL, left : left + DETAIL]
 
 
 def show(axes: Axes, image: Tensor, title: str) -> None:

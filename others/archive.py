@@ -19,8 +19,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.paths import ROOT
 
 LIMIT = 25_000_000  # bytes
@@ -127,8 +127,7 @@ def write_archive(root: Path, scipers: Sequence[str], out: Path, with_others: bo
     """Write the archive of `root` into the folder `out`, whole or not at all; return its path."""
     target = out / archive_name(scipers)
     content = archive_bytes(root, archive_files(root, with_others))
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, lambda file: file.write(content))
+    save_file(target, content)
     return target
 
 

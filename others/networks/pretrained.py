@@ -83,18 +83,13 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         path = weights_file(name, store)
         if is_described(name, store):
             net = described_network(path.with_suffix(".json"), "pipeline", "model")
+        elif name in NETS:
+            net = make_network(name)
         else:
-            net = catalogued_network(name, store)
+            known = dict.fromkeys([*model_names(store), *NETS])
+            raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
         load_weights(net, path if weights is None else Path(weights))
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
-
-
-def catalogued_network(name: str, store: Path = PRETRAINED) -> nn.Module:
-    """`make_network`, with an error that lists the models of all kinds."""
-    if name not in NETS:
-        known = dict.fromkeys([*model_names(store), *NETS])
-        raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
-    return make_network(name)
 
 
 def load_trained(folder: Path) -> nn.Module:

@@ -33,6 +33,7 @@ from others.networks.biasfree.pyramid import (
 from others.networks.biasfree.settings import BlockSettings, ModelSettings
 from others.networks.catalogue import BIAS_FREE, make_network
 from others.records.paths import CONFIGS
+from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import load_pipeline
 from tests.helpers.biasfree import SETTINGS, shaken
 
@@ -224,9 +225,9 @@ def test_every_configuration_builds(name: str) -> None:
     """A configuration has the name of its file, makes a network, its noise and its loss."""
     pipeline = load_pipeline(CONFIGS / f"{name}.json")
     assert pipeline.name == name
-    net = pipeline.network()
+    net = build_network(pipeline.model)
     x = Corruption(pipeline.corruption)(images().float(), Generator().manual_seed(0))
-    loss = pipeline.objective(net)(net(x), x, 0.0)
+    loss = Objective(net, pipeline.loss)(net(x), x, 0.0)
     loss.backward()
     assert all(values.grad is not None for values in net.parameters())
 

@@ -141,14 +141,16 @@ def test_figures_are_vectors(name: str, tmp_path: Path) -> None:
     data = figures.FIGURES[name][0](Results())
     if data is None:
         pytest.skip("not measured")
-    content = figures.save(name, data, tmp_path).read_bytes()
+    content = figures.save_figure(name, data, tmp_path).read_bytes()
     assert (b"/Subtype /Image" in content) == (name in ("pictures", "strip"))
     assert b"/Type3" not in content
 
 
 def test_figures_are_repeatable(tmp_path: Path) -> None:
     """The same data give the same bytes."""
-    one, two = (figures.save("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab")
+    one, two = (
+        figures.save_figure("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab"
+    )
     assert one.read_bytes() == two.read_bytes()
 
 

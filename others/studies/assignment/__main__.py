@@ -18,9 +18,9 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.data.generated import generate
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study
 from others.studies.assignment import answers, figures
@@ -134,7 +134,7 @@ def run(options: argparse.Namespace) -> None:
     path = options.output / "answers.md"
     with torch.random.fork_rng([]):
         text = answers.page(found, source)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    save_file(path, text)
     print(f"{path}: the answers, with six figures beside it")
 
 

@@ -49,12 +49,8 @@ class Contestant(NamedTuple):
 
 
 CONTESTANTS: dict[str, Contestant] = {
-    "dncnn": Contestant("dncnn"),
-    "udncnn": Contestant("udncnn"),
-    "dudncnn": Contestant("dudncnn"),
-    "dncnn_n2n": Contestant("dncnn", noisy_targets=True),
-    "udncnn_n2n": Contestant("udncnn", noisy_targets=True),
-    "dudncnn_n2n": Contestant("dudncnn", noisy_targets=True),
+    **{net: Contestant(net) for net in TITLES},
+    **{f"{net}_n2n": Contestant(net, noisy_targets=True) for net in TITLES},
 }
 
 

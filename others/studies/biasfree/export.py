@@ -23,11 +23,10 @@ import onnxruntime
 import torch
 from torch import Generator, Tensor, nn
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
 from others.networks.biasfree.networks import BiasFree
 from others.networks.pretrained import load_network, load_trained
-from others.records.json_files import save_json
+from others.records.json_files import save_file, save_json
 
 OPSET = 17  # of ONNX: the first with all operations in use here
 EXAMPLE, OTHER = (1, 3, 64, 72), (2, 3, 37, 50)  # shapes: to make the files with, to try them with
@@ -139,9 +138,8 @@ def export(net: nn.Module, name: str, folder: Path, formats: Sequence[str]) -> l
         if found > TOLERANCE:
             raise ValueError(f"{kind} of {name} differs from it by {found:g} grey levels")
         contents[folder / f"{name}{suffix}"] = content
-    folder.mkdir(parents=True, exist_ok=True)
     for path, content in contents.items():
-        write_atomically(path, lambda file, content=content: file.write(content))
+        save_file(path, content)
     save_json(folder / f"{name}.json", description(net, name, list(contents)))
     return [*contents, folder / f"{name}.json"]
 

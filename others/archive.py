@@ -69,7 +69,7 @@ def archive_files(root: Path, with_others: bool = False) -> list[str]:
     """The files below `root` that belong into the archive, sorted, as paths relative to it.
 
     In a git checkout, code and experiments belong if git tracks them, so that what lies around
-    stays out. FileNotFoundError where code or weights are missing; a missing report is none.
+    stays out. FileNotFoundError where code or weights are missing; a missing report is no error.
     ValueError where a file is a link to what does not belong.
     """
     missing = [name for name in REQUIRED if not (root / name).is_file()]

@@ -14,7 +14,7 @@ from others.data.noise import clean_of
 from others.data.sets import Noisy, Pairs
 
 CROP = 128  # pixels a side, unless another size is asked for
-HELD_OUT = 10  # one image of this many validates, where a folder has no others for it
+HELD_OUT = 10  # one image in ten validates, where a folder has no images set apart for it
 
 
 def is_course(folder: Path) -> bool:

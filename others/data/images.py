@@ -59,7 +59,7 @@ def read_image(path: Path) -> Tensor:
         FileNotFoundError: no such file.
         OSError: a file that is damaged or no image.
         ValueError: an image of a kind that is not read (`others.files.kinds`), or one with
-            transparent pixels, for it has no colour of its own there. An alpha channel in which
+            transparent pixels, which have no colour of their own. An alpha channel in which
             every pixel is opaque says nothing and is dropped.
     """
     picture = read_picture(path)

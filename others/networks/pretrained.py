@@ -59,8 +59,8 @@ def is_described(name: str, store: Path = PRETRAINED) -> bool:
 def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINED) -> nn.Module:
     """A network on the CPU and in evaluation mode: float (N, 3, H, W) in [0, 1], not clipped.
 
-    Its weights have the memory format channels-last, in which convolutions are faster on a CPU, by
-    how much is in others/results/bench. The answers differ from those of the usual format by
+    Its weights have the memory format channels-last, in which convolutions are faster on a CPU
+    (others/results/bench says how much). The answers differ from those of the usual format by
     rounding, at most 2e-6.
 
     Args:

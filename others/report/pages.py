@@ -260,7 +260,7 @@ def deblurring(results: Results) -> Table:
     return Table([Column("σ of the noise", plain), *(Column(way, spread) for way in ways)], rows)
 
 
-def of_trainings(make: Callable[[Results, str], Table]) -> dict[str, Maker]:
+def of_trainings(make: Callable[..., Table]) -> dict[str, Maker]:
     """The same table about both miniprojects, and about Miniproject 2 as it is trained by SGD."""
     names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
     return {name.replace("_", " "): partial(make, name=name) for name in names}

@@ -22,7 +22,8 @@ from others.analysis.blocks.taps import (
 )
 from others.data.seeds import seeded
 
-# In these limits, some of which blocks refuse, pictures stay small: default, low, high and step.
+# Default, low, high and step of each parameter. A block may refuse values between the limits, which
+# keep the pictures small.
 PARAMETERS: dict[str, tuple[float, float, float, float]] = {
     "in_channels": (1, 0, 4, 1),
     "out_channels": (1, 0, 4, 1),

@@ -57,7 +57,7 @@ def read_results(path: Path) -> Result:
 
 
 def examples(test: NoisyBSDSDataset) -> list[tuple[Tensor, Tensor]]:
-    """The pairs that are shown; of a small folder other ones."""
+    """The pairs with the numbers EXAMPLES; a folder of fewer images has others in their place."""
     return [test[index % len(test)] for index in EXAMPLES]
 
 

@@ -123,7 +123,7 @@ def kept_gradient(denoised: Tensor, clean: Tensor) -> float:
 def followed_gradient(denoised: Tensor, clean: Tensor) -> float:
     """The correlation of an answer's differences of neighbours with those of the clean image.
 
-    Detail that is lost lowers it, and so does noise that is left; noise raises `kept_gradient`.
+    Both lost detail and remaining noise lower it, while remaining noise raises `kept_gradient`.
     """
     return float(torch.corrcoef(torch.stack([gradients(denoised), gradients(clean)]))[0, 1])
 
@@ -226,7 +226,7 @@ def question_18(found: Findings) -> str:
 {ahead(results, "dncnn", "udncnn")}. The wider view of UDnCNN is to be weighed against the detail
 that pooling loses. The differences between neighbouring pixels in its answers correlate by
 {followed["udncnn"]:.2f} with those of the clean images, and by {followed["dncnn"]:.2f} in the
-answers of DnCNN: {verdict}. How large these differences are says nothing of that, for noise
+answers of DnCNN: {verdict}. The size of these differences does not show it, because noise
 that is left adds to them: their squares are {kept["udncnn"]:.0%} of the clean images' with UDnCNN
 and {kept["dncnn"]:.0%} with DnCNN."""
 

@@ -26,7 +26,7 @@ DETAIL = 96  # pixels along a side of the details that are shown large
 def psnr(image: Tensor, clean: Tensor) -> float:
     """10 log10(4 / MSE) of images in [-1, 1], in dB: question 9's, which clips nothing.
 
-    engine.metrics has the PSNRs of images as files have them, which stop at black and white.
+    The PSNRs of engine.metrics are of images in [0, 1], as files have them.
     """
     return float(10 * torch.log10(4 / (image - clean).square().mean()))
 

@@ -2,7 +2,7 @@
 
 Of each test image one random crop is denoised, in float32. The PSNR is the assignment's (question
 9): 10 log10(4 / MSE) in [-1, 1], of each image by itself, so that the mean is over images; nothing
-is clipped. That is repeated for several draws of crops and noise, which are the same for every
+is clipped. The score is repeated for several draws of crops and noise, which are the same for every
 network.
 """
 

@@ -1,4 +1,4 @@
-"""What the memory format channels-last gains: the networks of `others.denoise`, once in either.
+"""What the memory format channels-last gains: the networks of `others.denoise` in both formats.
 
     python -m others.studies.bench.channels_last [--rounds 9] [--side 256] [--json PATH]
 

@@ -1,4 +1,4 @@
-"""What phases and the order of memory gain: the appendix's fold and unfold against `batched.py`.
+"""What `batched.py` gains over the fold and unfold that the handout's appendix suggests.
 
     python -m others.studies.bench.straightforward [--rounds 15] [--json PATH]
 

@@ -47,7 +47,7 @@ def dead_zone(error: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tenso
          |____|________ |e|
             hinge
 
-    The cost jumps at the hinge, and is not |e| − hinge: so is the source's.
+    The cost jumps at the hinge, and is not |e| − hinge, as in the source.
     """
     size = error.abs()
     return torch.where(size < hinge, torch.zeros_like(size), size.clamp_max(cutoff))

@@ -80,9 +80,9 @@ def asked_for(options: argparse.Namespace) -> Pipeline:
 def epochs_within(
     minutes: int, pipeline: Pipeline, sets: tuple[Any, Any], device: torch.device
 ) -> int:
-    """How many epochs this machine does in so many minutes, one at least.
+    """How many epochs this machine completes in this number of minutes, one at least.
 
-    A trial of a few steps and a validation tells it; nothing of the trial is kept.
+    It is found by a trial of a few steps and a validation, of which nothing is kept.
     """
     use = pipeline.training
     tried = min(TRIED, use.steps_per_epoch)

@@ -77,8 +77,8 @@ def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Scor
 def gain(noisy: Tensor, denoised: Tensor, clean: Tensor) -> Scores:
     """What self-ensembled answers gain on the noisy images, in dB, with its standard error.
 
-    The error is that of the mean over images: the gains are taken image by image, so that how hard
-    the images are does not count.
+    The error is that of the mean over images. Each image has a gain of its own, so that the error
+    does not grow where some images are harder than others.
     """
     gains = psnrs(denoised, clean) - psnrs(noisy, clean)
     error = float(gains.std()) / len(gains) ** 0.5 if len(gains) > 1 else None

@@ -22,8 +22,8 @@ MUON = ("nesterov", "iterations")  # changes that are arguments of Muon
 class InnerMuon:
     """Muon for the layers between the first and the last; SGD with momentum for these two.
 
-    The first weight is all but square as a matrix (C, 48), and the last one makes pixels: both are
-    less alike than the weights in between.
+    Muon treats a weight as a matrix from features to features. The first weight takes pixels, and
+    the last one gives pixels, so neither is such a matrix.
 
     Args:
         network: with a weight and a bias in each layer that has parameters.

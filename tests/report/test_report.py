@@ -280,5 +280,5 @@ def test_an_excerpt_marks_its_line() -> None:
 def test_pictures_round_trip() -> None:
     """An image in a JSON file is drawn as it was."""
     image = torch.rand(3, 4, 4)
-    rows = torch.from_numpy(drawing.pixels(hexadecimal(image), 4).copy())
+    rows = torch.from_numpy(drawing.pixels(hexadecimal(image), 4).copy()).long()
     assert torch.equal(rows, (image * 255).round().long().permute(1, 2, 0))

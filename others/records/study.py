@@ -52,11 +52,7 @@ class Study:
     """
 
     def __init__(
-        self,
-        path: Path,
-        setting: Mapping[str, Any],
-        rows: Mapping[str, Row],
-        again: bool = False,
+        self, path: Path, setting: Mapping[str, Any], rows: Mapping[str, Row], again: bool = False
     ) -> None:
         self.path, self.rows, self.again = Path(path), dict(rows), again
         self.setting = as_json(setting)

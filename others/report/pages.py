@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
-from others.records.formats import (
-    Spread,
-    decimals,
-    plain,
-    power,
-    spread,
-    whole,
-    with_digits,
-)
+from others.records.formats import Spread, decimals, plain, power, spread, whole, with_digits
 from others.records.paths import RESULTS, ROOT
 from others.records.table import Column, Table, markdown
 from others.report import tables
@@ -290,10 +282,7 @@ PAGES: dict[Path, PageTables] = {
     ROOT / "others" / "README.md": each({"image files": kinds_of_files}),
     RESULTS / "README.md": each({"noise laws": tables.noise_laws, "other noises": other_noises}),
     RESULTS / "ablations" / "README.md": each(
-        {
-            **of_trainings(tables.ablations),
-            "frameworks": tables.frameworks,
-        }
+        {**of_trainings(tables.ablations), "frameworks": tables.frameworks}
     ),
     RESULTS / "assignment" / "README.md": each(
         {

@@ -23,21 +23,8 @@ from others.records.formats import (
 from others.records.table import RULE, Bold, Column, Table
 from others.report.macros import submission
 from others.report.macros.measurements import comparable
-from others.report.results import (
-    AblationRow,
-    Results,
-    framework_pairs,
-    read_ablations,
-)
-from others.report.sources import (
-    ABLATE,
-    EVALUATE,
-    EXACTNESS,
-    NOISE,
-    TNET,
-    UNSEEN,
-    Source,
-)
+from others.report.results import AblationRow, Results, framework_pairs, read_ablations
+from others.report.sources import ABLATE, EVALUATE, EXACTNESS, NOISE, TNET, UNSEEN, Source
 from others.report.wording import printed_gap, significant
 from others.studies.tnet.tables import read as tnet_rows
 from others.studies.tnet.tables import repeated
@@ -70,10 +57,7 @@ def scores(results: Results, file: str) -> Table:
     rows = []
     for name, row in results.read(file)["rows"].items():
         if "parameters" in row:
-            ensemble = [
-                row["self_ensemble_psnr_per_image_db"],
-                row["self_ensemble_psnr_pooled_db"],
-            ]
+            ensemble = [row["self_ensemble_psnr_per_image_db"], row["self_ensemble_psnr_pooled_db"]]
             rows.append([name, row["parameters"], *ensemble, row["psnr_per_image_db"]])
         else:  # the noisy images, as they are
             rows.append([name, None, row["psnr_per_image_db"], row["psnr_pooled_db"], None])

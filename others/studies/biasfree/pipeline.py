@@ -77,10 +77,7 @@ class Pipeline:
             val += held_out if val_folder is None or not val else []
         val = val[:: -(-len(val) // self.training.validation)]
         use, noise = self.training, Corruption(self.corruption)
-        sources = [
-            Crops(read_all(train), use.crop, use.turned),
-            Crops(read_all(val), use.crop),
-        ]
+        sources = [Crops(read_all(train), use.crop, use.turned), Crops(read_all(val), use.crop)]
         return Noisy(sources[0], noise), Noisy(sources[1], noise)
 
     def as_json(self) -> dict[str, Any]:

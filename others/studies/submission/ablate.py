@@ -52,9 +52,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the rows, or run what is missing of them and print a table of all results."""
     ablation = ABLATIONS[options.ablation]
     ablation = replace(
-        ablation,
-        pairs=options.pairs or ablation.pairs,
-        epochs=options.epochs or ablation.epochs,
+        ablation, pairs=options.pairs or ablation.pairs, epochs=options.epochs or ablation.epochs
     )
     unknown = [name for name in options.only or [] if name not in ablation.rows]
     if unknown:

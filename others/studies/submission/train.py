@@ -57,11 +57,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
     result.add_argument(
-        "--weak",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of drawn pairs with weak noise",
+        "--weak", type=float, default=0.0, metavar="SHARE", help="of drawn pairs with weak noise"
     )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")

@@ -73,7 +73,7 @@ def reach_below(reach: int | None, kernel: int = KERNEL) -> int | None:
 
     Followed backwards from fine pixel 4: `up` interpolates between the coarse pixels 1 and 2.
     Something with a reach of 1 sees the coarse pixels 0 to 3 from there, which are means of the
-    fine pixels −1 to 7 if the kernel is 3. That is 5 to a side; from an odd pixel it would be 4.
+    fine pixels −1 to 7 if the kernel is 3: 5 pixels to a side. From an odd pixel it would be 4.
     The value here is an upper bound of both, 6.
     """
     if reach is None:

@@ -44,8 +44,8 @@ from others.analysis.jacobian.rows import (
     mask_sums,
     spectrum,
 )
-from others.analysis.scoring import with_noise
-from others.data.images import image_files, middle, read_image
+from others.analysis.scoring import squares, with_noise
+from others.data.images import middle
 from others.engine import command
 from others.networks.pretrained import load_network
 from others.records.estimates import estimate
@@ -187,20 +187,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def read_middles(options: argparse.Namespace) -> list[Tensor]:
-    """The images that are asked for, (1, 3, crop, crop) in [0, 1]; UsageError if there is none."""
-    files = image_files(options.images)[options.first :][: options.count]
-    if not files:
-        raise command.UsageError(f"{options.images}: no image {options.first}; the first one is 0")
-    return [middle(read_image(path), options.crop).float() / 255 for path in files]
-
-
 def run(options: argparse.Namespace) -> None:
     """Measure and draw what is asked for."""
     if options.patch > options.crop or options.crop <= 2 * WINDOW:
         raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
     net = load_network(options.model, options.weights)
-    images = read_middles(options)
+    images = squares(options.images, options.crop, options.count, options.first).split(1)
     rows: dict[str, Figures] = {}
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]

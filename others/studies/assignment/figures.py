@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from others.analysis.panels import save
+from others.networks.regressor import evaluating
 from others.studies.assignment.initialisation import Response
 
 Titled = tuple[Tensor, str]
@@ -31,15 +32,10 @@ def psnr(image: Tensor, clean: Tensor) -> float:
     return float(10 * torch.log10(4 / (image - clean).square().mean()))
 
 
-@torch.no_grad()
 def denoise(net: nn.Module, noisy: Tensor) -> Tensor:
     """(3, H, W) in [-1, 1] to the same; the network is left in the mode that it was in."""
-    training = net.training
-    net.eval()
-    device = next(net.parameters()).device
-    result = net(noisy[None].to(device))[0].cpu()
-    net.train(training)
-    return result
+    with evaluating(net):
+        return net(noisy[None].to(next(net.parameters()).device))[0].cpu()
 
 
 def detail(image: Tensor, top: int, left: int) -> Tensor:

@@ -16,8 +16,6 @@ or resident (CPU, on Linux alone).
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -35,7 +33,7 @@ from others.networks.prescribed import torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
-from others.studies.bench.timing import Step, compare, seconds, summary
+from others.studies.bench.timing import Step, apart, compare, seconds, summary
 
 FILE = RESULTS / "bench" / "framework.json"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
@@ -167,7 +165,7 @@ def torch_step(own: f.Sequential, x: Tensor, target: Tensor, short: bool, layout
 
 
 def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
-    """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
+    """MiB that three training steps of ours (0) or torch's (1) add, in a fresh process."""
     step = network_steps(kind, batch, device, trial=False)[which]
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -186,13 +184,6 @@ def resident_peak() -> int:
     status = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in status if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
-
-
-def memory_of(kind: str, batch: int, which: int, device: str) -> float:
-    """`peak_memory` in a fresh process, whose high-water mark is its own."""
-    arguments = [kind, str(batch), str(which), device]
-    command = [sys.executable, "-m", "others.studies.bench.framework", "--memory", *arguments]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure(rounds: int, device: str) -> list[dict[str, Any]]:
@@ -217,7 +208,7 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
             steps = network_steps(kind, batch, device)
             add(f"network, {kind}", f"step, batch {batch}", compare(*steps, rounds, device))
             rows[-1].update(kind=kind, batch=batch)
-            memory = [memory_of(kind, batch, which, device) for which in (0, 1)]
+            memory = [apart(peak_memory, kind, batch, which, device) for which in (0, 1)]
             rows[-1]["ours_mib"], rows[-1]["torch_mib"] = (round(one, 1) for one in memory)
             print(f"{'':34} {'peak memory':14} {memory[0] / memory[1]:6.2f}")
     return rows
@@ -231,18 +222,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
     command.add_json(result, FILE)
     result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
-    result.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
     return result
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure all rows; or, in a process of its own, the peak memory of one."""
+    """Measure all rows."""
     torch.manual_seed(0)
     torch.backends.cudnn.allow_tf32 = not options.exact
-    if options.memory:
-        kind, batch, which, device = options.memory
-        print(peak_memory(kind, int(batch), int(which), device))
-        return
     keep_freed_memory()  # for both sides, as in every training: see bench/memory.py
     result = {
         **machine(),

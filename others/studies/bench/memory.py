@@ -12,10 +12,7 @@ On Linux with glibc alone.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import subprocess
-import sys
 from statistics import median
 from typing import Any
 
@@ -28,6 +25,7 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.studies.bench.timing import apart
 
 FILE = RESULTS / "bench" / "memory.json"
 PAIRS = 1000  # random ones
@@ -61,20 +59,10 @@ def measure(who: str, kept: bool, steps: int) -> Result:
     }
 
 
-def apart(who: str, kept: bool, steps: int) -> Result:
-    """`measure`, in a process of its own."""
-    arguments = f"{who!r}, {kept}, {steps}"
-    call = (
-        f"import json, others.studies.bench.memory as m; print(json.dumps(m.measure({arguments})))"
-    )
-    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
 def rows(rounds: int, steps: int) -> list[Result]:
     """The four kinds, in turns: medians over the rounds."""
     kinds = [(who, kept) for who in WHO for kept in (False, True)]
-    found = [[apart(who, kept, steps) for who, kept in kinds] for _ in range(rounds)]
+    found = [[apart(measure, who, kept, steps) for who, kept in kinds] for _ in range(rounds)]
     return [
         {
             "who": who,

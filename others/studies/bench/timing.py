@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, Callable
 
 import torch
@@ -27,6 +29,12 @@ def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, flo
         theirs()
     times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
     return summary(torch.tensor(times))
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a process of its own, which no earlier measurement has changed."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def summary(times: Tensor) -> dict[str, float]:

@@ -50,20 +50,12 @@ def example(shape: Sequence[int]) -> Tensor:
     return torch.randint(256, tuple(shape), generator=Generator().manual_seed(0)).byte()
 
 
-def torchscript(net: nn.Module, images: Tensor) -> Any:
-    """The network traced on these images; other sizes give other shapes, as in the network."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which is asked for
-        with torch.no_grad():
-            return torch.jit.trace(net.eval(), images, check_trace=False)
-
-
 def script_bytes(net: nn.Module, images: Tensor) -> bytes:
-    """The content of a TorchScript file."""
+    """The content of a TorchScript file: the network traced on these images, for any others too."""
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(torchscript(net, images), buffer)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which is asked for
+        torch.jit.save(torch.jit.trace(net.eval(), images, check_trace=False), buffer)
     return buffer.getvalue()
 
 

@@ -24,7 +24,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -100,6 +100,19 @@ def add_json(parser: argparse.ArgumentParser, default: Path) -> None:
     parser.add_argument("--json", type=output, default=str(default), help="file of the results")
 
 
+def add_names(
+    parser: argparse.ArgumentParser, option: str, names: Iterable[str], meaning: str
+) -> None:
+    """An option that takes some of these names, and all of them unless it is given.
+
+    Args:
+        meaning: what the chosen names stand for, as in "rows to train".
+    """
+    known = list(names)
+    text = f"{meaning}, of {', '.join(known)} (all)"
+    parser.add_argument(option, nargs="+", choices=known, default=known, metavar="NAME", help=text)
+
+
 def main_of(parser: Callable[[], argparse.ArgumentParser], run: Run) -> Callable[..., None]:
     """The `main` of a command: it takes arguments, or else those of the process."""
     return lambda arguments=None: main(parser(), run, arguments)
@@ -108,8 +121,8 @@ def main_of(parser: Callable[[], argparse.ArgumentParser], run: Run) -> Callable
 def main(parser: argparse.ArgumentParser, run: Run, arguments: Sequence[str] | None = None) -> None:
     """Parse the arguments (those of the process by default) and run the command.
 
-    `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on
-    stderr and the status 1, with no traceback; other exceptions are faults of the code and pass.
+    `run` may return an exit status. An error of the kinds in EXPECTED becomes one line on stderr
+    and the status 1, with no traceback; other exceptions are faults of the code and pass.
     """
     prepare_streams()
     try:

@@ -25,14 +25,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--weights", type=Path, default=PRETRAINED, help="folder of the weights")
     number = command.whole(1)
     result.add_argument("--draws", type=number, default=DRAWS, help="draws of crops and noise")
-    result.add_argument(
-        "--rows",
-        nargs="+",
-        choices=CONTESTANTS,
-        default=list(CONTESTANTS),
-        metavar="NAME",
-        help=f"rows to score, of {', '.join(CONTESTANTS)} (all)",
-    )
+    command.add_names(result, "--rows", CONTESTANTS, "rows to score")
     result.add_argument("--json", type=command.output, help="also write the scores to this file")
     return result
 

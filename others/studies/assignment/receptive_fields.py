@@ -36,14 +36,7 @@ def described(name: str, net: nn.Module) -> list[object]:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    result.add_argument(
-        "--net",
-        nargs="+",
-        choices=NETS,
-        default=list(NETS),
-        metavar="NAME",
-        help=f"networks, of {', '.join(NETS)} (all)",
-    )
+    command.add_names(result, "--net", NETS, "networks")
     result.add_argument(
         "--depth", nargs="+", type=command.whole(0), default=[], metavar="D", help="hidden layers"
     )

@@ -204,7 +204,7 @@ class Noise(NamedTuple):
     """A row of the table."""
 
     add: Callable[..., Tensor]  # the function
-    loss: str  # of others.engine.losses: converges to a statistic of the targets that noise keeps
+    loss: str  # of others.engine.losses; the noise keeps the statistic that it converges to
     parameter: str  # the argument of `add` that measures the strength
     low: float  # limits of the level, which is the strength on the command line
     high: float

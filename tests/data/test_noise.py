@@ -199,7 +199,7 @@ def test_levels() -> None:
     pair = make_noise("gaussian", (0, 51))
     assert isinstance(pair, partial)
     assert pair.keywords == {"std": (0, 51 / 255)}
-    with pytest.raises(ValueError, match=r"unknown noise 'fog'; expected one of gaussian, .*poisson"):
+    with pytest.raises(ValueError, match=r"unknown noise 'fog'; expected one of .*poisson"):
         make_noise("fog")
     for level in (-1, 256, (3, 2), (1, 2, 3), float("nan")):
         with pytest.raises(ValueError, match=r"the level of gaussian is .*number from 0 to 255"):

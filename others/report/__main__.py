@@ -18,7 +18,7 @@ from others.engine import command
 from others.records.json_files import save_file
 from others.records.paths import RESULTS
 from others.report.document import PDFS, REPORT, numbers_tex, problems, shown
-from others.report.figures import save_figure
+from others.report.figures import save
 from others.report.oral import refreshed
 from others.report.results import Results
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     text, figures = numbers_tex(results), shown(results)  # all is read before any is written
     save_file(options.output / "numbers.tex", text)
     for name, data in figures.items():
-        save_figure(name, data, options.output / "figures")
+        save(name, data, options.output / "figures")
     oral = REPORT / "ORAL.md"
     save_file(oral, refreshed(oral.read_text(encoding="utf-8")))
     print(f"{options.output}: numbers.tex and {len(figures)} figures")

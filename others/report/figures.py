@@ -146,7 +146,7 @@ def drawn(name: str, data: Data, kind: str, metadata: dict[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def save_figure(name: str, data: Data, folder: Path) -> Path:
+def save(name: str, data: Data, folder: Path) -> Path:
     """Draw a figure into `folder`/NAME.pdf; the same data give the same bytes."""
     path = folder / f"{name}.pdf"
     save_file(path, drawn(name, data, "pdf", {"CreationDate": None}))

@@ -23,8 +23,21 @@ from others.records.formats import (
 from others.records.table import RULE, Bold, Column, Table
 from others.report.macros import submission
 from others.report.macros.measurements import comparable
-from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.sources import ABLATE, EVALUATE, EXACTNESS, NOISE, TNET, UNSEEN, Source
+from others.report.results import (
+    AblationRow,
+    Results,
+    framework_pairs,
+    read_ablations,
+)
+from others.report.sources import (
+    ABLATE,
+    EVALUATE,
+    EXACTNESS,
+    NOISE,
+    TNET,
+    UNSEEN,
+    Source,
+)
 from others.report.wording import printed_gap, significant
 from others.studies.tnet.tables import read as tnet_rows
 from others.studies.tnet.tables import repeated

@@ -141,7 +141,7 @@ def test_figures_are_vectors(name: str, tmp_path: Path) -> None:
     data = figures.FIGURES[name][0](Results())
     if data is None:
         pytest.skip("not measured")
-    content = figures.save_figure(name, data, tmp_path).read_bytes()
+    content = figures.save(name, data, tmp_path).read_bytes()
     assert (b"/Subtype /Image" in content) == (name in ("pictures", "strip"))
     assert b"/Type3" not in content
 
@@ -149,7 +149,7 @@ def test_figures_are_vectors(name: str, tmp_path: Path) -> None:
 def test_figures_are_repeatable(tmp_path: Path) -> None:
     """The same data give the same bytes."""
     one, two = (
-        figures.save_figure("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab"
+        figures.save("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab"
     )
     assert one.read_bytes() == two.read_bytes()
 
@@ -248,6 +248,7 @@ def test_oral_references_resolve() -> None:
     assert [question.number for question in questions] == list(range(1, 21))
     assert len(re.findall(r"^\*\*\d+\. ", text, re.MULTILINE)) == len(questions)
     assert all(question.answer and question.references for question in questions)
+    assert oral.unresolved(text) == []
     assert oral.refreshed(text) == text
 
 
@@ -255,8 +256,8 @@ def test_a_moved_line_is_found() -> None:
     """A wrong line number is noticed and corrected; a quote that is nowhere is an error."""
     reference = '[`others/engine/metrics.py:{}` "def psnr_pooled("]'
     right = oral.refreshed(reference.format(1))
-    assert right != reference.format(1)
-    assert oral.refreshed(right) == right
+    assert oral.unresolved(reference.format(1))
+    assert oral.unresolved(right) == []
     with pytest.raises(ValueError, match="0 lines"):
         oral.refreshed('[`others/engine/metrics.py:1` "def psnr_of_nothing("]')
 

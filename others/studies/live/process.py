@@ -22,7 +22,7 @@ class LiveTraining:
     """A training that has been started. It ends by `close`, or with the process that started it.
 
     Attributes:
-        reports: those that have come so far; `poll` brings more.
+        reports: what it has told so far; `poll` brings more.
         paused: whether it waits to go on.
         ended: whether it is over and all of its reports have been taken.
     """

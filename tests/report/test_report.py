@@ -148,9 +148,7 @@ def test_figures_are_vectors(name: str, tmp_path: Path) -> None:
 
 def test_figures_are_repeatable(tmp_path: Path) -> None:
     """The same data give the same bytes."""
-    one, two = (
-        figures.save("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab"
-    )
+    one, two = (figures.save("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab")
     assert one.read_bytes() == two.read_bytes()
 
 

@@ -19,8 +19,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.paths import ROOT
 
 LIMIT = 25_000_000  # bytes
@@ -69,7 +69,7 @@ def archive_files(root: Path, with_others: bool = False) -> list[str]:
     """The files below `root` that belong into the archive, sorted, as paths relative to it.
 
     In a git checkout, code and experiments belong if git tracks them, so that what lies around
-    stays out. FileNotFoundError where code or weights are missing; a missing report is none.
+    stays out. FileNotFoundError where code or weights are missing; a missing report is no error.
     ValueError where a file is a link to what does not belong.
     """
     missing = [name for name in REQUIRED if not (root / name).is_file()]
@@ -127,8 +127,7 @@ def write_archive(root: Path, scipers: Sequence[str], out: Path, with_others: bo
     """Write the archive of `root` into the folder `out`, whole or not at all; return its path."""
     target = out / archive_name(scipers)
     content = archive_bytes(root, archive_files(root, with_others))
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, lambda file: file.write(content))
+    save_file(target, content)
     return target
 
 
@@ -166,10 +165,7 @@ def run(options: argparse.Namespace) -> None:
     print(describe(target))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import platform
-from collections.abc import Sequence
 
 import torch
 
@@ -50,10 +49,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, content)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

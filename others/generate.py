@@ -8,7 +8,6 @@ A file that is there, such as the course's own, is kept as it is.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from others.data.course import make_data
 from others.engine import command
@@ -38,10 +37,7 @@ def run(options: argparse.Namespace) -> None:
     make_data(options.folder, options.pairs, options.validation, options.seed, options.clean)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

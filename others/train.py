@@ -16,16 +16,16 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from others.data.folders import CROP, course_sets, image_sets, is_course
+from others.data.images import Crops
 from others.data.noise import CELL, PAIRED_LOSS, TABLE, make_noise
 from others.data.seeds import global_seed, seeded
-from others.data.sets import AUGMENTATIONS, Images, Noisy
+from others.data.sets import AUGMENTATIONS, Noisy
 from others.engine import command
 from others.engine.distributed import processes, rank
 from others.engine.experiment import Experiment
@@ -175,7 +175,7 @@ def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
     if options.data is None:
         shape = (DRY_IMAGES, 3, DRY_SIDE, DRY_SIDE)
         pixels = torch.randint(256, shape, generator=seeded(options.seed))
-        images = Images(pixels.byte())
+        images = Crops({str(n): one for n, one in enumerate(pixels.byte())}, DRY_SIDE)
         return Noisy(images, noise, noisy_targets), Noisy(images, noise)
     return image_sets(
         options.data,
@@ -265,10 +265,7 @@ def run(options: Options) -> None:
         (dry_run if options.dry_run else train)(options, device)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -77,9 +77,13 @@ def foreign_imports(folder: Path) -> list[str]:
 
 
 def is_command(path: Path) -> bool:
-    """Whether a file is to be run: it has a function `main` of its own."""
-    body = parsed(path).body
-    return any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in body)
+    """Whether a file is to be run: it has a `main` of its own, a function or a value."""
+    names = {
+        getattr(part, "name", None) or getattr(part, "id", None)
+        for node in parsed(path).body
+        for part in (node.targets if isinstance(node, ast.Assign) else [node])
+    }
+    return "main" in names
 
 
 def dotted(path: Path, root: Path) -> str:
@@ -311,17 +315,22 @@ def test_docstrings(sources: list[Path]) -> None:
 def test_accidents_are_seen(tmp_path: Path) -> None:
     """Importing a command, or a name of it, is seen wherever it happens but in tests."""
     sources = {
-        "others/command.py": "def main():\n    pass\nTABLE = 1\n",
+        "others/command.py": "main = print\nTABLE = 1\n",
+        "others/old.py": "def main():\n    pass\n",
         "others/one.py": "from others import command\n",
         "others/two.py": "from others.command import TABLE\n",
-        "others/three.py": "import others.library\n",
+        "others/three.py": "import others.library, others.old\n",
         "tests/test_command.py": "from others import command\n",
     }
     for name, text in sources.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     found = libraries_by_accident(tmp_path, [tmp_path / name for name in sources])
-    assert found == ["others/one.py: others.command", "others/two.py: others.command.TABLE"]
+    assert found == [
+        "others/one.py: others.command",
+        "others/two.py: others.command.TABLE",
+        "others/three.py: others.old",
+    ]
 
 
 def test_measures(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ squared error to the second noisy copy is the one with the least error to the cl
 import math
 from pathlib import Path
 from random import Random
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from torch import arange
 
@@ -57,6 +57,8 @@ class Trainer:
         num_epochs: passes over all pairs; warm-up and decay of the rate fit any number.
         pretrained: start at the lower rate, because the weights are already good.
         checkpoint: file to save the state to after each epoch, and to continue from if it exists.
+        make_optimizer: makes the optimizer from the network and the peak of the rate, in the place
+            of one that the settings name.
 
     Raises:
         ValueError: the checkpoint is damaged or belongs to another training, or the settings name
@@ -72,6 +74,7 @@ class Trainer:
         pretrained: bool = False,
         checkpoint: Optional[Path] = None,
         settings: Optional[Settings] = None,
+        make_optimizer: Optional[Callable[[Module, float], Any]] = None,
     ) -> None:
         self.settings = use = settings or Settings()
         self.device = network.param()[0][0].device
@@ -83,12 +86,16 @@ class Trainer:
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
         self.reached = self.before  # the weights to go on from
-        self.optimizer = self._new_optimizer()
         self.random = Random(use.seed)
+        velocities: List[Tensor] = []
         if checkpoint is not None:
             self.described = self._describe()
             if checkpoint.exists():
-                self._load(checkpoint)
+                velocities = self._load(checkpoint)
+        # Not earlier, because the optimizer computes in the precision of a saved state.
+        self.optimizer = (make_optimizer or self._new_optimizer)(network, self.peak)
+        if velocities:
+            self.optimizer.velocities = velocities
 
     def _divide(self) -> None:
         """The pairs into those to train on and those held out, the training into steps."""
@@ -99,14 +106,14 @@ class Trainer:
         self.batch_size = max(1, min(self.settings.batch_size, fitting))
         self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
 
-    def _new_optimizer(self) -> SGD:
+    def _new_optimizer(self, network: Module, peak: float) -> SGD:
         use = self.settings
         if use.optimizer == "sgd":
-            return SGD(self.network, self.peak, use.momentum)
+            return SGD(network, peak, use.momentum)
         if use.optimizer != "muon":
             raise ValueError(f"expected the optimizer muon or sgd, got {use.optimizer!r}")
         options = {"bias_factor": use.bias_factor, "bfloat16": self.bfloat16}
-        return Muon(self.network, self.peak, use.momentum, **options)
+        return Muon(network, peak, use.momentum, **options)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
@@ -201,8 +208,11 @@ class Trainer:
         }
         save(path, state)
 
-    def _load(self, path: Path) -> None:
-        """Take over a saved state, all but its weights, which the network gets in `run`."""
+    def _load(self, path: Path) -> List[Tensor]:
+        """Take over a saved state, and return the velocities of its optimizer.
+
+        Its weights are taken later: the network gets them in `run`.
+        """
         state = load(path)
         check_same_training(state.get("described"), self.described, path)
         self.reached = check_weights(state.get("network"), self.before, path)
@@ -215,8 +225,7 @@ class Trainer:
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.average = {name: average[name].to(self.device) for name in self.before}
-        self.optimizer = self._new_optimizer()  # it computes in the precision of the saved state
-        self.optimizer.velocities = [velocities[name].to(self.device) for name in self.before]
+        return [velocities[name].to(self.device) for name in self.before]
 
 
 def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:

@@ -16,10 +16,8 @@ from torch import Tensor
 
 from others.analysis.influence_edges import at_edges
 from others.analysis.influence_noise import by_intervention, by_noise, whole_maps
-from others.analysis.influence_weights import MARGIN, Figures, Smoothing, weights
+from others.analysis.influence_weights import Figures, Smoothing
 from others.analysis.smooth_grad import Network
-
-__all__ = ["MARGIN", "Figures", "Smoothing", "measure", "weights"]
 
 
 def measure(network: Network, noisy: Tensor, clean: Tensor, smoothing: Smoothing) -> Figures:

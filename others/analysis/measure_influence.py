@@ -11,7 +11,6 @@ whether the claim holds.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.analysis.influence import measure
@@ -64,10 +63,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, {"net": options.net, **result})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,6 @@ Only the noise is looked at; nothing is trained or chosen.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -32,9 +31,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     result.add_argument("--pairs", type=Path, help="a file of noisy and clean images instead")
-    result.add_argument(
-        "--json", type=command.output, default=str(GENERATED), help="the file of results"
-    )
+    command.add_json(result, GENERATED)
     return result
 
 
@@ -64,10 +61,7 @@ def run(options: argparse.Namespace) -> None:
     print({name: value for name, value in result.items() if name != "histogram"})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""An image and its noise, chosen by name: what the pages of the demo show, and any study could.
+"""An image and its noise, chosen by name, as the pages of the demo show them.
 
 source = source_of("generated", 9, Path("data"))
 noisy, clean = Subject(source, "gaussian", 25, draw=0).images()

@@ -5,8 +5,8 @@ The kinds are those of the library "blind image denoising" (N. Markou). Additive
 noise are normal but cut off at two standard deviations, which leaves a standard deviation of
 0.880 σ; an image has one noise for all its channels, or one for each. Subsampling shows one pixel
 of each square, at the same place in all squares of an image. The place is drawn at random, where
-the library takes the first. The result is clipped and rounded as in a file. Settings turn both off,
-the cut at two standard deviations (`cut`) and the clipping, of all images or of a part of them.
+the library takes the first. The result is clipped and rounded as in a file. Settings can turn off
+the cut (`cut`), and the clipping for all images (`clip`) or for a part of them (`unclipped`).
 Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their device.
 """
 

@@ -14,7 +14,7 @@ from others.data.noise import clean_of
 from others.data.sets import Noisy, Pairs
 
 CROP = 128  # pixels a side, unless another size is asked for
-HELD_OUT = 10  # one image of this many validates, where a folder has no others for it
+HELD_OUT = 10  # one image in ten validates, where a folder has no images set apart for it
 
 
 def is_course(folder: Path) -> bool:
@@ -52,7 +52,7 @@ def image_sets(
 
     Args:
         folder, val_folder: see `split_files`.
-        noise: one of `others.data.noise.NOISES` or a partial of it.
+        noise: what `others.data.noise.make_noise` gives.
         noisy_targets: train on a second noisy copy; validation is against clean images always.
         crop, val_crop: pixels a side; the latter is the former unless given.
         turned: training crops in one of the eight symmetries of the square.

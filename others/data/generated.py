@@ -73,12 +73,12 @@ def noisy_and_clean(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
     return torch.cat(noisy), torch.cat(clean)
 
 
-def generate(folder: Path, train: int = 24, test: int = 16, seed: int = 0) -> None:
+def generate(folder: Path, train: int = 24, test: int = 16) -> None:
     """Fill folder/train and folder/test with generated images of 256x256 pixels.
 
     They are dead leaves, as `others.data.dead_leaves` explains. Files that are there are kept.
     """
-    generator = seeded(seed)
+    generator = seeded()
     for mode, count in zip(FOLDERS, (train, test)):
         (folder / mode).mkdir(parents=True, exist_ok=True)
         for number, image in enumerate(leaves(count, generator)):

@@ -59,7 +59,7 @@ def read_image(path: Path) -> Tensor:
         FileNotFoundError: no such file.
         OSError: a file that is damaged or no image.
         ValueError: an image of a kind that is not read (`others.files.kinds`), or one with
-            transparent pixels, for it has no colour of its own there. An alpha channel in which
+            transparent pixels, which have no colour of their own. An alpha channel in which
             every pixel is opaque says nothing and is dropped.
     """
     picture = read_picture(path)
@@ -133,21 +133,11 @@ class Crops:
                 f"{height}x{width} pixels: {'; '.join(small[:3])}"
             )
 
-    @classmethod
-    def from_folder(cls, folder: Path, size: int | tuple[int, int], turned: bool = False) -> Crops:
-        """Crops of all images in a folder.
-
-        FileNotFoundError if there is none; ValueError as for the constructor.
-        """
-        return cls(read_images(image_files(Path(folder))), size, turned)
-
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
         return self.packed.device
 
     def to(self, device: torch.device) -> Crops:
-        """The same source, with its pixels on `device`."""
         moved = copy.copy(self)
         moved.packed = self.packed.to(device)
         return moved

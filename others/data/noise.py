@@ -201,21 +201,15 @@ def text_overlay(
 
 
 class Noise(NamedTuple):
-    """A row of the table.
+    """A row of the table."""
 
-    The noise keeps the statistic of the targets that `loss`, one of `others.engine.losses`,
-    converges to.
-    `parameter` is the argument of `add` that measures the strength. On the command line, the
-    strength is a `level` from `low` to `high`, which is multiplied by `unit`.
-    """
-
-    add: Callable[..., Tensor]
-    loss: str
-    parameter: str
-    low: float
+    add: Callable[..., Tensor]  # the function
+    loss: str  # of others.engine.losses; the noise keeps the statistic that it converges to
+    parameter: str  # the argument of `add` that measures the strength
+    low: float  # limits of the level, which is the strength on the command line
     high: float
-    unit: float
-    meaning: str
+    unit: float  # what a level is multiplied by
+    meaning: str  # of the level
 
 
 TABLE: dict[str, Noise] = {
@@ -229,7 +223,6 @@ TABLE: dict[str, Noise] = {
     "quantisation": Noise(quantisation, "l2", "levels", 2, 256, 1, "values that are left"),
     "point_sampling": Noise(point_sampling, "l2", "reach", 0, 4, 1, "side of the square, in cells"),
 }
-NOISES: dict[str, Callable[..., Tensor]] = {name: row.add for name, row in TABLE.items()}
 PAIRED_LOSS: dict[str, str] = {name: row.loss for name, row in TABLE.items()}
 
 

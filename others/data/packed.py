@@ -25,11 +25,9 @@ class PackedImages:
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
         return self.pixels.device
 
     def to(self, device: torch.device) -> PackedImages:
-        """The same images on a device."""
         moved = copy.copy(self)
         moved.pixels, moved.sizes = self.pixels.to(device), self.sizes.to(device)
         moved.starts = self.starts.to(device)

@@ -1,4 +1,4 @@
-"""Random generators, and seeds for them that follow from what they are for."""
+"""Random generators, and seeds for them that are computed from what they are for."""
 
 from __future__ import annotations
 

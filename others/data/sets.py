@@ -1,9 +1,10 @@
 """Sets of images that draw a whole batch at once, on the device where their pixels lie.
 
-A *set of pairs* has `len`, a `device`, `to(device)` and `batch(indices, generator)`, which gives
-input and target (N, 3, H, W) in [0, 1]. A *source* has `images(indices, generator)` instead of
-`batch`, which gives clean images. All randomness comes from the generator, so that any process can
-draw any batch. Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
+A *set of pairs* has `len`, the `device` of its pixels, `to(device)` for the same set there,
+`config`, which tells it from other sets, and `batch(indices, generator)`, which gives input and
+target (N, 3, H, W) in [0, 1]. A *source* has `images(indices, generator)` instead of `batch`, which
+gives clean images. All randomness comes from the generator, so that any process can draw any batch.
+Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
 """
 
 from __future__ import annotations
@@ -79,12 +80,10 @@ class Pairs:
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
         return self.input.device
 
     @property
     def config(self) -> dict[str, Any]:
-        """What tells this set from others."""
         return {
             "class": "Pairs",
             "shape": list(self.input.shape),
@@ -93,7 +92,6 @@ class Pairs:
         }
 
     def to(self, device: torch.device) -> Pairs:
-        """The same set, with its pixels on `device`."""
         return Pairs(self.input.to(device), self.target.to(device), self.augmentation)
 
     def __len__(self) -> int:
@@ -107,41 +105,12 @@ class Pairs:
         return augment(x, d, generator, exchange=self.augmentation == "exchange")
 
 
-class Images:
-    """A source of whole images, all of one size: uint8 (N, 3, H, W); ValueError for others."""
-
-    def __init__(self, pixels: Tensor) -> None:
-        self.pixels, _ = check_pair((pixels, pixels), "images")
-
-    @property
-    def device(self) -> torch.device:
-        """Where the pixels are."""
-        return self.pixels.device
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What tells this source from others."""
-        shape = list(self.pixels.shape)
-        return {"class": "Images", "shape": shape, "checksum": checksum(self.pixels)}
-
-    def to(self, device: torch.device) -> Images:
-        """The same source, with its pixels on `device`."""
-        return Images(self.pixels.to(device))
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def images(self, indices: Tensor, generator: Generator) -> Tensor:
-        """The images with these numbers, in [0, 1]."""
-        return self.pixels[indices].float() / 255
-
-
 class Noisy:
     """Noise added to clean images whenever they are drawn: a new one each time.
 
     Args:
         source: of clean images.
-        noise: one of `others.data.noise.NOISES`, perhaps as a partial with parameters.
+        noise: what `others.data.noise.make_noise` gives.
         noisy_targets: Noise2Noise: the target is a second noisy copy instead of the clean image.
     """
 
@@ -152,12 +121,10 @@ class Noisy:
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
         return self.source.device
 
     @property
     def config(self) -> dict[str, Any]:
-        """What tells this set from others."""
         return {
             "class": "Noisy",
             "source": describe(self.source),
@@ -166,7 +133,6 @@ class Noisy:
         }
 
     def to(self, device: torch.device) -> Noisy:
-        """The same set, with its pixels on `device`."""
         moved = copy.copy(self)
         moved.source = self.source.to(device)
         return moved
@@ -196,7 +162,6 @@ class Items:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What tells the dataset from others."""
         return {"class": "Items", "dataset": describe(self.dataset)}
 
     def __len__(self) -> int:

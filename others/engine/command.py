@@ -10,8 +10,7 @@ A command's module has three parts, and nothing but its tests imports it:
     def run(options: argparse.Namespace) -> None:
         ...
 
-    def main(arguments: Sequence[str] | None = None) -> None:
-        command.main(parser(), run, arguments)
+    main = command.main_of(parser, run)
 
 The exit status is 0 if all went well, 2 for options that cannot be, and 1 for everything else that
 goes wrong. A command that was stopped ends with 128 and the number of the signal, as shells count:
@@ -25,14 +24,15 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Union
 
 from Miniproject_1.noise2noise.files import check_writable
 
+Run = Callable[[argparse.Namespace], Union[int, None]]
 EXPECTED = (ValueError, OSError, FloatingPointError, ModuleNotFoundError)
 
 
@@ -95,15 +95,34 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
 
 
-def main(
-    parser: argparse.ArgumentParser,
-    run: Callable[[argparse.Namespace], int | None],
-    arguments: Sequence[str] | None = None,
+def add_json(parser: argparse.ArgumentParser, default: Path) -> None:
+    """The option that names the file of the results."""
+    parser.add_argument("--json", type=output, default=str(default), help="file of the results")
+
+
+def add_names(
+    parser: argparse.ArgumentParser, option: str, names: Iterable[str], meaning: str
 ) -> None:
+    """An option that takes some of these names, and all of them unless it is given.
+
+    Args:
+        meaning: what the chosen names stand for, as in "rows to train".
+    """
+    known = list(names)
+    text = f"{meaning}, of {', '.join(known)} (all)"
+    parser.add_argument(option, nargs="+", choices=known, default=known, metavar="NAME", help=text)
+
+
+def main_of(parser: Callable[[], argparse.ArgumentParser], run: Run) -> Callable[..., None]:
+    """The `main` of a command: it takes arguments, or else those of the process."""
+    return lambda arguments=None: main(parser(), run, arguments)
+
+
+def main(parser: argparse.ArgumentParser, run: Run, arguments: Sequence[str] | None = None) -> None:
     """Parse the arguments (those of the process by default) and run the command.
 
-    `run` may return an exit status. What goes wrong as it may (`EXPECTED`) becomes one line on
-    stderr and the status 1, with no traceback; other exceptions are faults of the code and pass.
+    `run` may return an exit status. An error of the kinds in EXPECTED becomes one line on stderr
+    and the status 1, with no traceback; other exceptions are faults of the code and pass.
     """
     prepare_streams()
     try:

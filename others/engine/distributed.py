@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
+
 
 def world() -> int:
     """The number of processes."""
@@ -36,7 +38,7 @@ def processes() -> Iterator[torch.device]:
 
     Gives the device to compute on.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     if "WORLD_SIZE" not in os.environ:
         yield device
         return

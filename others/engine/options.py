@@ -14,38 +14,21 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The options of `others.engine.experiment.Experiment`.
+    """The options of `others.engine.experiment.Experiment`; ValueError for one that cannot be."""
 
-    Args:
-        seed: decides all randomness but that of the initial weights.
-        loss: as in `others.engine.losses`. None stands for the network's own `criterion`, or for
-            the mean squared error if it has none. A loss that is no mean over images gives other
-            results in several processes than in one.
-        schedule: maps the share of the training that is done, in (0, 1), to the factor of the
-            learning rate.
-        average: the decay of a moving average of the weights, which then is validated and kept as
-            the best network. None: no average.
-        clip: the largest norm that the gradient may have. None: any.
-        precision: "float32", or "bfloat16" for the products of the training where the hardware has
-            them; validation is in float32 always.
-        steps_per_epoch: the number of batches in an epoch, all of them full. None: as many as show
-            every image once.
-        config: entries that are added to the experiment's configuration, or replace some of it.
-        progress: whether to draw a bar; None: on a terminal only.
-
-    Raises:
-        ValueError: an option that cannot be.
-    """
-
-    seed: int = 0
+    seed: int = 0  # decides all randomness but that of the initial weights
+    # One of `others.engine.losses`. None: the network's own `criterion`, or the mean squared error
+    # if it has none. A loss that is no mean over images is another one in several processes.
     loss: Loss | None = None
+    # From the share of the training that is done, in (0, 1), to the factor of the learning rate.
     schedule: Callable[[float], float] = constant
+    # The decay of a moving average of the weights, which then is what is validated and kept.
     average: float | None = None
-    clip: float | None = None
-    precision: str = "float32"
-    steps_per_epoch: int | None = None
-    config: dict[str, Any] = field(default_factory=dict)
-    progress: bool | None = None
+    clip: float | None = None  # the largest norm that the gradient may have; None: any
+    precision: str = "float32"  # of the training's products, where the hardware has bfloat16
+    steps_per_epoch: int | None = None  # full batches; None: as many as show every image once
+    config: dict[str, Any] = field(default_factory=dict)  # entries added to the configuration
+    progress: bool | None = None  # whether to draw a bar; None: on a terminal only
 
     def __post_init__(self) -> None:
         if self.steps_per_epoch is not None:

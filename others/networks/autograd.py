@@ -1,7 +1,7 @@
 """A torch.nn network behind our framework's interface, so that one training loop serves both.
 
-And the reverse: `OwnPasses` puts a network of our framework behind torch.nn's interface, so that
-what is computed with autograd's gradients (Jacobians, SmoothGrad) can be computed with ours.
+`OwnPasses` is the reverse: a network of our framework behind torch.nn's interface. So Jacobians
+and SmoothGrad, which need autograd, can be computed by our backward passes.
 """
 
 from __future__ import annotations

@@ -22,15 +22,6 @@ from others.records.paths import CONFIGS
 BIAS_FREE = ("biasfree_6", "biasfree_12", "biasfree_18")  # with 6, 12 and 18 residual blocks
 
 
-def bias_free(name: str) -> nn.Module:
-    """The network of a configuration in others/studies/biasfree/configs; ValueError if unknown."""
-    path = CONFIGS / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.json")))
-        raise ValueError(f"unknown model {name!r}; expected one of {known}")
-    return described_network(path, "model")
-
-
 NETS: dict[str, Callable[[], nn.Module]] = {
     "basenet": BaseNet,
     "tnet": TNet,
@@ -40,7 +31,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "dncnn": lambda: InRange(DnCNN(6), -1, 1),  # these three: the assignment's
     "udncnn": lambda: InRange(UDnCNN(6), -1, 1),
     "dudncnn": lambda: InRange(DUDnCNN(6), -1, 1),
-    **{name: partial(bias_free, name) for name in BIAS_FREE},
+    **{name: partial(described_network, CONFIGS / f"{name}.json", "model") for name in BIAS_FREE},
 }
 
 

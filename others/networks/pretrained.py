@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from Miniproject_1.model import Model as Miniproject1
 from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_2.model import Model as Miniproject2
 from others.networks.autograd import OwnPasses
@@ -58,8 +59,8 @@ def is_described(name: str, store: Path = PRETRAINED) -> bool:
 def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINED) -> nn.Module:
     """A network on the CPU and in evaluation mode: float (N, 3, H, W) in [0, 1], not clipped.
 
-    Its weights have the memory format channels-last, in which convolutions are faster on a CPU, by
-    how much is in others/results/bench. The answers differ from those of the usual format by
+    Its weights have the memory format channels-last, in which convolutions are faster on a CPU
+    (others/results/bench says how much). The answers differ from those of the usual format by
     rounding, at most 2e-6.
 
     Args:
@@ -82,18 +83,13 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         path = weights_file(name, store)
         if is_described(name, store):
             net = described_network(path.with_suffix(".json"), "pipeline", "model")
+        elif name in NETS:
+            net = make_network(name)
         else:
-            net = catalogued_network(name, store)
+            known = dict.fromkeys([*model_names(store), *NETS])
+            raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
         load_weights(net, path if weights is None else Path(weights))
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
-
-
-def catalogued_network(name: str, store: Path = PRETRAINED) -> nn.Module:
-    """`make_network`, with an error that lists the models of all kinds."""
-    if name not in NETS:
-        known = dict.fromkeys([*model_names(store), *NETS])
-        raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
-    return make_network(name)
 
 
 def load_trained(folder: Path) -> nn.Module:
@@ -112,17 +108,11 @@ def load_trained(folder: Path) -> nn.Module:
 
 @dataclass(frozen=True)
 class Denoiser:
-    """A model that is ready to be used; call it with images.
+    """A model that is ready to be used; call it with images."""
 
-    Args:
-        apply: maps float (N, 3, H, W) in [0, 1], on `device`, to the same; not clipped.
-        seen: how much of an image an answer depends on.
-        device: where the model is.
-    """
-
-    apply: Callable[[Tensor], Tensor]
-    seen: Field
-    device: torch.device
+    apply: Callable[[Tensor], Tensor]  # float (N, 3, H, W) in [0, 1] to the same; not clipped
+    seen: Field  # how much of an image an answer depends on
+    device: torch.device  # where the model is, and what `apply` takes
 
     def __call__(self, images: Tensor) -> Tensor:
         """The denoised images, of the type and on the device of `images`.
@@ -172,7 +162,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
         ValueError: an unknown name, a damaged file, or the weights of another network.
         FileNotFoundError: no weights.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     if name in SUBMITTED:
         model = SUBMITTED[name]()
         model.load_pretrained_model(weights)

@@ -1,8 +1,7 @@
-"""Networks as an experiment sees them: the assignment's base classes, and evaluation mode."""
+"""Networks as an experiment sees them: the assignment's base class, and evaluation mode."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,28 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class NeuralNetwork(nn.Module, ABC):
-    """A network with a criterion."""
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the network's parameters."""
-        return next(self.parameters()).device
-
-    @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """The output y for the input x."""
-
-    @abstractmethod
-    def criterion(self, y: Tensor, d: Tensor) -> Tensor:
-        """The loss of the output y where d is desired."""
-
-
-class NNRegressor(NeuralNetwork):
+class NNRegressor(nn.Module):
     """A network trained with the mean squared error."""
 
     def criterion(self, y: Tensor, d: Tensor) -> Tensor:
-        """The mean over all values of (y − d)²."""
+        """The mean over all values of (y − d)², for the output y where d is desired."""
         return F.mse_loss(y, d)
 
 

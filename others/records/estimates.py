@@ -34,7 +34,7 @@ def estimate(values: Sequence[float], normal: bool = False) -> Estimate:
 
     Args:
         values: independent measurements of one quantity, none of them NaN.
-        normal: take the normal distribution's 1.96 in the place of Student's quantile. That is
+        normal: take the normal distribution's 1.96 in the place of Student's quantile, which is
             right for large samples only: Student's is 2.26 for ten values, 1.98 for a hundred.
     """
     count = len(values)

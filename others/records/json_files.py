@@ -50,11 +50,16 @@ if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_NB, flock
 
 
-def save_json(path: Path, content: dict[str, Any]) -> None:
+def save_file(path: Path, content: str | bytes) -> None:
     """Write a file, whole or not at all; its folder is made if need be."""
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
     write_atomically(path, lambda file: file.write(data))
+
+
+def save_json(path: Path, content: dict[str, Any]) -> None:
+    """`save_file` of an object as JSON."""
+    save_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

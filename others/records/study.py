@@ -29,17 +29,13 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a study.
+    """A row of a study."""
 
-    Args:
-        changes: the settings that differ from the study's own, as plain JSON.
-        about: what else the file says of the row, such as a title; it is not compared.
-        seeds: the most runs that the row gets; None for as many as are asked for.
-    """
-
+    # The settings that differ from the study's own, as plain JSON.
     changes: Mapping[str, Any] = field(default_factory=dict)
+    # What else the file says of the row, such as a title; it is not compared.
     about: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int | None = None
+    seeds: int | None = None  # the most runs that the row gets; None for as many as are asked for
 
 
 class Study:
@@ -56,11 +52,7 @@ class Study:
     """
 
     def __init__(
-        self,
-        path: Path,
-        setting: Mapping[str, Any],
-        rows: Mapping[str, Row],
-        again: bool = False,
+        self, path: Path, setting: Mapping[str, Any], rows: Mapping[str, Row], again: bool = False
     ) -> None:
         self.path, self.rows, self.again = Path(path), dict(rows), again
         self.setting = as_json(setting)

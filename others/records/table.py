@@ -22,19 +22,12 @@ BETWEEN_BLOCKS = r"@{\hspace{1.5em}}"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Args:
-        header: what stands above it.
-        show: how a value is printed, as plain text; None is printed as nothing.
-        unit: what a README has behind each value; a report says it in the table's caption.
-        short: the header in a report, where columns are narrow; else `header`.
-    """
+    """A column of a table."""
 
     header: str
-    show: Format = str
-    unit: str = ""
-    short: str | None = None
+    show: Format = str  # how a value is printed, as plain text; None is printed as nothing
+    unit: str = ""  # behind each value in a README; a report says it in the table's caption
+    short: str | None = None  # the header in a report, where columns are narrow; else `header`
 
 
 class Bold(NamedTuple):

@@ -12,11 +12,10 @@ PDF, so that a test can tell whether a PDF shows the results as they are now.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.paths import RESULTS
 from others.report.document import PDFS, REPORT, numbers_tex, problems, shown
 from others.report.figures import save
@@ -48,20 +47,15 @@ def run(options: argparse.Namespace) -> None:
         return check_logs(options.output)
     results = Results(options.results)
     text, figures = numbers_tex(results), shown(results)  # all is read before any is written
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.output / "numbers.tex", lambda file: file.write(text.encode()))
+    save_file(options.output / "numbers.tex", text)
     for name, data in figures.items():
         save(name, data, options.output / "figures")
     oral = REPORT / "ORAL.md"
-    answers = refreshed(oral.read_text(encoding="utf-8"))
-    write_atomically(oral, lambda file: file.write(answers.encode()))
+    save_file(oral, refreshed(oral.read_text(encoding="utf-8")))
     print(f"{options.output}: numbers.tex and {len(figures)} figures")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

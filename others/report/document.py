@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from others.records.formats import tex
@@ -22,7 +21,6 @@ SOURCES = ("Report_1.tex", "Report_2.tex", "report.sty", "references.bib")
 PAGES = 3  # of a report, by the handout
 COMPLAINT = re.compile(r"^(Overfull|LaTeX Warning|Package \w+ Warning|! )|Missing character")
 WRITTEN = re.compile(r"Output written on \S+ \((\d+) pages?")
-DIGEST = re.compile(rb"results ([0-9a-f]{32})")
 
 
 def shown(results: Results) -> dict[str, Any]:
@@ -65,11 +63,3 @@ def problems(log: str) -> list[str]:
     elif int(written.group(1)) > PAGES:
         found.append(f"{written.group(1)} pages, expected at most {PAGES}")
     return found
-
-
-def digest_of_pdf(path: Path) -> str:
-    """The digest that a compiled report carries; ValueError if it has none."""
-    match = DIGEST.search(path.read_bytes())
-    if match is None:
-        raise ValueError(f"{path} has no digest of the results: run `make report`")
-    return match.group(1).decode()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
@@ -187,13 +188,9 @@ def draw_curve(axis: Axes, curves: dict[str, list[list[float]]]) -> None:
     axis.legend(loc="best", borderaxespad=0)
 
 
-def pixels(text: str, size: int) -> list[list[list[int]]]:
-    """Hexadecimal RGB as rows of pixels."""
-    values = bytes.fromhex(text)
-    return [
-        [list(values[3 * (row * size + column) :][:3]) for column in range(size)]
-        for row in range(size)
-    ]
+def pixels(text: str, size: int) -> np.ndarray[Any, Any]:
+    """Hexadecimal RGB as an array (size, size, 3)."""
+    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(size, size, 3)
 
 
 def draw_pictures(data: Data) -> Figure:

@@ -14,9 +14,9 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.network import ResidualUNet
 from others.records.formats import enumeration
+from others.records.json_files import save_file
 from others.records.paths import RESULTS
 from others.records.weights import digest
 from others.report import drawing
@@ -148,8 +148,6 @@ def drawn(name: str, data: Data, kind: str, metadata: dict[str, Any]) -> bytes:
 
 def save(name: str, data: Data, folder: Path) -> Path:
     """Draw a figure into `folder`/NAME.pdf; the same data give the same bytes."""
-    content = drawn(name, data, "pdf", {"CreationDate": None})
     path = folder / f"{name}.pdf"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content))
+    save_file(path, drawn(name, data, "pdf", {"CreationDate": None}))
     return path

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
-from others.records.formats import (
-    Spread,
-    decimals,
-    plain,
-    power,
-    spread,
-    whole,
-    with_digits,
-)
+from others.records.formats import Spread, decimals, plain, power, spread, whole, with_digits
 from others.records.paths import RESULTS, ROOT
 from others.records.table import Column, Table, markdown
 from others.report import tables
@@ -28,7 +21,8 @@ from others.studies.biasfree.judgement import TWINS, advice_table, error_table, 
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
-PageTables = Callable[[Results], Mapping[str, str]]
+PageTables = Callable[[Results], Mapping[str, str]]  # the text of each table of a page
+Maker = Callable[[Results], Any]  # of a Table, or of a text
 
 TITLES = {"exif": "EXIF", "xmp": "XMP", "profile": "colour profile"}  # of extras of image files
 GENERALISATIONS = {  # the same study of several networks
@@ -208,17 +202,16 @@ def other_noises(results: Results) -> Table:
     return Table([*columns, Column("made worse", with_digits(decimals, 0), "%")], rows)
 
 
-def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table whose values are text already."""
     words = (header[0], "claims")  # columns of words stand to the left, others to the right
-    columns = [Column(name, str if name in words else plain) for name in header]
-    return markdown(Table(columns, rows))
+    return Table([Column(name, str if name in words else plain) for name in header], rows)
 
 
-def own_errors(results: Results, name: str) -> tuple[list[str], list[list[str]]]:
+def own_errors(results: Results, name: str) -> Table:
     """The table of noise and error of other models, without the source's columns."""
     header, lines = error_table(results.study(f"biasfree/{name}"))
-    return header[:-2], [line[:-2] for line in lines]
+    return of_text(header[:-2], [line[:-2] for line in lines])
 
 
 def masks(results: Results) -> Table:
@@ -233,7 +226,7 @@ def masks(results: Results) -> Table:
     return Table(columns, rows)
 
 
-def kinds_of_files() -> Table:
+def kinds_of_files(_: Results) -> Table:
     """What `others.denoise` reads and writes: bits, modes and extras of each kind of file."""
     rows = []
     for kind in KINDS:
@@ -248,11 +241,6 @@ def kinds_of_files() -> Table:
     return Table([Column(header) for header in headers], rows)
 
 
-def overview_tables(results: Results) -> dict[str, str]:
-    """The kinds of image files."""
-    return {"image files": markdown(kinds_of_files())}
-
-
 def deblurring(results: Results) -> Table:
     """Deblurring with a denoiser as the prior: PSNR of each way at each noise level."""
     found = results.read("biasfree/deblurring/deblurring")["rows"]
@@ -264,83 +252,67 @@ def deblurring(results: Results) -> Table:
     return Table([Column("σ of the noise", plain), *(Column(way, spread) for way in ways)], rows)
 
 
-def root_tables(results: Results) -> dict[str, str]:
-    """What both miniprojects reach, and how fast the framework is."""
-    return {
-        "submission": markdown(tables.scores(results, "submission")),
-        "course": markdown(tables.scores(results, "course")),
-        "generated": printed_by_make_run(results),
-        "framework": markdown(training_steps(results)),
-    }
-
-
-def ablation_tables(results: Results) -> dict[str, str]:
-    """The ablations of both miniprojects, and the two frameworks."""
-    return {
-        "miniproject 1": markdown(tables.ablations(results, "miniproject_1")),
-        "miniproject 2": markdown(tables.ablations(results, "miniproject_2")),
-        "miniproject 2 sgd": markdown(tables.ablations(results, "miniproject_2_sgd")),
-        "frameworks": markdown(tables.frameworks(results)),
-    }
-
-
-def submission_tables(results: Results) -> dict[str, str]:
-    """Other noises, and the law of the noise, whose results have no folder of their own."""
-    return {
-        "noise laws": markdown(tables.noise_laws(results)),
-        "other noises": markdown(other_noises(results)),
-    }
-
-
-def of_trainings(results: Results, make: Callable[[Results, str], Table]) -> dict[str, str]:
+def of_trainings(make: Callable[..., Table]) -> dict[str, Maker]:
     """The same table about both miniprojects, and about Miniproject 2 as it is trained by SGD."""
     names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
-    return {name.replace("_", " "): markdown(make(results, name)) for name in names}
+    return {name.replace("_", " "): partial(make, name=name) for name in names}
 
 
-def bench_tables(results: Results) -> dict[str, str]:
-    """Speed, memory and exactness of the framework."""
-    return {
-        "steps": markdown(training_steps(results)),
-        "blocks": markdown(blocks(results)),
-        "straightforward": markdown(straightforward(results)),
-        "channels last": markdown(channels_last(results)),
-        "memory": markdown(memory(results)),
-        "exactness": markdown(tables.exactness(results)),
-    }
+def each(makers: Mapping[str, Maker]) -> PageTables:
+    """A page with a table by each of these."""
 
+    def texts(results: Results) -> dict[str, str]:
+        made = {name: make(results) for name, make in makers.items()}
+        return {
+            name: markdown(one) if isinstance(one, Table) else one for name, one in made.items()
+        }
 
-def assignment_tables(results: Results) -> dict[str, str]:
-    """The networks of the DnCNN assignment on the test images, and the assignment's bonus."""
-    return {
-        "scores": markdown(score_table(results.study("assignment/short"))),
-        "bonus": bonus_section(results.folder / "assignment" / "bonus.json"),
-    }
-
-
-def biasfree_tables(results: Results) -> dict[str, str]:
-    """The bias-free denoisers."""
-    return {
-        "noise levels": of_text(*error_table(results.study("biasfree/table"))),
-        "papers": markdown(papers_table(results.study("biasfree/papers"))),
-        "pruning": of_text(*own_errors(results, "pruning")),
-        "grey": of_text(*own_errors(results, "grey")),
-        "generalisation": markdown(generalisation(results)),
-        "masks": markdown(masks(results)),
-        "deblurring": markdown(deblurring(results)),
-        "advice": of_text(*advice_table(results.study("biasfree/ablation"))),
-    }
+    return texts
 
 
 PAGES: dict[Path, PageTables] = {
-    ROOT / "README.md": root_tables,
-    ROOT / "others" / "README.md": overview_tables,
-    RESULTS / "README.md": submission_tables,
-    RESULTS / "ablations" / "README.md": ablation_tables,
-    RESULTS / "assignment" / "README.md": assignment_tables,
-    RESULTS / "bench" / "README.md": bench_tables,
-    RESULTS / "biasfree" / "README.md": biasfree_tables,
-    RESULTS / "curve" / "README.md": lambda results: of_trainings(results, curve),
+    ROOT / "README.md": each(
+        {
+            "submission": partial(tables.scores, file="submission"),
+            "course": partial(tables.scores, file="course"),
+            "generated": printed_by_make_run,
+            "framework": training_steps,
+        }
+    ),
+    ROOT / "others" / "README.md": each({"image files": kinds_of_files}),
+    RESULTS / "README.md": each({"noise laws": tables.noise_laws, "other noises": other_noises}),
+    RESULTS / "ablations" / "README.md": each(
+        {**of_trainings(tables.ablations), "frameworks": tables.frameworks}
+    ),
+    RESULTS / "assignment" / "README.md": each(
+        {
+            "scores": lambda results: score_table(results.study("assignment/short")),
+            "bonus": lambda results: bonus_section(results.folder / "assignment" / "bonus.json"),
+        }
+    ),
+    RESULTS / "bench" / "README.md": each(
+        {
+            "steps": training_steps,
+            "blocks": blocks,
+            "straightforward": straightforward,
+            "channels last": channels_last,
+            "memory": memory,
+            "exactness": tables.exactness,
+        }
+    ),
+    RESULTS / "biasfree" / "README.md": each(
+        {
+            "noise levels": lambda results: of_text(*error_table(results.study("biasfree/table"))),
+            "papers": lambda results: papers_table(results.study("biasfree/papers")),
+            "pruning": partial(own_errors, name="pruning"),
+            "grey": partial(own_errors, name="grey"),
+            "generalisation": generalisation,
+            "masks": masks,
+            "deblurring": deblurring,
+            "advice": lambda results: of_text(*advice_table(results.study("biasfree/ablation"))),
+        }
+    ),
+    RESULTS / "curve" / "README.md": each(of_trainings(curve)),
     RESULTS / "tnet" / "README.md": lambda results: page_tables(results.folder / "tnet"),
-    RESULTS / "training" / "README.md": lambda results: of_trainings(results, trainings),
+    RESULTS / "training" / "README.md": each(of_trainings(trainings)),
 }

@@ -10,11 +10,10 @@ it is written by hand. With --check nothing is written, and the status is 1 if a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.page import filled
 from others.records.paths import ROOT
 from others.report.pages import PAGES
@@ -47,14 +46,11 @@ def run(options: argparse.Namespace) -> None:
         names = ", ".join(str(path.relative_to(ROOT)) for path in changed)
         raise ValueError(f"tables differ from others/results in {names}")
     for path, text in changed.items():
-        write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        save_file(path, text)
         print(f"{path.relative_to(ROOT)}: tables renewed")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -29,9 +29,7 @@ ABLATE = "python -m others.studies.submission.ablate {} --data DIR"
 
 FIGURE_SOURCES: dict[str, Source] = {
     "noise": Source(
-        1,
-        "The noise: its density beside a normal one's, and its size by contrast",
-        (NOISE,),
+        1, "The noise: its density beside a normal one's, and its size by contrast", (NOISE,)
     ),
     "network": Source(1, "The residual U-Net of Miniproject 1", ()),
     "pictures": Source(1, "Generated images by approach: noisy, five answers, clean", (IMAGES,)),

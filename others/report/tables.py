@@ -70,10 +70,7 @@ def scores(results: Results, file: str) -> Table:
     rows = []
     for name, row in results.read(file)["rows"].items():
         if "parameters" in row:
-            ensemble = [
-                row["self_ensemble_psnr_per_image_db"],
-                row["self_ensemble_psnr_pooled_db"],
-            ]
+            ensemble = [row["self_ensemble_psnr_per_image_db"], row["self_ensemble_psnr_pooled_db"]]
             rows.append([name, row["parameters"], *ensemble, row["psnr_per_image_db"]])
         else:  # the noisy images, as they are
             rows.append([name, None, row["psnr_per_image_db"], row["psnr_pooled_db"], None])

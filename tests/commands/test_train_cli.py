@@ -12,7 +12,7 @@ import torch
 from torch import Generator, nn
 
 from others.data.course import TRAIN, VALIDATION, save_pair
-from others.data.noise import NOISES
+from others.data.noise import TABLE as NOISES
 from others.engine.losses import LOSSES
 from others.networks.catalogue import NETS, make_network
 from others.networks.pretrained import load_network

@@ -17,10 +17,10 @@ from others.data.folders import course_sets, image_sets, is_course, split_files
 from others.data.images import Crops, image_files, read_image, read_images
 from others.data.noise import gaussian, point_sampling
 from others.data.seeds import seeded
-from others.data.sets import Images, Items, Noisy, Pairs, as_pairs
+from others.data.sets import Items, Noisy, Pairs, as_pairs
 from others.files.image_file import write_picture
 from others.files.kinds import Picture
-from tests.helpers.images import pixels, write_images
+from tests.helpers.images import fixed, pixels, write_images
 
 CPU = torch.device("cpu")
 
@@ -177,7 +177,7 @@ def test_pairs() -> None:
 
 def test_noisy_sets() -> None:
     """Targets are the clean images, or other noisy copies; for point sampling the cells' means."""
-    source, indices = Images(pixels(5, 8, 8)), torch.tensor([3, 1])
+    source, indices = fixed(pixels(5, 8, 8)), torch.tensor([3, 1])
     clean = source.images(indices, seeded())
     noise = partial(gaussian, std=0.1)
     x, d = Noisy(source, noise).batch(indices, seeded())

@@ -15,13 +15,14 @@ from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
 from others.data.noise import gaussian
-from others.data.sets import Images, Noisy, Pairs
+from others.data.sets import Noisy, Pairs
 from others.engine.experiment import Experiment
 from others.engine.schedules import cosine
 from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
 from others.records.configuration import describe_call, differences
 from others.records.weights import load_weights
 from tests.helpers.experiments import Make, Small, images, same, state
+from tests.helpers.images import fixed
 
 
 class Drawn(Dataset[Any]):
@@ -89,7 +90,7 @@ def test_stopped_in_an_epoch(make: Make) -> None:
                 raise Stopped
             return super().batch(indices, generator)
 
-    data = Breaking(Images(images(10)), gaussian, True)
+    data = Breaking(fixed(images(10)), gaussian, True)
     before = torch.get_rng_state()
     with pytest.raises(Stopped):
         make(train_set=data).run(3)
@@ -147,7 +148,7 @@ def test_another_configuration(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"train_set\.class: Noisy -> Pairs\n"):
         make(train_set=Pairs(images(10), images(10)))
     with pytest.raises(ValueError, match=r"val_set\.source\.checksum: \d+ -> \d+$"):
-        make(val_set=Noisy(Images(images(5, seed=2)), partial(gaussian, std=0.1)))
+        make(val_set=Noisy(fixed(images(5, seed=2)), partial(gaussian, std=0.1)))
     with pytest.raises(ValueError, match=r"net\.parameters: 231 -> 459"):
         make(Small(8))
     assert contents(tmp_path / "experiment") == before

@@ -12,12 +12,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from others.data.noise import gaussian
-from others.data.sets import Images, Noisy, Pairs
+from others.data.sets import Noisy, Pairs
 from others.engine.experiment import Experiment
 from others.engine.losses import l1, l2
 from others.engine.stats_manager import StatsManager
 from others.records.checkpoints import BEST, LAST
 from tests.helpers.experiments import Make, images, same
+from tests.helpers.images import fixed
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_a_plain_network(make: Make) -> None:
 
 def test_training_denoises(make: Make) -> None:
     """From noisy targets alone, a network learns to be better than the noisy images."""
-    source, noise = Images((images(1) // 4).repeat(16, 1, 1, 1)), partial(gaussian, std=0.1)
+    source, noise = fixed((images(1) // 4).repeat(16, 1, 1, 1)), partial(gaussian, std=0.1)
     train_set, val_set = Noisy(source, noise, noisy_targets=True), Noisy(source, noise)
     experiment = make(train_set=train_set, val_set=val_set, steps_per_epoch=40, output_dir=None)
     before = experiment.evaluate()["psnr_per_image_db"]
@@ -155,7 +156,7 @@ def test_evaluate_is_repeatable(make: Make) -> None:
 )
 def test_degenerate_images(make: Make, pixels: Tensor) -> None:
     """From images that teach little or nothing, what is trained and measured stays finite."""
-    data = Noisy(Images(pixels.byte().contiguous()), partial(gaussian, std=0.1), noisy_targets=True)
+    data = Noisy(fixed(pixels.byte().contiguous()), partial(gaussian, std=0.1), noisy_targets=True)
     net = nn.Conv2d(3, 3, 3, padding=1)
     history = make(net, train_set=data, val_set=data, average=0.9).run(2)
     parts = [entry[part] for entry in history for part in ("train", "validation")]

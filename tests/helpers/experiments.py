@@ -10,11 +10,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from others.data.noise import gaussian
-from others.data.sets import Images, Noisy
+from others.data.sets import Noisy
 from others.engine.experiment import Experiment
 from others.engine.options import TrainingOptions
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.regressor import NNRegressor
+from tests.helpers.images import fixed
 
 
 class Small(NNRegressor):
@@ -49,8 +50,8 @@ class Make:
             torch.manual_seed(0)
             net = Small() if net is None else net
         arguments: dict[str, Any] = {
-            "train_set": Noisy(Images(images(10)), partial(gaussian, std=0.1), noisy_targets=True),
-            "val_set": Noisy(Images(images(5, seed=1)), partial(gaussian, std=0.1)),
+            "train_set": Noisy(fixed(images(10)), partial(gaussian, std=0.1), noisy_targets=True),
+            "val_set": Noisy(fixed(images(5, seed=1)), partial(gaussian, std=0.1)),
             "optimizer": torch.optim.Adam(net.parameters(), lr),
             "stats_manager": DenoisingStatsManager(0, 1),
             "output_dir": self.folder / "experiment",

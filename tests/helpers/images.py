@@ -8,12 +8,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from others.data.images import Crops
 from others.data.seeds import seeded
 
 
 def pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
     """uint8 (count, 3, H, W)."""
     return torch.randint(256, (count, 3, height, width), generator=seeded(seed)).byte()
+
+
+def fixed(images: Tensor) -> Crops:
+    """A source of these images, uint8 (N, 3, H, W), as they are."""
+    height, width = images.shape[2:]
+    return Crops({str(number): image for number, image in enumerate(images)}, (height, width))
 
 
 def write_images(folder: Path, sizes: list[tuple[int, int]], kind: str = "png") -> list[Path]:

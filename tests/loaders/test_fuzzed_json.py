@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from others.networks.biasfree.networks import build_network
 from others.records.paths import CONFIGS, RESULTS
 from others.records.study import Row, Study
 from others.report.figures import FIGURES
@@ -44,7 +45,7 @@ def test_pipelines(tmp_path: Path) -> None:
     """The configurations of bias-free models, and the networks that they describe."""
     path = tmp_path / "model.json"
     shutil.copy(CONFIGS / "biasfree_6.json", path)
-    tally = fuzz(path, lambda: load_pipeline(path).network(), json_alter(path))
+    tally = fuzz(path, lambda: build_network(load_pipeline(path).model), json_alter(path))
     assert tally.faults == []
     assert tally.refused > 200
 

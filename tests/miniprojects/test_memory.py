@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from others.studies.bench import memory
+from others.studies.bench.timing import apart
 
 FAULTS = """
 import resource, torch
@@ -44,6 +45,6 @@ def test_faults_are_measured() -> None:
     None would be left but for memory that a process asks for the first time, which enough steps
     average out.
     """
-    row, kept = memory.apart("ours", False, 20), memory.apart("ours", True, 20)
+    row, kept = (apart(memory.measure, "ours", kept, 20) for kept in (False, True))
     assert row["faults"] > 4 * kept["faults"]
     assert 0 < row["system_seconds"] < row["seconds"]

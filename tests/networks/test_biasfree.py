@@ -24,7 +24,7 @@ from others.networks.biasfree.networks import BACKBONES, FINALS, BiasFree, build
 from others.networks.biasfree.pyramid import (
     down,
     gaussian,
-    join,
+    joined,
     laplacian,
     reach_below,
     split,
@@ -33,6 +33,7 @@ from others.networks.biasfree.pyramid import (
 from others.networks.biasfree.settings import BlockSettings, ModelSettings
 from others.networks.catalogue import BIAS_FREE, make_network
 from others.records.paths import CONFIGS
+from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import load_pipeline
 from tests.helpers.biasfree import SETTINGS, shaken
 
@@ -182,7 +183,10 @@ def test_pyramids_are_inverted(kind: str, levels: int, kernel: int) -> None:
         parts = split(kind, x, levels, kernel)
         assert len(parts) == levels
         assert parts[1].shape[-2:] == tuple(math.ceil(side / 2) for side in size)
-        torch.testing.assert_close(join(kind, parts, kernel), x, atol=1e-6, rtol=0)
+        image = parts.pop()
+        while parts:
+            image = joined(kind, image, parts.pop(), kernel)
+        torch.testing.assert_close(image, x, atol=1e-6, rtol=0)
 
 
 def test_pyramid_of_a_flat_image() -> None:
@@ -221,9 +225,9 @@ def test_every_configuration_builds(name: str) -> None:
     """A configuration has the name of its file, makes a network, its noise and its loss."""
     pipeline = load_pipeline(CONFIGS / f"{name}.json")
     assert pipeline.name == name
-    net = pipeline.network()
+    net = build_network(pipeline.model)
     x = Corruption(pipeline.corruption)(images().float(), Generator().manual_seed(0))
-    loss = pipeline.objective(net)(net(x), x, 0.0)
+    loss = Objective(net, pipeline.loss)(net(x), x, 0.0)
     loss.backward()
     assert all(values.grad is not None for values in net.parameters())
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from others.engine import command
 from others.records.paths import ROOT
 from others.report import pages, readme
 from others.report.results import Results
@@ -16,6 +18,7 @@ from others.report.results import Results
 PAGES = [ROOT / "README.md", ROOT / "others" / "README.md", ROOT / "CONTRIBUTING.md"]
 PAGES += sorted((ROOT / "others" / "results").rglob("README.md"))
 COMMAND = re.compile(r"(?:python|torchrun [^`\n]*?) -m (others[\w.]*)")
+CALL = re.compile(r"`python -m (others[\w.]*)((?:\s[^`]*)?)`")  # with its arguments
 TARGET = re.compile(r"\bmake ([a-z]+)\b(?=[ `]*(?:`|$|\s+[A-Z]+=|#|\s+#))", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
@@ -55,6 +58,20 @@ def test_every_command_explains_itself(name: str) -> None:
     assert module.__doc__.strip() in text
     shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     assert [action.dest for action in shown if not action.help] == []
+
+
+def test_every_named_command_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page says to run has the options that the command needs, and no others."""
+    monkeypatch.setattr(command, "output", Path)  # it would try to write the file
+    texts = {path: path.read_text(encoding="utf-8") for path in PAGES}
+    calls = {call for text in texts.values() for call in CALL.findall(text) if call[1]}
+    calls |= set(CALL.findall(texts[ROOT / "others" / "README.md"]))  # without arguments too
+    assert len(calls) > 40
+    for name, arguments in sorted(calls):
+        try:
+            importlib.import_module(module_of(name)).parser().parse_args(shlex.split(arguments))
+        except SystemExit:
+            pytest.fail(f"python -m {name}{arguments}")
 
 
 def test_every_target_is_there() -> None:

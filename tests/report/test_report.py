@@ -21,7 +21,6 @@ from others.report.document import (
     REPORT,
     definitions,
     digest,
-    digest_of_pdf,
     numbers_tex,
     problems,
 )
@@ -53,7 +52,9 @@ def test_numbers_are_those_of_the_results() -> None:
 @pytest.mark.parametrize("path", PDFS.values())
 def test_pdfs_show_the_results(path: str) -> None:
     """Each compiled report carries the digest of the results and texts as they are now."""
-    assert digest_of_pdf(ROOT / path) == digest(Results())
+    assert f"results {digest(Results())}".encode() in (ROOT / path).read_bytes(), (
+        "run `make report`"
+    )
 
 
 @pytest.mark.parametrize("path", PDFS.values())
@@ -226,9 +227,6 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
         Results(tmp_path).read("a")
     with pytest.raises(FileNotFoundError, match=r"b\.json"):
         Results(tmp_path).read("b")
-    (tmp_path / "old.pdf").write_bytes(b"%PDF-1.5")
-    with pytest.raises(ValueError, match="make report"):
-        digest_of_pdf(tmp_path / "old.pdf")
 
 
 def test_complaints_of_latex_are_seen() -> None:
@@ -281,5 +279,5 @@ def test_an_excerpt_marks_its_line() -> None:
 def test_pictures_round_trip() -> None:
     """An image in a JSON file is drawn as it was."""
     image = torch.rand(3, 4, 4)
-    rows = torch.tensor(drawing.pixels(hexadecimal(image), 4))
+    rows = torch.from_numpy(drawing.pixels(hexadecimal(image), 4).copy()).long()
     assert torch.equal(rows, (image * 255).round().long().permute(1, 2, 0))

@@ -45,7 +45,7 @@ def test_training_is_that_of_the_model(
     options: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without other settings Model.train is what trains, and no Trainer of our own making."""
-    monkeypatch.setattr(train, "trainer", None)
+    monkeypatch.setattr(train, "train_with", None)
     monkeypatch.setattr(train, "refuse_without_gain", lambda started_from, model: None)
     log = trained(1, *options)
     assert log["settings"]["learning_rate"] == (2e-4 if "--go-on" in options else 2e-3)

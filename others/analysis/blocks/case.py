@@ -12,17 +12,11 @@ from Miniproject_2 import framework as f
 from Miniproject_2.framework.convolution import Pair
 from others.analysis.blocks.drawing import Grid, padded
 from others.analysis.blocks.steps import Step, lines, mask, planes, steps
-from others.analysis.blocks.taps import (
-    Pixel,
-    make_block,
-    places_of,
-    sum_for,
-    taps,
-    weights_of,
-)
+from others.analysis.blocks.taps import Pixel, make_block, places_of, sum_for, taps, weights_of
 from others.data.seeds import seeded
 
-# In these limits, some of which blocks refuse, pictures stay small: default, low, high and step.
+# Default, low, high and step of each parameter. A block may refuse values between the limits, which
+# keep the pictures small.
 PARAMETERS: dict[str, tuple[float, float, float, float]] = {
     "in_channels": (1, 0, 4, 1),
     "out_channels": (1, 0, 4, 1),

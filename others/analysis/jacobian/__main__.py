@@ -44,8 +44,8 @@ from others.analysis.jacobian.rows import (
     mask_sums,
     spectrum,
 )
-from others.analysis.scoring import with_noise
-from others.data.images import image_files, middle, read_image
+from others.analysis.scoring import squares, with_noise
+from others.data.images import middle
 from others.engine import command
 from others.networks.pretrained import load_network
 from others.records.estimates import estimate
@@ -99,8 +99,8 @@ def summary(each: Sequence[Figures]) -> Figures:
     return {name: {"mean": figure.mean, "std": figure.std} for name, figure in found.items()}
 
 
-def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, int]]:
-    """Three pixels (row, column) of an image (1, 3, H, W), at least `margin` off its border.
+def telling_pixels(clean: Tensor) -> dict[str, tuple[int, int]]:
+    """Three pixels (row, column) of an image (1, 3, H, W), at least WINDOW off its border.
 
     "flat" has the smallest differences between neighbours around it, "lively" the largest, both
     over 15x15 pixels. "edge" has large ones next to it (3x3) but small ones farther off.
@@ -112,9 +112,9 @@ def telling_pixels(clean: Tensor, margin: int = WINDOW) -> dict[str, tuple[int, 
     near, far = (F.avg_pool2d(squares, size, 1, size // 2)[0, 0] for size in (3, 15))
     found = {}
     for name, score in (("flat", -far), ("edge", near - 4 * far), ("lively", far)):
-        inside = score[margin:-margin, margin:-margin]
-        place = int(inside.argmax())
-        found[name] = (margin + place // inside.shape[1], margin + place % inside.shape[1])
+        inside = score[WINDOW:-WINDOW, WINDOW:-WINDOW]
+        row, column = divmod(int(inside.argmax()), inside.shape[1])
+        found[name] = (WINDOW + row, WINDOW + column)
     return found
 
 
@@ -187,20 +187,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def read_middles(options: argparse.Namespace) -> list[Tensor]:
-    """The images that are asked for, (1, 3, crop, crop) in [0, 1]; UsageError if there is none."""
-    files = image_files(options.images)[options.first :][: options.count]
-    if not files:
-        raise command.UsageError(f"{options.images}: no image {options.first}; the first one is 0")
-    return [middle(read_image(path), options.crop).float() / 255 for path in files]
-
-
 def run(options: argparse.Namespace) -> None:
     """Measure and draw what is asked for."""
     if options.patch > options.crop or options.crop <= 2 * WINDOW:
         raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
     net = load_network(options.model, options.weights)
-    images = read_middles(options)
+    images = squares(options.images, options.crop, options.count, options.first).split(1)
     rows: dict[str, Figures] = {}
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]
@@ -216,10 +208,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

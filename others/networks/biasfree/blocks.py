@@ -170,25 +170,23 @@ class SqueezeExcite(nn.Module):
         hidden = max(channels // ratio, 2)
         self.squeeze, self.excite = conv(channels, hidden, 1), conv(hidden, channels, 1)
 
+    def factors(self, x: Tensor) -> Tensor:
+        """(N, C, 1, 1), in [0, 1]."""
+        means = x.mean((2, 3), keepdim=True) / level(x)
+        return hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
+
     def forward(self, x: Tensor) -> Tensor:
-        means = x.mean((2, 3), keepdim=True) / level(x)  # (N, C, 1, 1)
-        return x * hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
+        return x * self.factors(x)
 
 
-class Selector(nn.Module):
-    """a x + (1 − a) b, with a factor a in [0, 1] for each channel, which follows from those of x.
+class Selector(SqueezeExcite):
+    """a x + (1 − a) b, with the factors a that `SqueezeExcite` gives each channel of x."""
 
-    The factors are those of `SqueezeExcite`, of the means of x divided by the level of x.
-    """
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, ratio=4)
 
-    def __init__(self, channels: int, ratio: int = 4) -> None:
-        super().__init__()
-        hidden = max(channels // ratio, 2)
-        self.squeeze, self.excite = conv(channels, hidden, 1), conv(hidden, channels, 1)
-
-    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
-        means = x.mean((2, 3), keepdim=True) / level(x)  # (N, C, 1, 1)
-        kept = hard_sigmoid(self.excite(F.relu(self.squeeze(means))))
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kept = self.factors(x)
         return kept * x + (1 - kept) * branch
 
 

@@ -44,14 +44,6 @@ def total(*reaches: int | None) -> int | None:
     return sum(known) if len(known) == len(reaches) else None
 
 
-def through_coarser(reach: int | None, kernel: int) -> int | None:
-    """The reach of going down a level, `reach` of what is done there, and coming up again.
-
-    It is None if what is done on the coarser level sees the whole image.
-    """
-    return None if reach is None else reach_below(reach, kernel)
-
-
 def stage(use: ModelSettings, channels: int | None = None) -> nn.Sequential:
     """`use.blocks` residual blocks one after the other: (N, channels, H, W) to the same shape.
 
@@ -106,7 +98,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(stage(use, width) for width in widths[-2::-1])
         reach = stage_reach(use)  # of the coarsest level, where there is one stage alone
         for _ in finer:  # outwards: a stage, down, what is inside, up, the convolution, a stage
-            reach = total(stage_reach(use), 1, through_coarser(reach, POOL), stage_reach(use))
+            reach = total(stage_reach(use), 1, reach_below(reach, POOL), stage_reach(use))
         self.reach = total(use.base_kernel // 2, reach)
         self.step = 2 ** (use.levels - 1)
 
@@ -142,8 +134,8 @@ class LUNet(nn.Module):
         own = total(use.base_kernel // 2, stage_reach(use))
         reach = own
         for _ in levels[1:]:
-            band = through_coarser(0, POOL)  # a band is x − ↑↓x, and ↑↓ mixes pixels
-            reach = total(stage_reach(use), own, band, through_coarser(reach, POOL))
+            band = reach_below(0, POOL)  # a band is x − ↑↓x, and ↑↓ mixes pixels
+            reach = total(stage_reach(use), own, band, reach_below(reach, POOL))
         self.reach, self.step = reach, 2 ** (use.levels - 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -217,10 +209,10 @@ class MultiScale(nn.Module):
         )
         self.step = 2 ** (self.use.levels - 1) * nets[0].step
         # Both kinds of pyramid subtract ↑↓x from x at every level, and ↑↓ mixes pixels.
-        band = through_coarser(0, self.use.kernel)
+        band = reach_below(0, self.use.kernel)
         reach = nets[0].reach
         for _ in range(self.use.levels - 1):
-            reach = total(nets[0].reach, 1, band, through_coarser(reach, self.use.kernel))
+            reach = total(nets[0].reach, 1, band, reach_below(reach, self.use.kernel))
         self.reach = reach
 
     def forward(self, x: Tensor) -> Tensor:

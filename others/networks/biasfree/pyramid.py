@@ -2,8 +2,8 @@
 
 Every level has half the rows and columns of the finer one, rounded up. Going down, each second
 pixel becomes the mean over the kernel x kernel pixels around it that are inside the image; going up
-is bilinear interpolation. `join` gives back exactly what `split` was given, up to rounding, because
-the details of a level are what its coarser level lacks, however coarse that is.
+is bilinear interpolation. From the coarsest level on, `joined` gives back what `split` was given,
+up to rounding: the details of a level are what its coarser level lacks, however coarse that is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 KERNEL = 5  # of the mean on the way down
-KINDS = ("gaussian", "laplacian")
 
 
 def down(x: Tensor, kernel: int = KERNEL) -> Tensor:
@@ -62,16 +61,10 @@ def joined(kind: str, coarse: Tensor, fine: Tensor, kernel: int = KERNEL) -> Ten
     return up(coarse, fine) + fine - up(down(fine, kernel), fine)
 
 
-def join(kind: str, levels: list[Tensor], kernel: int = KERNEL) -> Tensor:
-    """The image whose pyramid `split` gave: the inverse of `split`."""
-    image = levels[-1]
-    for fine in levels[-2::-1]:
-        image = joined(kind, image, fine, kernel)
-    return image
-
-
-def reach_below(reach: int, kernel: int = KERNEL) -> int:
+def reach_below(reach: int | None, kernel: int = KERNEL) -> int | None:
     """The reach of `down`, then something that sees `reach` coarse pixels to each side, then `up`.
+
+    It is None, the whole image, if that something sees the whole image.
 
     Coarse pixel c is a mean around fine pixel 2c:
 
@@ -80,9 +73,11 @@ def reach_below(reach: int, kernel: int = KERNEL) -> int:
 
     Followed backwards from fine pixel 4: `up` interpolates between the coarse pixels 1 and 2.
     Something with a reach of 1 sees the coarse pixels 0 to 3 from there, which are means of the
-    fine pixels −1 to 7 if the kernel is 3. That is 5 to a side; from an odd pixel it would be 4.
+    fine pixels −1 to 7 if the kernel is 3: 5 pixels to a side. From an odd pixel it would be 4.
     The value here is an upper bound of both, 6.
     """
+    if reach is None:
+        return None
     coarse = reach + 1  # `up` also reads a neighbour of the coarse pixel p // 2
     uneven = 1  # an odd fine pixel p lies one beside 2 (p // 2)
     return 2 * coarse + uneven + kernel // 2

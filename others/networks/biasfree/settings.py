@@ -71,7 +71,7 @@ class BlockSettings:
             )
 
     def weights(self, channels: int) -> int:
-        """The number of weights of its convolutions in a network of so many channels.
+        """The number of weights of its convolutions, in a network with this number of channels.
 
         ValueError where the groups of a convolution do not divide its channels.
         """

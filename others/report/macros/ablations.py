@@ -9,14 +9,7 @@ from Miniproject_1.noise2noise.training import Settings as SettingsOne
 from others.data.dead_leaves import SIZE
 from others.records.formats import decimals, enumeration, percent, plain, power, signed, whole
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.wording import (
-    LEVEL,
-    comparisons,
-    gap,
-    printed_gap,
-    seeds_of,
-    significant,
-)
+from others.report.wording import LEVEL, comparisons, gap, printed_gap, seeds_of, significant
 
 ELEMENTS = 3 * SIZE**2  # of an image, which the loss is a mean over
 
@@ -86,9 +79,7 @@ def clean_targets(results: Results) -> dict[str, str]:
     study = read_ablations(results, "miniproject_1")
     # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
     noisy, clean = study.row("no exchange"), study.row("no exchange, clean targets")
-    return {
-        "TargetsGap": decimals(printed_gap(clean, noisy)),
-    }
+    return {"TargetsGap": decimals(printed_gap(clean, noisy))}
 
 
 def frameworks(results: Results) -> dict[str, str]:

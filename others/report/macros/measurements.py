@@ -6,15 +6,7 @@ import math
 from typing import Any
 
 from others.analysis.noise_law import TAIL
-from others.records.formats import (
-    decimals,
-    in_words,
-    percent,
-    plain,
-    power,
-    signed,
-    whole,
-)
+from others.records.formats import decimals, in_words, percent, plain, power, signed, whole
 from others.report.results import Results
 
 COMPARABLE = 0.5  # dB between two noisy inputs, beyond which gains over them are not compared

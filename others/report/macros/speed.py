@@ -19,7 +19,7 @@ def blocks(results: Results) -> dict[str, str]:
         "SpeedProcessor": tex(found["processor"]),
         "SpeedRounds": plain(found["rounds"]),
         "SpeedBlocks": str(len(rows)),
-        # Surely: not the median alone but all from the 10 % to the 90 % quantile.
+        # Counted where the whole range from the 10 % to the 90 % quantile is on one side of 1.
         "SpeedFaster": str(sum(row["high"] < 1 for row in rows.values())),
         "SpeedSlower": str(sum(row["low"] > 1 for row in rows.values())),
         "SpeedBest": decimals(rows[best]["ratio"]),

@@ -16,15 +16,7 @@ from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as ModelTwo
 from others.data.dead_leaves import SIZE
 from others.networks.receptive_field import multiply_adds
-from others.records.formats import (
-    NO_BREAK,
-    decibels,
-    decimals,
-    enumeration,
-    plain,
-    signed,
-    whole,
-)
+from others.records.formats import NO_BREAK, decibels, decimals, enumeration, plain, signed, whole
 from others.report.results import Results, curve_points
 from others.report.wording import LEAST
 from others.studies.submission.models import parameters, pretrained

@@ -12,16 +12,15 @@ figures.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.data.generated import generate
 from others.engine import command
+from others.records.json_files import save_file
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import read_study
 from others.studies.assignment import answers, figures
@@ -58,7 +57,7 @@ def read_results(path: Path) -> Result:
 
 
 def examples(test: NoisyBSDSDataset) -> list[tuple[Tensor, Tensor]]:
-    """The pairs that are shown; of a small folder other ones."""
+    """The pairs with the numbers EXAMPLES; a folder of fewer images has others in their place."""
     return [test[index % len(test)] for index in EXAMPLES]
 
 
@@ -135,14 +134,11 @@ def run(options: argparse.Namespace) -> None:
     path = options.output / "answers.md"
     with torch.random.fork_rng([]):
         text = answers.page(found, source)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    save_file(path, text)
     print(f"{path}: the answers, with six figures beside it")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

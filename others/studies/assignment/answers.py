@@ -29,7 +29,9 @@ from others.studies.assignment.initialisation import Response
 from others.studies.assignment.scores import TITLES, ahead, psnr_over_draws, score_table
 
 NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
+DEPTH = 6  # D of the networks
 SIDE = 64  # pixels along a side of the images on which products are counted and timed
+DILATIONS, ROUNDS = (2, 4), 15  # whose time is taken, and how often
 NETWORKS: dict[str, type[DnCNN]] = {"dncnn": DnCNN, "udncnn": UDnCNN, "dudncnn": DUDnCNN}
 
 
@@ -44,14 +46,14 @@ class Findings(NamedTuple):
 
 
 @lru_cache(maxsize=None)
-def fields(name: str, depth: int = 6) -> tuple[list[int], list[int]]:
+def fields(name: str) -> tuple[list[int], list[int]]:
     """The sizes of the receptive field along an axis: computed, measured.
 
     They are those of a network with few channels, which has the same ones.
     """
-    net = NETWORKS[name](depth, 16)
+    net = NETWORKS[name](DEPTH, 16)
     computed = computed_sizes(net)
-    repeats = 2 ** (depth // 2 - 1) if name == "udncnn" else 1
+    repeats = 2 ** (DEPTH // 2 - 1) if name == "udncnn" else 1
     return computed, measured_sizes(net, computed[-1], repeats)
 
 
@@ -60,11 +62,11 @@ def either(sizes: Sequence[int]) -> str:
     return " or ".join(f"{size}×{size}" for size in sizes)
 
 
-def field_sentence(name: str, depth: int = 6) -> str:
+def field_sentence(name: str) -> str:
     """Both ways to find the receptive field, in words."""
-    computed, measured = fields(name, depth)
+    computed, measured = fields(name)
     return (
-        f"For D = {depth} it is {either(computed)} pixels, computed layer by layer; the gradients "
+        f"For D = {DEPTH} it is {either(computed)} pixels, computed layer by layer; the gradients "
         f"of an output pixel are not zero on {either(measured)}."
     )
 
@@ -80,29 +82,24 @@ def count_formula() -> str:
     )
 
 
-def depth_needed(pixels: int = NEEDED) -> int:
-    """The least D with which DnCNN(D) sees so many pixels along an axis."""
+def depth_needed() -> int:
+    """The least D with which DnCNN(D) sees NEEDED pixels along an axis."""
     depth = 0
-    while computed_sizes(DnCNN(depth, 1))[0] < pixels:
+    while computed_sizes(DnCNN(depth, 1))[0] < NEEDED:
         depth += 1
     return depth
 
 
-def slowdowns(
-    dilations: Sequence[int] = (2, 4), channels: int = 64, rounds: int = 15
-) -> tuple[float, list[float]]:
-    """Seconds of a convolution without holes, forward and backward, and the dilated ones' ratios.
+def slowdowns() -> tuple[float, list[float]]:
+    """Seconds of a convolution, forward and backward, and the ratios of those with DILATIONS.
 
     In every round each dilation has its turn, so that what slows the machine down for a while slows
     all of them; a ratio is the median of the rounds' own ratios.
     """
-    image = torch.rand(4, channels, SIDE, SIDE)
-    convs = [
-        nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-        for dilation in (1, *dilations)
-    ]
+    image = torch.rand(4, 64, SIDE, SIDE)
+    convs = [nn.Conv2d(64, 64, 3, padding=step, dilation=step) for step in (1, *DILATIONS)]
     taken: list[list[float]] = []  # of each round, one for each convolution
-    for _ in range(rounds + 1):
+    for _ in range(ROUNDS + 1):
         taken.append([])
         for conv in convs:
             start = time.perf_counter()
@@ -126,7 +123,7 @@ def kept_gradient(denoised: Tensor, clean: Tensor) -> float:
 def followed_gradient(denoised: Tensor, clean: Tensor) -> float:
     """The correlation of an answer's differences of neighbours with those of the clean image.
 
-    Detail that is lost lowers it, and so does noise that is left; noise raises `kept_gradient`.
+    Both lost detail and remaining noise lower it, while remaining noise raises `kept_gradient`.
     """
     return float(torch.corrcoef(torch.stack([gradients(denoised), gradients(clean)]))[0, 1])
 
@@ -229,7 +226,7 @@ def question_18(found: Findings) -> str:
 {ahead(results, "dncnn", "udncnn")}. The wider view of UDnCNN is to be weighed against the detail
 that pooling loses. The differences between neighbouring pixels in its answers correlate by
 {followed["udncnn"]:.2f} with those of the clean images, and by {followed["dncnn"]:.2f} in the
-answers of DnCNN: {verdict}. How large these differences are says nothing of that, for noise
+answers of DnCNN: {verdict}. The size of these differences does not show it, because noise
 that is left adds to them: their squares are {kept["udncnn"]:.0%} of the clean images' with UDnCNN
 and {kept["dncnn"]:.0%} with DnCNN."""
 

@@ -1,7 +1,7 @@
 """The assignment's bonus: depth, learning rate, batch and noise changed, one at a time.
 
-Each row trains DnCNN for so few steps on crops of 64x64 pixels that the order is that of early
-learning. It is scored once on crops of the test images, with the row's own noise.
+Each row trains DnCNN for a few steps only, on crops of 64x64 pixels, so the order of the rows is
+that of early learning. It is scored once on crops of the test images, with the row's own noise.
 `python -m others.studies.assignment.study --bonus` runs what is missing of others/results.
 """
 

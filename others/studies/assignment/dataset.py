@@ -67,16 +67,13 @@ class NoisyBSDSDataset(Dataset[Batch]):
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels are."""
         return self.pairs.device
 
     @property
     def config(self) -> dict[str, Any]:
-        """What tells this set from others."""
         return {**self.pairs.config, "class": "NoisyBSDSDataset", "mode": self.mode}
 
     def to(self, device: torch.device) -> NoisyBSDSDataset:
-        """The same set, with its pixels on `device`."""
         moved = copy.copy(self)
         moved.pairs = self.pairs.to(device)
         return moved

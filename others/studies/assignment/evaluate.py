@@ -9,7 +9,6 @@ the mean over several draws of crops and noise, and their standard deviation.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.engine import command
@@ -26,14 +25,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--weights", type=Path, default=PRETRAINED, help="folder of the weights")
     number = command.whole(1)
     result.add_argument("--draws", type=number, default=DRAWS, help="draws of crops and noise")
-    result.add_argument(
-        "--rows",
-        nargs="+",
-        choices=CONTESTANTS,
-        default=list(CONTESTANTS),
-        metavar="NAME",
-        help=f"rows to score, of {', '.join(CONTESTANTS)} (all)",
-    )
+    command.add_names(result, "--rows", CONTESTANTS, "rows to score")
     result.add_argument("--json", type=command.output, help="also write the scores to this file")
     return result
 
@@ -46,10 +38,7 @@ def run(options: argparse.Namespace) -> None:
         save_json(options.json, results)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

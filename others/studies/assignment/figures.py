@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from others.analysis.panels import save
+from others.networks.regressor import evaluating
 from others.studies.assignment.initialisation import Response
 
 Titled = tuple[Tensor, str]
@@ -26,25 +27,20 @@ DETAIL = 96  # pixels along a side of the details that are shown large
 def psnr(image: Tensor, clean: Tensor) -> float:
     """10 log10(4 / MSE) of images in [-1, 1], in dB: question 9's, which clips nothing.
 
-    engine.metrics has the PSNRs of images as files have them, which stop at black and white.
+    The PSNRs of engine.metrics are of images in [0, 1], as files have them.
     """
     return float(10 * torch.log10(4 / (image - clean).square().mean()))
 
 
-@torch.no_grad()
 def denoise(net: nn.Module, noisy: Tensor) -> Tensor:
     """(3, H, W) in [-1, 1] to the same; the network is left in the mode that it was in."""
-    training = net.training
-    net.eval()
-    device = next(net.parameters()).device
-    result = net(noisy[None].to(device))[0].cpu()
-    net.train(training)
-    return result
+    with evaluating(net):
+        return net(noisy[None].to(next(net.parameters()).device))[0].cpu()
 
 
-def detail(image: Tensor, top: int, left: int, size: int = DETAIL) -> Tensor:
-    """A square of an image (3, H, W), as far as the image goes."""
-    return image[:, top : top + size, left : left + size]
+def detail(image: Tensor, top: int, left: int) -> Tensor:
+    """A square of DETAIL pixels a side of an image (3, H, W), as far as the image goes."""
+    return image[:, top : top + DETAIL, left : left + DETAIL]
 
 
 def show(axes: Axes, image: Tensor, title: str) -> None:

@@ -10,7 +10,6 @@ The last column has `no chain` for a network with layers whose field is not know
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from torch import nn
 
@@ -37,14 +36,7 @@ def described(name: str, net: nn.Module) -> list[object]:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    result.add_argument(
-        "--net",
-        nargs="+",
-        choices=NETS,
-        default=list(NETS),
-        metavar="NAME",
-        help=f"networks, of {', '.join(NETS)} (all)",
-    )
+    command.add_names(result, "--net", NETS, "networks")
     result.add_argument(
         "--depth", nargs="+", type=command.whole(0), default=[], metavar="D", help="hidden layers"
     )
@@ -66,10 +58,7 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(Table(columns, rows)))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 Of each test image one random crop is denoised, in float32. The PSNR is the assignment's (question
 9): 10 log10(4 / MSE) in [-1, 1], of each image by itself, so that the mean is over images; nothing
-is clipped. That is repeated for several draws of crops and noise, which are the same for every
+is clipped. The score is repeated for several draws of crops and noise, which are the same for every
 network.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, nn
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.data.seeds import seed_of
 from others.engine.stats_manager import DenoisingStatsManager, Figures
 from others.networks.catalogue import make_network
@@ -48,12 +49,8 @@ class Contestant(NamedTuple):
 
 
 CONTESTANTS: dict[str, Contestant] = {
-    "dncnn": Contestant("dncnn"),
-    "udncnn": Contestant("udncnn"),
-    "dudncnn": Contestant("dudncnn"),
-    "dncnn_n2n": Contestant("dncnn", noisy_targets=True),
-    "udncnn_n2n": Contestant("udncnn", noisy_targets=True),
-    "dudncnn_n2n": Contestant("dudncnn", noisy_targets=True),
+    **{net: Contestant(net) for net in TITLES},
+    **{f"{net}_n2n": Contestant(net, noisy_targets=True) for net in TITLES},
 }
 
 
@@ -167,7 +164,7 @@ def scores_of_weights(data: Path, weights: Path, draws: int, names: Sequence[str
     """
     nets = {name: load_contestant(name, weights) for name in names}
     test = NoisyBSDSDataset(data, "test", (TEST_SIZE, TEST_SIZE))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = gpu_or_cpu()
     rows = study_rows()
     found = {NOISY: score(nn.Identity(), test, draws)}
     found |= {name: score(net.to(device), test, draws) for name, net in nets.items()}

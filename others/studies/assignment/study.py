@@ -17,7 +17,6 @@ to others/pretrained/NAME.pth too, and results to others/results/assignment/PROT
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.engine import command
@@ -33,14 +32,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("--protocol", choices=PROTOCOLS, default="short", help="how to train")
     result.add_argument("--data", type=Path, required=True, help="folder with train/ and test/")
-    result.add_argument(
-        "--only",
-        nargs="+",
-        choices=CONTESTANTS,
-        default=list(CONTESTANTS),
-        metavar="NAME",
-        help=f"rows to train, of {', '.join(CONTESTANTS)} (all)",
-    )
+    command.add_names(result, "--only", CONTESTANTS, "rows to train")
     result.add_argument("--seeds", type=command.whole(1), default=1, help="trainings of each row")
     output = Path("out/assignment")
     result.add_argument("--output", type=Path, default=output, help="folder of the trainings")
@@ -62,10 +54,7 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(score_table(study.run(options.only, options.seeds))))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

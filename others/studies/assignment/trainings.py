@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from Miniproject_1.noise2noise.files import write_atomically
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.data.seeds import global_seed
 from others.engine.experiment import Experiment
 from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.catalogue import make_network
+from others.records.json_files import save_file
 from others.records.study import Row, Study
 from others.records.weights import save_weights
 from others.studies.assignment.dataset import NoisyBSDSDataset
@@ -93,7 +94,7 @@ class AssignmentStudy:
             for noisy in (False, True)
         }
         self.test = make("test", (test_crop, test_crop), seed=0)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = gpu_or_cpu()
         setting = {"protocol": name, **self.protocol._asdict(), "sigma": SIGMA}
         path = results or self.folder.with_suffix(".json")
         self.study = Study(path, {**setting, "test": self.test.config}, study_rows())
@@ -158,15 +159,12 @@ class AssignmentStudy:
     def save(self, experiment: Experiment, name: str, seed: int) -> Path:
         """Write the weights beside the states of the trainings, and into `pretrained`."""
         path = self.folder / f"weights_{seed}" / f"{name}.pth"
-        path.parent.mkdir(parents=True, exist_ok=True)
         # With the values' range around it, as every network of the catalogue is saved.
         wrapped: Any = make_network(CONTESTANTS[name].net)
         wrapped.net.load_state_dict(experiment.denoiser.state_dict())
         save_weights(wrapped, path)
         if self.pretrained is not None and seed == 0:
-            self.pretrained.mkdir(parents=True, exist_ok=True)
-            content = path.read_bytes()
-            write_atomically(self.pretrained / f"{name}.pth", lambda file: file.write(content))
+            save_file(self.pretrained / f"{name}.pth", path.read_bytes())
         return path
 
 

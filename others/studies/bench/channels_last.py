@@ -1,4 +1,4 @@
-"""What the memory format channels-last gains: the networks of `others.denoise`, once in either.
+"""What the memory format channels-last gains: the networks of `others.denoise` in both formats.
 
     python -m others.studies.bench.channels_last [--rounds 9] [--side 256] [--json PATH]
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,7 +22,7 @@ from others.networks.pretrained import load_network, model_names
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
-from others.studies.bench.timing import compare, processor
+from others.studies.bench.timing import compare
 
 FILE = RESULTS / "bench" / "channels_last.json"
 OF_THE_FRAMEWORK = "miniproject_2"  # no network of torch.nn
@@ -49,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=9, help="turns of each row")
     result.add_argument("--side", type=command.whole(1), default=256, help="pixels of the image")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    command.add_json(result, FILE)
     return result
 
 
@@ -60,14 +58,11 @@ def run(options: argparse.Namespace) -> None:
         if name != OF_THE_FRAMEWORK:
             rows.append(row(name, load_network(name), options.side, options.rounds))
             print(rows[-1], flush=True)
-    setting = {"side": options.side, "rounds": options.rounds, "processor": processor()}
+    setting = {"side": options.side, "rounds": options.rounds}
     save_json(options.json, {**machine(), **setting, "rows": rows})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

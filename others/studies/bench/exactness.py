@@ -11,7 +11,6 @@ weights and bias. In float32 and bfloat16 torch's own error is given beside ours
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from random import Random
 from typing import Any, Callable
 
@@ -180,9 +179,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     number = command.whole(2)
     result.add_argument("--count", type=number, default=400, help="layers of each kind")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 
@@ -201,10 +198,7 @@ def run(options: argparse.Namespace) -> None:
     print(result["single_image"])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -16,10 +16,6 @@ or resident (CPU, on Linux alone).
 from __future__ import annotations
 
 import argparse
-import platform
-import subprocess
-import sys
-from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -28,6 +24,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_2 import framework as f
 from Miniproject_2.framework.memory import keep_freed_memory
 from Miniproject_2.model import Model
@@ -35,51 +32,32 @@ from others.engine import command
 from others.networks.prescribed import torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.studies.bench.timing import Step, compare, processor, seconds, summary
+from others.records.study import machine
+from others.studies.bench.timing import Step, apart, compare, seconds, summary
 
 FILE = RESULTS / "bench" / "framework.json"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
 
-Block = tuple[str, f.Module, nn.Module, tuple[int, ...]]  # name, ours, torch's, input shape
+Block = tuple[str, f.Module, tuple[int, ...]]  # its name, and the shape of its input
 
 
 def blocks() -> list[Block]:
     """The blocks and the inputs that they are timed on: batches of 64, with 64 channels."""
     small, middle, large = (64, 64, 8, 8), (64, 64, 16, 16), (64, 3, 32, 32)
-    strided, wide, up = (3, 2, 1), (4, 2, 1), nn.UpsamplingNearest2d(scale_factor=2)
+    strided, wide = (3, 2, 1), (4, 2, 1)
     return [
-        ("Conv2d 3→64, k3 s2", f.Conv2d(3, 64, *strided), nn.Conv2d(3, 64, *strided), large),
-        ("Conv2d 64→64, k3 s2", f.Conv2d(64, 64, *strided), nn.Conv2d(64, 64, *strided), middle),
-        ("Conv2d 64→64, k3 s1", f.Conv2d(64, 64, 3, 1, 1), nn.Conv2d(64, 64, 3, 1, 1), middle),
-        ("Conv2d 64→192, k4 s2", f.Conv2d(64, 192, *wide), nn.Conv2d(64, 192, *wide), middle),
-        (
-            "TransposeConv2d 64→64, k4 s2",
-            f.TransposeConv2d(64, 64, *wide),
-            nn.ConvTranspose2d(64, 64, *wide),
-            small,
-        ),
-        (
-            "TransposeConv2d 64→3, k4 s2",
-            f.TransposeConv2d(64, 3, *wide),
-            nn.ConvTranspose2d(64, 3, *wide),
-            middle,
-        ),
-        (
-            "Upsampling 64→64, k3",
-            f.Upsampling(64, 64, 3, padding=1),
-            nn.Sequential(up, nn.Conv2d(64, 64, 3, padding=1)),
-            small,
-        ),
-        (
-            "Upsampling 64→3, k3",
-            f.Upsampling(64, 3, 3, padding=1),
-            nn.Sequential(up, nn.Conv2d(64, 3, 3, padding=1)),
-            middle,
-        ),
-        ("NearestUpsampling ×2", f.NearestUpsampling(), up, middle),
-        ("ReLU", f.ReLU(), nn.ReLU(), middle),
-        ("LeakyReLU", f.LeakyReLU(), nn.LeakyReLU(), middle),
-        ("Sigmoid", f.Sigmoid(), nn.Sigmoid(), large),
+        ("Conv2d 3→64, k3 s2", f.Conv2d(3, 64, *strided), large),
+        ("Conv2d 64→64, k3 s2", f.Conv2d(64, 64, *strided), middle),
+        ("Conv2d 64→64, k3 s1", f.Conv2d(64, 64, 3, 1, 1), middle),
+        ("Conv2d 64→192, k4 s2", f.Conv2d(64, 192, *wide), middle),
+        ("TransposeConv2d 64→64, k4 s2", f.TransposeConv2d(64, 64, *wide), small),
+        ("TransposeConv2d 64→3, k4 s2", f.TransposeConv2d(64, 3, *wide), middle),
+        ("Upsampling 64→64, k3", f.Upsampling(64, 64, 3, padding=1), small),
+        ("Upsampling 64→3, k3", f.Upsampling(64, 3, 3, padding=1), middle),
+        ("NearestUpsampling ×2", f.NearestUpsampling(), middle),
+        ("ReLU", f.ReLU(), middle),
+        ("LeakyReLU", f.LeakyReLU(), middle),
+        ("Sigmoid", f.Sigmoid(), large),
     ]
 
 
@@ -136,10 +114,10 @@ def in_layout(passes: Callable[..., Times], block: Any, x: Tensor, device: str) 
 
 
 def compare_blocks(
-    ours: f.Module, theirs: nn.Module, shape: tuple[int, ...], rounds: int, device: str
+    ours: f.Module, shape: tuple[int, ...], rounds: int, device: str
 ) -> dict[str, dict[str, float]]:
-    """Forward, backward and both of one block: what `summary` says of each."""
-    x, theirs = torch.randn(shape, device=device), theirs.to(device)
+    """Forward, backward and both of one block and its twin: what `summary` says of each."""
+    x, theirs = torch.randn(shape, device=device), torch_twin(ours).to(device)
     steps = in_layout(our_passes, ours, x, device), in_layout(torch_passes, theirs, x, device)
     for _ in range(3):
         for step in steps:
@@ -187,7 +165,7 @@ def torch_step(own: f.Sequential, x: Tensor, target: Tensor, short: bool, layout
 
 
 def peak_memory(kind: str, batch: int, which: int, device: str) -> float:
-    """MiB that three training steps of ours (0) or torch's (1) add, in this process."""
+    """MiB that three training steps of ours (0) or torch's (1) add, in a fresh process."""
     step = network_steps(kind, batch, device, trial=False)[which]
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -208,13 +186,6 @@ def resident_peak() -> int:
     return int(line.split()[1]) * 1024
 
 
-def memory_of(kind: str, batch: int, which: int, device: str) -> float:
-    """`peak_memory` in a fresh process, whose high-water mark is its own."""
-    arguments = [kind, str(batch), str(which), device]
-    command = [sys.executable, "-m", "others.studies.bench.framework", "--memory", *arguments]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     """All rows of the table, each printed as soon as it is known."""
     rows: list[dict[str, Any]] = []
@@ -229,15 +200,15 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
         )
 
     print(f"{'':34} {'':14}  ratio  [10 %, 90 %]        ours       torch")
-    for name, ours, theirs, shape in blocks():
-        for what, found in compare_blocks(ours, theirs, shape, rounds, device).items():
+    for name, ours, shape in blocks():
+        for what, found in compare_blocks(ours, shape, rounds, device).items():
             add(name, what, found)
     for kind in NETWORKS:
         for batch in BATCHES:
             steps = network_steps(kind, batch, device)
             add(f"network, {kind}", f"step, batch {batch}", compare(*steps, rounds, device))
             rows[-1].update(kind=kind, batch=batch)
-            memory = [memory_of(kind, batch, which, device) for which in (0, 1)]
+            memory = [apart(peak_memory, kind, batch, which, device) for which in (0, 1)]
             rows[-1]["ours_mib"], rows[-1]["torch_mib"] = (round(one, 1) for one in memory)
             print(f"{'':34} {'peak memory':14} {memory[0] / memory[1]:6.2f}")
     return rows
@@ -247,30 +218,20 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = gpu_or_cpu().type
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
-    result.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
     return result
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure all rows; or, in a process of its own, the peak memory of one."""
+    """Measure all rows."""
     torch.manual_seed(0)
     torch.backends.cudnn.allow_tf32 = not options.exact
-    if options.memory:
-        kind, batch, which, device = options.memory
-        print(peak_memory(kind, int(batch), int(which), device))
-        return
     keep_freed_memory()  # for both sides, as in every training: see bench/memory.py
     result = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "processor": processor(),
+        **machine(),
         "device": options.device,
         "tf32": options.device == "cuda" and not options.exact,
         "rounds": options.rounds,
@@ -279,10 +240,7 @@ def run(options: argparse.Namespace) -> None:
     save_json(options.json, result)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

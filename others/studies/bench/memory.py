@@ -3,8 +3,8 @@
     python -m others.studies.bench.memory [--rounds 5] [--steps 20]
 
 The shipped network of Miniproject 2 takes steps of its training in float32, by our framework and by
-torch.nn, with and without `keep_freed_memory`. malloc does not forget what it was told, so each
-measurement is a process of its own; the four kinds take turns, and the medians over the rounds are
+torch.nn, with and without `keep_freed_memory`. The setting lasts until a process ends, so each
+measurement is a process of its own. The four kinds take turns, and the medians over the rounds are
 kept: page faults of a step, and its processor time, of which the system's is what the faults cost.
 On Linux with glibc alone.
 """
@@ -12,11 +12,7 @@ On Linux with glibc alone.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import subprocess
-import sys
-from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -29,6 +25,7 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.studies.bench.timing import apart
 
 FILE = RESULTS / "bench" / "memory.json"
 PAIRS = 1000  # random ones
@@ -62,20 +59,10 @@ def measure(who: str, kept: bool, steps: int) -> Result:
     }
 
 
-def apart(who: str, kept: bool, steps: int) -> Result:
-    """`measure`, in a process of its own."""
-    arguments = f"{who!r}, {kept}, {steps}"
-    call = (
-        f"import json, others.studies.bench.memory as m; print(json.dumps(m.measure({arguments})))"
-    )
-    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
 def rows(rounds: int, steps: int) -> list[Result]:
     """The four kinds, in turns: medians over the rounds."""
     kinds = [(who, kept) for who in WHO for kept in (False, True)]
-    found = [[apart(who, kept, steps) for who, kept in kinds] for _ in range(rounds)]
+    found = [[apart(measure, who, kept, steps) for who, kept in kinds] for _ in range(rounds)]
     return [
         {
             "who": who,
@@ -92,9 +79,7 @@ def parser() -> argparse.ArgumentParser:
     number = command.whole(1)
     result.add_argument("--rounds", type=number, default=5, help="processes of each kind")
     result.add_argument("--steps", type=number, default=20, help="training steps of each process")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 
@@ -110,10 +95,7 @@ def run(options: argparse.Namespace) -> None:
         print(row)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""What phases and the order of memory gain: the appendix's fold and unfold against `batched.py`.
+"""What `batched.py` gains over the fold and unfold that the handout's appendix suggests.
 
     python -m others.studies.bench.straightforward [--rounds 15] [--json PATH]
 
@@ -11,8 +11,6 @@ by which Gᵀ puts one image together, `copies` the numbers that G writes for it
 from __future__ import annotations
 
 import argparse
-import platform
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +21,7 @@ from Miniproject_2.framework.convolution import Geometry
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import machine
 from others.studies.bench.timing import Step, compare
 
 FILE = RESULTS / "bench" / "straightforward.json"
@@ -126,9 +125,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
-    result.add_argument(
-        "--json", type=command.output, default=str(FILE), help="file of the results"
-    )
+    command.add_json(result, FILE)
     return result
 
 
@@ -147,15 +144,11 @@ def run(options: argparse.Namespace) -> None:
         times = {"straightforward_ms": found["ours_ms"], "ours_ms": found["torch_ms"]}
         rows.append({"name": case.name, "channels": [case.inputs, case.outputs], **row, **times})
         print(rows[-1], flush=True)
-    machine = {"torch": torch.__version__, "python": platform.python_version()}
-    shared = {**machine, "threads": torch.get_num_threads(), "rounds": options.rounds}
-    save_json(options.json, {**shared, "batch": BATCH, "rows": rows, "counts": counts()})
+    shared = {**machine(), "rounds": options.rounds, "batch": BATCH}
+    save_json(options.json, {**shared, "rows": rows, "counts": counts()})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

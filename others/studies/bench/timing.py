@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, Callable
 
 import torch
@@ -30,11 +31,10 @@ def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, flo
     return summary(torch.tensor(times))
 
 
-def processor() -> str:
-    """The processor's name, on which ratios depend as well; "unknown" where Linux does not say."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split(": ", 1)[1] for line in lines if "model name" in line), "unknown")
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a process of its own, which no earlier measurement has changed."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def summary(times: Tensor) -> dict[str, float]:

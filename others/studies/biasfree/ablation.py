@@ -23,9 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.analysis.scoring import (
     LEVELS,
     Denoise,
@@ -63,7 +63,7 @@ def variant(base: dict[str, Any], changes: dict[str, Any], seed: int) -> Pipelin
 
 def train_and_score(pipeline: Pipeline, sets: tuple[Any, Any], clean: Tensor) -> Result:
     """One run: PSNR per image and errors on `clean` (N, 3, H, W), and what the training cost."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     experiment = make_experiment(pipeline, sets, None, device)
     start = time.process_time()
     history = experiment.run(pipeline.training.epochs)
@@ -141,10 +141,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{name}: claim {claim['claim']}, {claim['text']}: {claim['verdict']}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

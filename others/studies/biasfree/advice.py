@@ -40,11 +40,7 @@ ORTHOGONAL = (
     Claim(3, "it is slower to train", EARLY, higher=False),
 )
 RECEPTIVE = (
-    Claim(
-        4,
-        "regularising the effective receptive field generalises better",
-        BEYOND,
-    ),
+    Claim(4, "regularising the effective receptive field generalises better", BEYOND),
     Claim(4, "it is slower to train", EARLY, higher=False),
 )
 EXCITE = Claim(5, "squeeze-and-excite gives a small boost", INSIDE)

@@ -23,11 +23,10 @@ import onnxruntime
 import torch
 from torch import Generator, Tensor, nn
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.engine import command
 from others.networks.biasfree.networks import BiasFree
 from others.networks.pretrained import load_network, load_trained
-from others.records.json_files import save_json
+from others.records.json_files import save_file, save_json
 
 OPSET = 17  # of ONNX: the first with all operations in use here
 EXAMPLE, OTHER = (1, 3, 64, 72), (2, 3, 37, 50)  # shapes: to make the files with, to try them with
@@ -51,20 +50,12 @@ def example(shape: Sequence[int]) -> Tensor:
     return torch.randint(256, tuple(shape), generator=Generator().manual_seed(0)).byte()
 
 
-def torchscript(net: nn.Module, images: Tensor) -> Any:
-    """The network traced on these images; other sizes give other shapes, as in the network."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which is asked for
-        with torch.no_grad():
-            return torch.jit.trace(net.eval(), images, check_trace=False)
-
-
 def script_bytes(net: nn.Module, images: Tensor) -> bytes:
-    """The content of a TorchScript file."""
+    """The content of a TorchScript file: the network traced on these images, for any others too."""
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(torchscript(net, images), buffer)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, which is asked for
+        torch.jit.save(torch.jit.trace(net.eval(), images, check_trace=False), buffer)
     return buffer.getvalue()
 
 
@@ -139,9 +130,8 @@ def export(net: nn.Module, name: str, folder: Path, formats: Sequence[str]) -> l
         if found > TOLERANCE:
             raise ValueError(f"{kind} of {name} differs from it by {found:g} grey levels")
         contents[folder / f"{name}{suffix}"] = content
-    folder.mkdir(parents=True, exist_ok=True)
     for path, content in contents.items():
-        write_atomically(path, lambda file, content=content: file.write(content))
+        save_file(path, content)
     save_json(folder / f"{name}.json", description(net, name, list(contents)))
     return [*contents, folder / f"{name}.json"]
 
@@ -187,10 +177,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{path}: {path.stat().st_size:,} bytes")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,6 @@ standard deviation over seeds, and --picture the curve.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from others.analysis.panels import save
 from others.analysis.scoring import add_options, scores, squares
 from others.engine import command
@@ -58,7 +58,7 @@ def curves(
 
     The trainings lie in subfolders of `output`, such as bias_free_0 for the seed 0.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     found: dict[str, list[Curve]] = {name: [] for name in TWINS}
     for seed in range(seeds):
         for name, bias in TWINS.items():
@@ -128,9 +128,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--output", type=Path, default=Path("out") / NAME, help="for trainings")
     path = RESULTS / "biasfree" / "generalisation" / NAME
-    result.add_argument(
-        "--json", type=command.output, default=str(path.with_suffix(".json")), help="of figures"
-    )
+    command.add_json(result, path.with_suffix(".json"))
     result.add_argument(
         "--picture", type=command.output, default=str(path.with_suffix(".png")), help="PNG file"
     )
@@ -153,10 +151,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"σ {sigma}: {', '.join(shown)} dB")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

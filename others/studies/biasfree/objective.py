@@ -47,21 +47,19 @@ def dead_zone(error: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tenso
          |____|________ |e|
             hinge
 
-    The cost jumps at the hinge, and is not |e| − hinge: so is the source's.
+    The cost jumps at the hinge, and is not |e| − hinge, as in the source.
     """
     size = error.abs()
     return torch.where(size < hinge, torch.zeros_like(size), size.clamp_max(cutoff))
 
 
-def hinge_mae(y: Tensor, d: Tensor, hinge: float = 0.0, cutoff: float = 255.0) -> Tensor:
-    """The mean `dead_zone` of the errors of y (N, C, H, W) in [0, 1], in grey levels."""
-    return dead_zone(LEVELS * (y - d), hinge, cutoff).mean()
-
-
-def multi_scale_mae(
-    y: Tensor, d: Tensor, scales: int = 3, hinge: float = 0.0, cutoff: float = 255.0
+def hinge_mae(
+    y: Tensor, d: Tensor, hinge: float = 0.0, cutoff: float = 255.0, scales: int = 1
 ) -> Tensor:
-    """The sum of the mean `dead_zone` over the levels of a Laplacian pyramid of the errors of y."""
+    """The mean `dead_zone` of the errors of y (N, C, H, W) in [0, 1], in grey levels.
+
+    With several `scales` it is summed over the levels of a Laplacian pyramid of the errors.
+    """
     errors = laplacian(LEVELS * (y - d), scales)
     return torch.stack([dead_zone(error, hinge, cutoff).mean() for error in errors]).sum()
 
@@ -80,10 +78,7 @@ class Objective:
     def __call__(self, y: Tensor, d: Tensor, share: float = 0.0) -> Tensor:
         """The loss for outputs y and targets d, (N, C, H, W) in [0, 1]; `share` plays no part."""
         use = self.use
-        if use.scales > 1:
-            error = multi_scale_mae(y, d, use.scales, use.hinge, use.cutoff)
-        else:
-            error = hinge_mae(y, d, use.hinge, use.cutoff)
+        error = hinge_mae(y, d, use.hinge, use.cutoff, use.scales)
         if not use.regularisers:
             return error
         return error + use.regularisation * penalty(self.net, use.regularisers)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
-from torch import nn
 
 from others.data.corruptions import Corruption, CorruptionSettings
 from others.data.folders import split_files
@@ -23,12 +22,11 @@ from others.data.images import Crops, read_images
 from others.data.sets import Noisy
 from others.engine.options import PRECISIONS
 from others.engine.schedules import SCHEDULES
-from others.networks.biasfree.networks import build_network
 from others.networks.biasfree.settings import ModelSettings
 from others.records.json_files import read_json
 from others.records.settings import one_of, read_settings, settings
 from others.records.study import as_json
-from others.studies.biasfree.objective import LossSettings, Objective
+from others.studies.biasfree.objective import LossSettings
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -62,14 +60,6 @@ class Pipeline:
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
-    def network(self) -> nn.Module:
-        """A new network for images in [0, 1], from torch's global generator."""
-        return build_network(self.model)
-
-    def objective(self, net: nn.Module) -> Objective:
-        """The loss of that network."""
-        return Objective(net, self.loss)
-
     def sets(self, folders: Sequence[Path], val_folder: Path | None = None) -> tuple[Noisy, Noisy]:
         """Training and validation set: crops of the images in all folders, with noise.
 
@@ -87,10 +77,7 @@ class Pipeline:
             val += held_out if val_folder is None or not val else []
         val = val[:: -(-len(val) // self.training.validation)]
         use, noise = self.training, Corruption(self.corruption)
-        sources = [
-            Crops(read_all(train), use.crop, use.turned),
-            Crops(read_all(val), use.crop),
-        ]
+        sources = [Crops(read_all(train), use.crop, use.turned), Crops(read_all(val), use.crop)]
         return Noisy(sources[0], noise), Noisy(sources[1], noise)
 
     def as_json(self) -> dict[str, Any]:

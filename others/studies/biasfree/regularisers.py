@@ -17,7 +17,7 @@ receptive field. All are as in the library "blind image denoising" (N. Markou), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Literal, Union
 
 import torch
 from pydantic import Field
@@ -109,13 +109,6 @@ class EffectiveField:
         return norms(kernel * (weight / weight.sum()), self.a, self.b)
 
 
-REGULARISERS: dict[str, Any] = {
-    "l1": L1,
-    "l2": L2,
-    "soft_orthonormal": SoftOrthonormal,
-    "soft_orthogonal": SoftOrthogonal,
-    "erf": EffectiveField,
-}
 Regulariser = Annotated[
     Union[L1, L2, SoftOrthonormal, SoftOrthogonal, EffectiveField],
     Field(discriminator="name"),  # {"name": "l1", "a": 0.1} in a JSON file

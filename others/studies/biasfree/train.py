@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,9 +80,9 @@ def asked_for(options: argparse.Namespace) -> Pipeline:
 def epochs_within(
     minutes: int, pipeline: Pipeline, sets: tuple[Any, Any], device: torch.device
 ) -> int:
-    """How many epochs this machine does in so many minutes, one at least.
+    """How many epochs this machine completes in this number of minutes, one at least.
 
-    A trial of a few steps and a validation tells it; nothing of the trial is kept.
+    It is found by a trial of a few steps and a validation, of which nothing is kept.
     """
     use = pipeline.training
     tried = min(TRIED, use.steps_per_epoch)
@@ -116,10 +115,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{install(pipeline, experiment)}: written")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -12,18 +12,14 @@ from others.engine.experiment import Experiment
 from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
+from others.networks.biasfree.networks import build_network
 from others.records.json_files import save_json
 from others.records.paths import PRETRAINED
 from others.records.weights import save_weights
+from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import Pipeline
 
-
-def make_optimizer(net: torch.nn.Module, pipeline: Pipeline) -> torch.optim.Optimizer:
-    """The optimizer of all parameters of a network."""
-    use = pipeline.training
-    if use.optimizer == "rmsprop":
-        return torch.optim.RMSprop(net.parameters(), use.learning_rate)
-    return torch.optim.Adam(net.parameters(), use.learning_rate)
+OPTIMIZERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
 
 def make_experiment(
@@ -35,18 +31,18 @@ def make_experiment(
     """
     use = pipeline.training
     with global_seed(use.seed, device):
-        net = pipeline.network().to(device)
+        net = build_network(pipeline.model).to(device)
     return Experiment(
         net,
         *sets,
-        make_optimizer(net, pipeline),
+        OPTIMIZERS[use.optimizer](net.parameters(), use.learning_rate),
         DenoisingStatsManager(0, 1),
         output,
         use.batch_size,
         perform_validation_during_training=True,
         options=TrainingOptions(
             seed=use.seed,
-            loss=pipeline.objective(net),
+            loss=Objective(net, pipeline.loss),
             schedule=SCHEDULES[use.schedule],
             average=use.average or None,
             clip=use.clip or None,

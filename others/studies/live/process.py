@@ -1,7 +1,7 @@
 """A live training in a process of its own, so that whoever shows it stays responsive.
 
-Both ends of a pipe hold the processes together: the training looks at it after every step, and ends
-when the other end is closed, by whatever means the other process came to its end.
+A pipe connects the two processes. The training looks at its end after every step, and stops when
+the other end is closed, however the other process has ended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from others.studies.live.training import Report, Run, train
 
 
 class LiveTraining:
-    """A training that has been started; `close` it, or end the process that holds it.
+    """A training that has been started. It ends by `close`, or with the process that started it.
 
     Attributes:
         reports: what it has told so far; `poll` brings more.
@@ -78,7 +78,7 @@ class LiveTraining:
 
 
 def _work(run: Run, connection: Any) -> None:
-    """The other process: train, report, and stop when nobody listens."""
+    """What the new process does: train, send reports, and stop when the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the one that holds the pipe
     torch.set_num_threads(1)
     with suppress(EOFError, OSError):

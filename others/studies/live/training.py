@@ -1,4 +1,4 @@
-"""A small training from scratch on generated pairs, which tells how it goes while it goes.
+"""A small training from scratch on generated pairs, which reports on its progress.
 
 Both miniprojects train here as they do for the course, by the steps of their own trainers. Their
 networks have few channels, so that a training takes a minute of one CPU core.
@@ -25,11 +25,11 @@ from others.engine.metrics import psnr_per_image
 from others.networks.prescribed import prescribed
 
 PAIRS = 512  # of generated noisy images
-SCORED = 16  # further generated images, which the PSNR is of
-SHOWN = 4  # of these
+SCORED = 16  # further generated images, on which the PSNR is measured
+SHOWN = 4  # of SCORED, how many a report contains
 INTERVAL = 0.25  # seconds between two reports
 UPSAMPLINGS = {"transposed": 0, "nearest": 3}  # the side of the convolution after the nearest
-OPTIMIZERS: dict[str, Callable[..., Any]] = {
+OPTIMIZERS: dict[str, Callable[[f.Module, float, float], Any]] = {
     "SGD": lambda network, rate, momentum: f.SGD(network, rate, momentum),
     "Adam": lambda network, rate, momentum: f.Adam(network, rate, (momentum, 0.999)),
     "Muon": lambda network, rate, momentum: f.Muon(network, rate, momentum),
@@ -46,7 +46,7 @@ class Run:
     momentum: float = 0.9  # Adam's β₁
     batch_size: int = 16
     upsampling: str = "transposed"  # of UPSAMPLINGS, in Miniproject 2
-    channels: int = 16  # of the first convolution; thrice, in Miniproject 1 twice, as many later
+    channels: int = 16  # of the first convolution; later ones have 3 times as many, Miniproject 1 2
     steps: int = 1000  # at least; the last pass over the pairs is completed
     seed: int = 0  # of the initial weights and of the order of the pairs
 
@@ -59,7 +59,7 @@ class Report(NamedTuple):
     seconds: float  # since the first step
     loss: float  # the mean since the last report
     psnr: float  # per image, in dB, of images that are not trained on
-    noisy_psnr: float  # of the same before they are denoised
+    noisy_psnr: float  # of the same images before they are denoised
     images: Tensor  # noisy, denoised and clean: uint8 (3, SHOWN, 3, 32, 32)
 
 
@@ -79,11 +79,14 @@ def trainer_of(run: Run, noisy_a: Tensor, noisy_b: Tensor) -> Any:
             return training_1.Trainer(network, noisy_a, noisy_b, epochs, settings=settings)
         channels = run.channels, 3 * run.channels
         own = prescribed(channels, nearest=UPSAMPLINGS[run.upsampling])
-    trainer: Any = training_2.Trainer(
-        own, noisy_a, noisy_b, epochs, settings=training_2.Settings(**common)
+    return training_2.Trainer(
+        own,
+        noisy_a,
+        noisy_b,
+        epochs,
+        settings=training_2.Settings(**common),
+        make_optimizer=lambda net, rate: OPTIMIZERS[run.optimizer](net, rate, run.momentum),
     )
-    trainer.optimizer = OPTIMIZERS[run.optimizer](own, trainer.peak, run.momentum)
-    return trainer
 
 
 def steps_of(trainer: Any) -> Iterator[tuple[int, float]]:

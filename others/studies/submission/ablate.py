@@ -13,7 +13,6 @@ standard deviation over seeds of the PSNR per image.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,9 +52,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the rows, or run what is missing of them and print a table of all results."""
     ablation = ABLATIONS[options.ablation]
     ablation = replace(
-        ablation,
-        pairs=options.pairs or ablation.pairs,
-        epochs=options.epochs or ablation.epochs,
+        ablation, pairs=options.pairs or ablation.pairs, epochs=options.epochs or ablation.epochs
     )
     unknown = [name for name in options.only or [] if name not in ablation.rows]
     if unknown:
@@ -75,10 +72,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{name:40} {shown}, self-ensemble {ensemble.mean:6.2f} dB")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

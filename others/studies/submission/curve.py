@@ -24,14 +24,13 @@ import torch
 from torch import Tensor
 
 from Miniproject_1.noise2noise.tensor import checksum
-from Miniproject_2.framework.training import Settings, Trainer
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
 from others.records.json_files import blaming
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
 from others.studies.submission.ablations.sgd import SGD
-from others.studies.submission.models import MODELS, denoise, scores
+from others.studies.submission.models import MODELS, denoise, scores, train_with
 
 Pair = tuple[Tensor, Tensor]
 
@@ -74,14 +73,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def train(model: Any, pairs: Pair, num_epochs: int, sgd: bool) -> None:
-    """`Model.train`, or with `sgd` the same training of Miniproject 2 by another optimizer."""
-    if sgd:
-        Trainer(model.network, *pairs, num_epochs, settings=Settings(**SGD)).run()
-    else:
-        model.train(*pairs, num_epochs=num_epochs)
-
-
 def train_and_score(
     options: argparse.Namespace, pairs: Pair, validation: Pair, length: float, seed: int
 ) -> dict[str, Any]:
@@ -91,12 +82,16 @@ def train_and_score(
         pairs: both noisy copies of the training images, uint8 (N, 3, H, W).
         validation: noisy and clean images, likewise.
     """
-    train_input, train_target = (images[: round(min(length, 1) * len(images))] for images in pairs)
+    part, epochs = round(min(length, 1) * len(pairs[0])), max(1, int(length))
+    train_input, train_target = (images[:part] for images in pairs)
     options.weights.mkdir(parents=True, exist_ok=True)  # now, so that a bad place is noticed now
     torch.manual_seed(seed)
     model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
-    train(model, (train_input, train_target), max(1, int(length)), options.sgd)
+    if options.sgd:
+        train_with(model, (train_input, train_target), epochs, SGD)
+    else:
+        model.train(train_input, train_target, epochs)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed
     model.save_model(options.weights / f"{study_name(options)}_{length}_{seed}.pth")
     noisy, clean = validation
@@ -134,10 +129,7 @@ def run(options: argparse.Namespace) -> None:
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

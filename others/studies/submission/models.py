@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 import Miniproject_1.model as miniproject_1
 import Miniproject_2.model as miniproject_2
+from Miniproject_1.noise2noise import training as training_1
+from Miniproject_2.framework import training as training_2
 from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
 
 BATCH = 100  # images that the course's script hands to `predict` at once
@@ -23,6 +26,35 @@ WEIGHTS: dict[str, Path] = {  # the files with the shipped weights
     "Miniproject 2": miniproject_2.WEIGHTS,
 }
 Scores = dict[str, Any]
+
+
+def train_with(
+    model: Any,
+    pairs: tuple[Tensor, Tensor],
+    epochs: int,
+    settings: Mapping[str, Any],
+    checkpoint: Path | None = None,
+    trainer: type[training_1.Trainer] = training_1.Trainer,
+) -> None:
+    """Train the Model of either miniproject in place, as its `train` does but with other settings.
+
+    The course has fixed the signature of `Model.train`, which has no place for them.
+
+    Args:
+        pairs: two noisy copies of the images, uint8 (N, 3, H, W).
+        settings: entries of the `Settings` of the miniproject; the others keep their defaults.
+        checkpoint: a file to save the state to after each epoch, and to continue from.
+        trainer: what trains Miniproject 1.
+    """
+    if isinstance(model, miniproject_2.Model):
+        noisy_a, noisy_b = (miniproject_2.padded(images) for images in pairs)
+        use = training_2.Settings(**settings)
+        training_2.Trainer(
+            model.network, noisy_a, noisy_b, epochs, checkpoint=checkpoint, settings=use
+        ).run()
+    else:
+        use = training_1.Settings(**settings)
+        trainer(model.network, *pairs, epochs, checkpoint=checkpoint, settings=use).run()
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:
@@ -45,8 +77,8 @@ def scores(denoised: Tensor, clean: Tensor, self_ensemble: bool = False) -> Scor
 def gain(noisy: Tensor, denoised: Tensor, clean: Tensor) -> Scores:
     """What self-ensembled answers gain on the noisy images, in dB, with its standard error.
 
-    The error is that of the mean over images: the gains are taken image by image, so that how hard
-    the images are does not count.
+    The error is that of the mean over images. Each image has a gain of its own, so that the error
+    does not grow where some images are harder than others.
     """
     gains = psnrs(denoised, clean) - psnrs(noisy, clean)
     error = float(gains.std()) / len(gains) ** 0.5 if len(gains) > 1 else None

@@ -8,8 +8,8 @@ The images are generated, as dead leaves (see `others.data.dead_leaves`): no tra
 and no photograph has to be published. The JSON file has them as hexadecimal RGB, with their PSNR.
 
 The second form trains the network of the ablations twice on the first pairs of DIR, with the L2
-loss and with L1. DIR is that of the ablations. The file (others/results/losses.json) has the PSNR
-after each epoch, and the same images as denoised by both.
+loss and with L1. DIR has the files that the ablations take. The results
+(others/results/losses.json) are the PSNR after each epoch, and the same images as denoised by both.
 
 The third form repeats figure 1 of the report that Miniproject 2 starts from: it trains the same
 network with our framework, with torch.nn, and with transposed convolutions, at that report's
@@ -19,7 +19,6 @@ settings with batches of 4, and draws what each makes of these images.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +43,14 @@ from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretraine
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
 SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept
 OTHERS = {"U-Net": "unet", "TNet": "tnet"}  # networks that are shown beside the miniprojects
-LOSSES = {"L2": {"noise_floor": 1e6}, "L1": {"noise_floor": 1e6, "loss": "l1"}}  # unweighted both
+# With this floor under the noise of an image, all images have the same weight.
+LOSSES = {"L2": {"noise_floor": 1e6}, "L1": {"noise_floor": 1e6, "loss": "l1"}}
 FIGURE = {  # the columns of the source's figure 1, as rows of the study of both frameworks
     "ours, nearest": "published, batch 4: ours",
     "torch.nn, nearest": "published, batch 4: torch.nn",
     "ours, transposed": "published, batch 4, transposed: ours",
 }
-EPOCHS = 6  # of the trainings with these losses
+EPOCHS = 6  # of the trainings with LOSSES
 
 
 def hexadecimal(image: Tensor) -> str:
@@ -157,10 +157,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"image {number}: {image['psnr_per_image_db']}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,6 @@ import argparse
 import copy
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ from torch import Tensor
 from Miniproject_1.noise2noise import training as training_1
 from Miniproject_1.noise2noise.network import ResidualUNet, widths_of
 from Miniproject_2.framework import training as training_2
-from Miniproject_2.model import padded
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
@@ -41,7 +39,7 @@ from others.engine import command
 from others.records.json_files import locked, read_json, save_json
 from others.records.paths import RESULTS
 from others.studies.submission.cuda_graph import CudaGraphTrainer
-from others.studies.submission.models import MODELS, WEIGHTS, denoise, scores
+from others.studies.submission.models import MODELS, WEIGHTS, denoise, scores, train_with
 
 OUTPUT, LOGS = Path("out"), RESULTS / "training"
 OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
@@ -59,11 +57,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
     result.add_argument(
-        "--weak",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of drawn pairs with weak noise",
+        "--weak", type=float, default=0.0, metavar="SHARE", help="of drawn pairs with weak noise"
     )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
@@ -142,31 +136,10 @@ def all_settings(options: argparse.Namespace) -> dict[str, Any]:
 def train(model: Any, pairs: Pairs, options: argparse.Namespace, state: Path) -> None:
     """Train the model in place, and save the state in a file after each epoch."""
     if changed_settings(options) or options.cuda_graph:
-        trainer(model, pairs, options, state).run()
+        trainer = CudaGraphTrainer if options.cuda_graph else training_1.Trainer
+        train_with(model, pairs, options.epochs, all_settings(options), state, trainer)
     else:
         model.train(*pairs, options.epochs, checkpoint=state)
-
-
-def trainer(
-    model: Any, pairs: Pairs, options: argparse.Namespace, state: Path
-) -> training_1.Trainer | training_2.Trainer:
-    """What `Model.train` trains with, but with other settings or replayed steps.
-
-    The course has fixed the signature of `Model.train`, which has no place for either.
-    """
-    settings = all_settings(options)
-    if options.number == 2:
-        return training_2.Trainer(
-            model.network,
-            padded(pairs[0]),
-            padded(pairs[1]),
-            options.epochs,
-            checkpoint=state,
-            settings=training_2.Settings(**settings),
-        )
-    kind = CudaGraphTrainer if options.cuda_graph else training_1.Trainer
-    use = training_1.Settings(**settings)
-    return kind(model.network, *pairs, options.epochs, checkpoint=state, settings=use)
 
 
 def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
@@ -231,10 +204,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     print(f"{name}: {log['validation']} after {options.epochs} epochs")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -8,14 +8,13 @@ pixels. It is divided into 32x32 cells, and the clean image consists of their me
 look at a cell in another way, the others are added to the clean image. Without --photographs the
 images are generated. The scores are the PSNR per image, in dB, of what `predict` returns by
 default, and the share of the images that it makes worse, whose PSNR is then below that of the noisy
-image. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json. What a
-file of the same noisy images says of models that are not asked for now is kept.
+image. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json. If that
+file is about the same noisy images, it keeps what it says of other models.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -165,10 +164,7 @@ def run(options: argparse.Namespace) -> None:
             print(f"{'':26}  {who} makes {100 * share:.0f} % of the images worse")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,6 @@ tables, and leaves no file behind.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from others.engine import command
@@ -65,10 +64,7 @@ def run(options: argparse.Namespace) -> None:
         study.run(names, options.seeds)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

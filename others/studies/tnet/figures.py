@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +147,7 @@ def _arrow(axis: Any, one: Any, other: Any, text: str, grey: str, bend: float = 
     style["connectionstyle"] = f"arc3,rad={bend}"
     axis.annotate("", other, one, arrowprops=style)
     (x, y), (u, v) = one, other
-    height = 0.2 * (u - x) if bend else 0.3  # a bent arrow is about so high on these axes
+    height = 0.2 * (u - x) if bend else 0.3  # about the height of a bent arrow on these axes
     axis.text((x + u) / 2, (y + v) / 2 + height, text, fontsize=7, color=grey, ha="center")
 
 
@@ -220,10 +219,7 @@ def run(options: argparse.Namespace) -> None:
         print(path)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
-
+main = command.main_of(parser, run)
 
 if __name__ == "__main__":
     main()

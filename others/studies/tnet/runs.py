@@ -198,7 +198,7 @@ def run(
     history = training.run(epochs_of(row, budget))
     computed, fresh = time.process_time() - start, training.epoch - before
     seconds = sum(entry["seconds"] for entry in history)
-    # A state that had all its epochs computed nothing now: then the time by the clock stands in.
+    # Where the saved state had all epochs, nothing was computed now: the clock gives the time then.
     for_an_epoch = computed / fresh if fresh else seconds / len(history)
     record = {
         **scores(training.denoiser, images),

@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from Miniproject_1.noise2noise.files import write_atomically
 from others.records.formats import (
     Spread,
     decimals,
@@ -23,7 +22,7 @@ from others.records.formats import (
     whole,
     with_digits,
 )
-from others.records.json_files import blaming, read_json
+from others.records.json_files import blaming, read_json, save_file
 from others.records.page import filled, marked, names_of
 from others.records.paths import RESULTS
 from others.records.study import read_study, values
@@ -328,4 +327,4 @@ def write(folder: Path) -> None:
     """Write the page of a folder of results; what is written by hand on one that is there stays."""
     path = folder / FILE
     text = render(folder, path.read_text(encoding="utf-8")) if path.is_file() else render(folder)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    save_file(path, text)

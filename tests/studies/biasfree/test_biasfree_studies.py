@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from others.analysis.scoring import score, scores, squares, with_noise
+from others.networks.biasfree.networks import build_network
 from others.networks.pretrained import Denoiser
 from others.networks.receptive_field import Field
 from others.records.paths import CONFIGS, RESULTS
@@ -31,6 +32,7 @@ from others.studies.biasfree.judgement import (
     findings_in_words,
     judged,
 )
+from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import load_pipeline, parse
 from tests.helpers.images import write_images
 
@@ -68,8 +70,8 @@ def test_squares_and_noise(photos: Path) -> None:
     steps = 255 * noisy
     torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
     assert float(with_noise(grey, 400, clip=False).min()) < 0
-    with pytest.raises(ValueError, match="0 images are asked for"):
-        squares(photos, 16, 0)
+    with pytest.raises(ValueError, match="no image 90; the first one is 0"):
+        squares(photos, 16, 1, 90)
 
 
 def test_score_by_hand() -> None:
@@ -184,7 +186,7 @@ def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
 def test_twins_differ_in_biases_only() -> None:
     """The twin has the same layers, and a bias in every convolution and norm."""
     pipeline = load_pipeline(CONFIGS / "generalisation.json")
-    nets = [generalisation.twin(pipeline, bias, 1).network() for bias in (False, True)]
+    nets = [build_network(generalisation.twin(pipeline, bias, 1).model) for bias in (False, True)]
     kernels = [[tuple(v.shape) for v in net.parameters() if v.dim() == 4] for net in nets]
     assert kernels[0] == kernels[1]
     assert not any(name.endswith("bias") for name, _ in nets[0].named_parameters())
@@ -201,8 +203,8 @@ def test_every_row_is_a_pipeline() -> None:
         pipeline = ablation.variant(base, row.changes, 3)
         assert (replace(pipeline, training=plain.training) == plain) == (name == PLAIN), name
         assert pipeline.training.seed == 3
-        net = pipeline.network()
-        pipeline.objective(net)(net(torch.rand(1, 3, 16, 16)), torch.rand(1, 3, 16, 16), 0.0)
+        net = build_network(pipeline.model)
+        Objective(net, pipeline.loss)(net(torch.rand(1, 3, 16, 16)), torch.rand(1, 3, 16, 16), 0.0)
     claims = [claim for row in ROWS.values() for claim in row.claims]
     assert {claim.number for claim in claims} == set(range(1, 8))
     assert {claim.measure for claim in claims} == set(MEASURES)

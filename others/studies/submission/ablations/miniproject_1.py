@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from Miniproject_1.model import ROTATIONS
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.progress import Progress
+from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.data.course import CLEAN
@@ -110,7 +111,7 @@ def train(
         followed: called after each epoch with the average of the weights, as a network.
     """
     torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = gpu_or_cpu()
     network = network_of(changes).to(device)
     count = round(changes.get("pairs", 1) * len(train_input))
     pairs = train_input[:count], train_target[:count]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
@@ -21,22 +22,22 @@ MUON = ("nesterov", "iterations")  # changes that are arguments of Muon
 class InnerMuon:
     """Muon for the layers between the first and the last; SGD with momentum for these two.
 
-    The first weight is all but square as a matrix (C, 48), and the last one makes pixels: both are
-    less alike than the weights in between.
+    Muon treats a weight as a matrix from features to features. The first weight takes pixels, and
+    the last one gives pixels, so neither is such a matrix.
 
     Args:
         network: with a weight and a bias in each layer that has parameters.
-        muon: the optimizer of all its parameters, whose settings are taken.
+        rate: of Muon; SGD has `factor` times as much, as for biases.
     """
 
-    def __init__(self, network: f.Module, muon: f.Muon) -> None:
-        pairs, self.factor = network.param(), muon.bias_factor
-        self.inner = f.Muon(pairs[2:-2], muon.lr, muon.momentum, bias_factor=self.factor)
-        self.outer = f.SGD(pairs[:2] + pairs[-2:], self.factor * muon.lr, muon.momentum)
+    def __init__(self, network: f.Module, rate: float, momentum: float, factor: float) -> None:
+        pairs, self.factor = network.param(), factor
+        self.inner = f.Muon(pairs[2:-2], rate, momentum, bias_factor=factor)
+        self.outer = f.SGD(pairs[:2] + pairs[-2:], factor * rate, momentum)
 
     @property
     def lr(self) -> float:
-        """The rate of Muon; SGD has `factor` times as much, as for biases."""
+        """The rate of Muon."""
         return self.inner.lr
 
     @lr.setter
@@ -69,14 +70,16 @@ def train(
     network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})
     if changes.get("framework") == "torch.nn":
         network = Autograd(torch_twin(network))  # with the weights that our network starts from
-    # The Trainer does not know Adam; it gets it below, in place of its own optimizer.
-    known = {name: value for name, value in changes.items() if value != "adam"}
-    settings = {name: value for name, value in known.items() if name in Settings._fields}
-    trainer = Trainer(
-        network, train_input, train_target, epochs, settings=Settings(**settings, seed=seed)
-    )
-    trainer.optimizer = optimizer(changes, network, trainer)
-    trainer.run()
+    settings = {name: value for name, value in changes.items() if name in Settings._fields}
+    use = Settings(**settings, seed=seed)
+    Trainer(
+        network,
+        train_input,
+        train_target,
+        epochs,
+        settings=use,
+        make_optimizer=optimizer_of(changes, use),
+    ).run()
 
     def denoise(images: Tensor, ensemble: bool) -> Tensor:
         forward = network.forward
@@ -85,14 +88,13 @@ def train(
     return denoise
 
 
-def optimizer(changes: dict[str, Any], network: f.Module, trainer: Trainer) -> Any:
-    """The optimizer of the Trainer, or one that its settings have no name for."""
-    own = trainer.optimizer
-    if changes.get("optimizer") == "adam":
-        return f.Adam(network, trainer.peak)
-    if changes.get("layers") == "inner" and isinstance(own, f.Muon):
-        return InnerMuon(network, own)
-    if isinstance(own, f.Muon):
-        settings = {name: changes[name] for name in MUON if name in changes}
-        return f.Muon(network, own.lr, own.momentum, bias_factor=own.bias_factor, **settings)
-    return own
+def optimizer_of(changes: dict[str, Any], use: Settings) -> Callable[[f.Module, float], Any] | None:
+    """What makes the optimizer of a row that `Settings` cannot describe; None for all others."""
+    if use.optimizer == "adam":
+        return f.Adam
+    if changes.get("layers") == "inner":
+        return partial(InnerMuon, momentum=use.momentum, factor=use.bias_factor)
+    arguments = {name: changes[name] for name in MUON if name in changes}
+    if arguments:
+        return partial(f.Muon, momentum=use.momentum, bias_factor=use.bias_factor, **arguments)
+    return None

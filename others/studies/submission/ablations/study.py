@@ -26,21 +26,14 @@ Train = Callable[[dict[str, Any], Tensor, Tensor, int, int], Denoiser]
 
 @dataclass(frozen=True)
 class Ablation:
-    """Rows that each change something of a training, and what they share.
-
-    Args:
-        rows: the changes of each row, by its name.
-        base: what all rows change of the shipped network and settings.
-        pairs: how many of the training set are trained on, from its beginning.
-        epochs: passes over them.
-        train: train(changes, train_input, train_target, epochs, seed) trains a row from scratch on
-            uint8 pairs (N, 3, H, W); `changes` are those of the base and of the row together.
-    """
+    """Rows that each change something of a training, and what they share."""
 
     rows: Mapping[str, Row]
-    base: Mapping[str, Any]
-    pairs: int
-    epochs: int
+    base: Mapping[str, Any]  # what all rows change of the shipped network and settings
+    pairs: int  # how many of the training set are trained on, from its beginning
+    epochs: int  # passes over them
+    # train(changes, train_input, train_target, epochs, seed) trains a row from scratch on uint8
+    # pairs (N, 3, H, W); `changes` are those of the base and of the row together.
     train: Train
 
     def changes(self, name: str) -> dict[str, Any]:

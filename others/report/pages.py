@@ -134,11 +134,13 @@ def trainings(results: Results, name: str) -> Table:
         ]
         rate = [settings["batch_size"], settings["learning_rate"]]
         where = log.get("device_name", "CPU")
-        rows.append([str(place), log["pairs"], epochs, *rate, where, *scores])
+        pairs = [log["pairs"], log.get("photographs")]
+        rows.append([str(place), *pairs, epochs, *rate, where, *scores])
     return Table(
         [
             Column("stretch"),
             Column("pairs", whole),
+            Column("photographs", whole),
             Column("epochs", plain),
             Column("batch", whole),
             Column("peak rate", plain),

@@ -26,6 +26,7 @@ GROUPS = (
     ablations.study_sgd,
     ablations.clean_targets,
     ablations.frameworks,
+    ablations.photographs,
     ablations.first_tries_one,
     ablations.tnet,
     measurements.noise,

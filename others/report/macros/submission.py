@@ -127,13 +127,18 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
     def score(training: dict[str, Any]) -> str:
         return decibels(training["validation"]["self_ensemble_psnr_per_image_db"])
 
+    most = max(training.get("photographs", 0) for training in (log, *later))
+
     def told(training: dict[str, Any]) -> str:
         settings, epochs = training["settings"], plain(training["epochs"])
         if "of_a_schedule_of" in training:
             epochs = f"the first {epochs} of {plain(training['of_a_schedule_of'])}"
+        number, weak = training.get("photographs", most), training.get("weak", 0)
         return (
-            f"{epochs} epochs of {whole(training['pairs'])} in batches of "
-            f"{plain(settings['batch_size'])} at {plain(settings['learning_rate'])}"
+            f"{epochs} epochs of {whole(training['pairs'])} "
+            f"{f'from {whole(number)} photographs ' if number < most else ''}"
+            f"{f'({plain(round(100 * weak))} % with weak noise) ' if weak else ''}"
+            f"in batches of {plain(settings['batch_size'])} at {plain(settings['learning_rate'])}"
             f"{', on a GPU' if training.get('device') == 'cuda' else ''} ({score(training)})"
         )
 

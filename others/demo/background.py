@@ -3,58 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Callable, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, Awaitable, Callable
 
 from nicegui import run, ui
 
-Answer = TypeVar("Answer")
+from others.demo.state import State
+
+Run = Callable[..., Awaitable[Any]]  # run(work, *arguments) gives what work(*arguments) does
+
+
+class Stale(Exception):
+    """A newer request has come, or the tab is closed: nobody waits for this answer any more."""
 
 
 class Latest:
-    """The requests of one part of a page: a newer one makes the answers of older ones stale.
+    """The requests of a page for its pictures: a newer one ends the older ones.
 
-    mine = latest.begin()
-    image = await latest.run(mine, compute, 25)
-    if image is None:  # a slider has moved on meanwhile, or the tab is closed
-        return
+    async def draw(run: Run) -> None:
+        image = await run(compute, 25)  # in a thread; Stale if a slider has moved on meanwhile
+        picture.show(image)
+
+    latest = Latest(state, draw)
+    await latest.refresh()  # after every change of a control
+
+    A spinner is seen while somebody waits. Its attribute data-shown is the query of the address
+    whose answers are completely shown, so that a script can tell whether these are what it asked for.
     """
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, state: State, draw: Callable[[Run], Awaitable[None]]) -> None:
+        self.state, self.draw = state, draw
+        self.newest = 0
         self.turn = asyncio.Lock()
         self.client = ui.context.client
-        self.waiting = 0  # requests that are computed or wait for their turn
         self.sign = ui.spinner(size="2rem").classes("busy fixed bottom-3 right-3")
-        self.sign.set_visibility(False)
 
-    def begin(self) -> int:
-        """A new request's number; all older requests are stale from now on."""
-        self.number += 1
-        return self.number
+    async def refresh(self) -> None:
+        """Draw anew, for the values that the controls have now."""
+        self.newest += 1
+        mine, query = self.newest, self.state.query()
+        self.sign.set_visibility(True)
+        with suppress(Stale):
+            await self.draw(partial(self._run, mine))
+            self._check(mine)
+            self.sign.props["data-shown"] = query
+            self.sign.set_visibility(False)
 
-    def is_stale(self, mine: int) -> bool:
-        """Whether nobody waits for this request's answer any more."""
-        return mine != self.number or self.client.is_deleted
+    def _check(self, mine: int) -> None:
+        if mine != self.newest or self.client.is_deleted:
+            raise Stale
 
-    async def run(
-        self, mine: int, work: Callable[..., Answer], *arguments: object
-    ) -> Answer | None:
-        """What `work` gives, computed in a thread; None if the request is stale before or after.
-
-        A tab computes one thing at a time: work that waits is dropped when it becomes stale.
-        """
-        self._count(1)
-        try:
-            async with self.turn:
-                if self.is_stale(mine):
-                    return None
-                answer = await run.io_bound(work, *arguments)
-        finally:
-            self._count(-1)
-        return None if self.is_stale(mine) else answer
-
-    def _count(self, change: int) -> None:
-        """Show a spinner while somebody waits."""
-        self.waiting += change
-        if not self.client.is_deleted:
-            self.sign.set_visibility(self.waiting > 0)
+    async def _run(self, mine: int, work: Callable[..., Any], *arguments: object) -> Any:
+        """A tab computes one thing at a time: work that waits is dropped when it becomes stale."""
+        async with self.turn:
+            self._check(mine)
+            answer = await run.io_bound(work, *arguments)
+        self._check(mine)
+        return answer

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
+from urllib.parse import urlencode
 
 from nicegui import ui
 
@@ -78,6 +79,10 @@ class State:
             f"The address has {name}={found!r}; expected {expected}. Shown is the default."
         )
         return default
+
+    def query(self) -> str:
+        """The values as they stand in an address."""
+        return urlencode(self.values)
 
     def set(self, name: str, value: Value) -> None:
         """Write a value into the address, without loading the page anew."""

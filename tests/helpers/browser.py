@@ -30,6 +30,12 @@ OPTIONS = (
     # No name of another machine is found, so that a request to one fails instead of passing unseen.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+UNSEEN = ("step", "view", "dark")  # values of an address of which no answer depends
+# Of the answers that are shown and of the address: the values, as "name=value".
+SHOWN = """const shown = document.querySelector(".busy").dataset.shown;
+return [shown, location.search].map(text => [...new URLSearchParams(text)]
+  .filter(([name, value]) => !arguments[0].includes(name)).map(pair => pair.join("=")).sort()
+  .concat(text === undefined ? "nothing yet" : []))"""
 Found = TypeVar("Found")
 
 
@@ -88,12 +94,20 @@ class Tab:
         """The contents of all pictures that are there."""
         return self.run("return [...document.querySelectorAll('.picture img')].map(x => x.src)")
 
-    def settled(self) -> list[str]:
-        """All pictures, and the numbers as one text, once nothing is being computed."""
+    def settled(self, **asked: str) -> list[str]:
+        """All pictures, and the numbers as one text, once they are those of the address.
+
+        Args:
+            asked: values that the address has by then: a browser may not have sent yet what was
+                changed in it last.
+        """
 
         def complete() -> list[str]:
-            found = [*self.pictures(), self.text(".scores")]
-            return found if all(found) and not self.all(".busy:not(.hidden)") else []
+            shown, address = self.run(SHOWN, list(UNSEEN))
+            wanted = set(address) >= {f"{name}={value}" for name, value in asked.items()}
+            if shown != address or not wanted:
+                return []
+            return [*self.pictures(), self.text(".scores")]
 
         return self.wait(complete)
 
@@ -103,22 +117,37 @@ class Tab:
         return "\n".join(self.run(script, selector))
 
     def slide(self, label: str, steps: int = 3) -> None:
-        """Move a slider by its keys: steps to the right, or to the left below 0."""
+        """Move a slider by its keys: steps to the right, or to the left below 0.
+
+        The page may answer several values on the way.
+        """
         track = self.all(f'[aria-label="{label}"] [tabindex]')[0]
         track.send_keys((Keys.ARROW_RIGHT if steps > 0 else Keys.ARROW_LEFT) * abs(steps))
 
     def choose(self, label: str, option: str) -> None:
-        """Choose an option of a select."""
-        self.all(f'input[aria-label="{label}"]')[0].click()
-        self.wait(lambda: self.all(".q-menu .q-item"))
-        item = next(item for item in self.all(".q-menu .q-item") if item.text == option)
-        item.click()
+        """Choose an option of a select; of several of one name, of the first.
+
+        No click here depends on where a thing is: on a busy machine, a menu or a button that is
+        still on its way to its place would be missed.
+        """
+        self.wait(lambda: not self.all(".q-menu"))  # one that was opened before is closed
+        self.all(f'input[aria-label="{label}"]')[0].send_keys(Keys.ARROW_DOWN)
+        self.wait(lambda: option in self.text(".q-menu .q-item").split("\n"))
+        self.run(
+            "[...document.querySelectorAll('.q-menu .q-item')]"
+            ".find(one => one.innerText === arguments[0]).click()",
+            option,
+        )
         self.run("document.activeElement.blur()")
 
     def press(self, text: str) -> None:
-        """Click the button, link or switch with this text."""
+        """Press Enter on the button, link or switch with this text, or with it as its label."""
         kinds = "button, a, .q-toggle"
-        next(found for found in self.all(kinds) if text in found.text).click()
+        next(
+            found
+            for found in self.all(kinds)
+            if text in found.text or text == found.get_attribute("aria-label")
+        ).send_keys(Keys.ENTER)
 
     def parameter(self, name: str) -> str | None:
         """A value in the address."""

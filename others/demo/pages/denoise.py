@@ -12,7 +12,7 @@ from torch import Tensor
 
 from others.analysis.subjects import Subject, source_of_file
 from others.demo import controls, pictures
-from others.demo.background import Latest
+from others.demo.background import Latest, Run
 from others.demo.images import ImageControls
 from others.demo.state import State
 from others.engine.metrics import psnr_per_image
@@ -75,7 +75,8 @@ class Page:
     """The page of one tab."""
 
     def __init__(self, state: State) -> None:
-        self.state, self.latest = state, Latest()
+        self.state, self.latest = state, Latest(state, self.draw)
+        self.refresh = self.latest.refresh
         self.names = state.subset("models", model_names(), DEFAULT)
         self.cards: dict[str, Card] = {}
         with ui.row().classes("w-full no-wrap items-start gap-6"):
@@ -113,21 +114,15 @@ class Page:
         with self.grid:
             self.cards = {title: Card(title) for title in titles}
 
-    async def refresh(self) -> None:
-        """Compute and show everything anew; stops where a newer request has come."""
-        mine, ensemble = self.latest.begin(), bool(self.ensemble.value)
-        cards, names = self.cards, self.names
-        pair = await self.latest.run(mine, Subject.images, self.images.subject())
-        if pair is None:
-            return
-        noisy, clean = pair
+    async def draw(self, run: Run) -> None:
+        """Compute and show everything anew."""
+        ensemble, cards, names = bool(self.ensemble.value), self.cards, self.names
+        noisy, clean = await run(Subject.images, self.images.subject())
         cards["clean"].image.show(clean[0])
         cards["noisy"].show(noisy, clean)
         for name in names:
-            found = await self.latest.run(mine, answer, name, ensemble, noisy)
-            if found is None:
-                return
-            cards[name].show(found[0], clean, found[1])
+            image, milliseconds = await run(answer, name, ensemble, noisy)
+            cards[name].show(image, clean, milliseconds)
 
 
 class FilePart:

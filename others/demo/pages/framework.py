@@ -12,7 +12,7 @@ from others.analysis.blocks.case import PARAMETERS, Case, default_of, inside
 from others.analysis.blocks.drawing import cell_size, svg
 from others.analysis.blocks.taps import BLOCKS, parameters_of
 from others.demo import controls, pictures
-from others.demo.background import Latest
+from others.demo.background import Latest, Run
 from others.demo.chooser import Chooser, Place
 from others.demo.state import State
 from others.studies.bench.one_block import beside_torch
@@ -49,7 +49,8 @@ class Blocks:
     """The part of the page with a block and its steps."""
 
     def __init__(self, state: State) -> None:
-        self.state, self.latest = state, Latest()
+        self.state, self.latest = state, Latest(state, self.draw)
+        self.refresh = self.latest.refresh
         self.cursor: Place = (0, 0, 0)
         self.case: Case | None = None
         with ui.row().classes("w-full no-wrap items-start gap-6"):
@@ -112,15 +113,13 @@ class Blocks:
         self._draw_fields()
         await self.refresh()
 
-    async def refresh(self) -> None:
+    async def draw(self, run: Run) -> None:
         """Compute and show everything anew, the comparison with torch last."""
-        mine = self.latest.begin()
         if self._update():
             # A case of its own: the thread and the page would disturb each other's passes.
             case = case_of(self.state)
-            said = await self.latest.run(mine, beside_torch, case.block, case.inputs, case.g)
-            if said is not None:
-                self.timing.set_text("\n".join(said))
+            said = await run(beside_torch, case.block, case.inputs, case.g)
+            self.timing.set_text("\n".join(said))
 
     def _update(self) -> bool:
         """Compute and show everything but the comparison; False if the block refuses."""

@@ -12,7 +12,7 @@ from others.analysis.jacobian.pixel import Row, gradients_of, row_of
 from others.analysis.jacobian.rows import effective_area
 from others.analysis.subjects import Subject
 from others.demo import controls, pictures
-from others.demo.background import Latest
+from others.demo.background import Latest, Run
 from others.demo.images import ImageControls
 from others.demo.state import State
 from others.networks.pretrained import model_names
@@ -55,7 +55,8 @@ class Page:
     """The page of one tab."""
 
     def __init__(self, state: State) -> None:
-        self.state, self.latest = state, Latest()
+        self.state, self.latest = state, Latest(state, self.draw)
+        self.refresh = self.latest.refresh
         with ui.row().classes("w-full no-wrap items-start gap-6"):
             with ui.column().classes("w-64 shrink-0 gap-1"):
                 self._controls()
@@ -98,13 +99,9 @@ class Page:
         self.row.set_value(min(int(y * height), height - 1))
         self.column.set_value(min(int(x * width), width - 1))
 
-    async def refresh(self) -> None:
-        """Compute and show everything anew; stops where a newer request has come."""
-        mine = self.latest.begin()
-        pair = await self.latest.run(mine, Subject.images, self.images.subject())
-        if pair is None:
-            return
-        noisy, clean = pair
+    async def draw(self, run: Run) -> None:
+        """Compute and show everything anew."""
+        noisy, clean = await run(Subject.images, self.images.subject())
         height, width = self.size = noisy.shape[-2:]
         pixel = (
             min(int(controls.value(self.row)), height - 1),
@@ -113,14 +110,9 @@ class Page:
         smoothing = int(controls.value(self.n)), controls.value(self.sigma)
         chosen = list(zip([str(model.value) for model in self.models], self.panels))
         for name, panels in chosen:
-            row = await self.latest.run(mine, row_of, name, noisy, pixel)
-            if row is None:
-                return
-            show_row(panels, row, name, pixel)
+            show_row(panels, await run(row_of, name, noisy, pixel), name, pixel)
         for name, panels in chosen:
-            maps = await self.latest.run(mine, gradients_of, name, noisy, clean, pixel, *smoothing)
-            if maps is None:
-                return
+            maps = await run(gradients_of, name, noisy, clean, pixel, *smoothing)
             for kind, values in zip(("output", "loss"), maps):
                 panels[kind].show_map(values)
 

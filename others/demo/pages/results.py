@@ -8,7 +8,7 @@ from threading import Lock
 
 from nicegui import ui
 
-from others.demo.background import Latest
+from others.demo.background import Latest, Run
 from others.demo.prepared import ANSWERS
 from others.demo.state import State
 from others.records.table import markdown
@@ -63,7 +63,7 @@ def show_source(source: Source) -> None:
 
 def build(state: State) -> None:
     """Draw the page."""
-    found, latest = asked(), Latest()
+    found = asked()
     titles = {name: f"{q.number}. {q.title}".replace("`", "") for name, q in found.items()}
     titles.update({name: f"Report {s.report}: {s.title}" for name, s in SOURCES.items()})
     show = state.choice("show", titles, "question-1")
@@ -87,9 +87,7 @@ def build(state: State) -> None:
             image = ui.element("img").classes("w-full max-w-4xl bg-white p-2 rounded")
             image.props["alt"] = SOURCES[show].title
 
-            async def draw() -> None:
-                content = await latest.run(latest.begin(), figure, name)
-                if content:
-                    image.props["src"] = content
+            async def draw(run: Run) -> None:
+                image.props["src"] = await run(figure, name)
 
-            ui.timer(0, draw, once=True)
+            ui.timer(0, Latest(state, draw).refresh, once=True)

@@ -24,7 +24,7 @@ CHANGES = {  # of each control: what is done to it, and what the address then sa
     "number": (lambda tab: tab.slide("number"), "12"),
     "noise": (lambda tab: tab.choose("noise", "Gaussian"), "gaussian"),
     "level": (lambda tab: tab.slide("level"), "1.3"),
-    "draw": (lambda tab: tab.press("draw the noise anew"), "1"),
+    "draw": (lambda tab: tab.fill("draw of the noise", 5), "5"),
     "models": (lambda tab: tab.choose("models", "biasfree_6"), f"{MODELS},biasfree_6"),
     "ensemble": (lambda tab: tab.press("self-ensemble"), "1"),
 }

@@ -10,8 +10,7 @@ import pytest
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.keys import Keys
 
-from others.demo.app import PAGES
-from others.demo.prepared import PREPARED
+from others.demo.app import PAGES, prepared
 from tests.helpers.browser import Tab
 
 SECONDS = float(os.environ.get("MONKEY_SECONDS", "8"))  # 600 once in a while, by hand
@@ -30,16 +29,16 @@ def test_each_page_opens(tab: Tab, name: str) -> None:
 
 def test_keys_walk_through_prepared_states(tab: Tab) -> None:
     """N opens the next prepared state, P the previous one; a slider keeps its keys."""
-    tab.open("/denoise?step=0")
-    tab.all("body")[0].send_keys("n")
-    tab.wait(lambda: tab.parameter("step") == "1" and tab.text("header").find(PREPARED[1].title))
-    tab.wait(lambda: tab.run("return window.socket?.connected"))
-    tab.all("body")[0].send_keys("p")
-    tab.wait(lambda: tab.parameter("step") == "0")
-    tab.wait(lambda: tab.run("return window.socket?.connected"))
+    states = prepared()
+    first = next(place for place, state in enumerate(states) if state.address == "/denoise")
+    tab.open(f"/denoise?step={first}")
+    for key, step in (("n", first + 1), ("p", first)):
+        tab.all("body")[0].send_keys(key)
+        tab.wait(lambda step=step: tab.parameter("step") == str(step) and tab.is_connected())
+        assert states[step].title in tab.text("header")
     tab.all('[aria-label="number"] [tabindex]')[0].send_keys(Keys.PAGE_DOWN)
     tab.wait(lambda: tab.parameter("number"))
-    assert tab.parameter("step") == "0"
+    assert tab.parameter("step") == str(first)
 
 
 def test_dark_colours_stay(tab: Tab) -> None:

@@ -69,8 +69,11 @@ class Tab:
     def open(self, path: str) -> None:
         """Open a page and wait until its script runs: its first answers may still be missing."""
         self.driver.get(self.address + path)
-        self.wait(lambda: self.all("header a"))
-        self.wait(lambda: self.run("return window.socket?.connected"))
+        self.wait(self.is_connected)
+
+    def is_connected(self) -> bool:
+        """Whether the page is complete and hears the server."""
+        return self.run("return document.querySelector('header a') && window.socket?.connected")
 
     def run(self, script: str, *arguments: object) -> Any:
         """What a script gives that runs in the page."""
@@ -123,6 +126,12 @@ class Tab:
         """
         track = self.all(f'[aria-label="{label}"] [tabindex]')[0]
         track.send_keys((Keys.ARROW_RIGHT if steps > 0 else Keys.ARROW_LEFT) * abs(steps))
+
+    def fill(self, label: str, value: object) -> None:
+        """Type into a field in the place of what it holds."""
+        field = self.all(f'input[aria-label="{label}"]')[0]
+        field.send_keys(Keys.CONTROL + "a")
+        field.send_keys(str(value))
 
     def choose(self, label: str, option: str) -> None:
         """Choose an option of a select; of several of one name, of the first.

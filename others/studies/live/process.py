@@ -18,7 +18,7 @@ import torch
 from others.studies.live.training import Report, Run, train
 
 # A fork of the caller would share its threads. A server without any imports torch once, and each
-# training is a fork of it, which starts at once; where there is none, a training imports for itself.
+# training is a fork of it, which starts at once. Else a training imports torch itself.
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
@@ -33,7 +33,7 @@ class LiveTraining:
     """
 
     def __init__(self, run: Run) -> None:
-        context = multiprocessing.get_context(METHOD)
+        context: Any = multiprocessing.get_context(METHOD)
         context.set_forkserver_preload([__name__])
         self._connection, other = context.Pipe()
         self._process = context.Process(target=_work, args=(run, other), daemon=True)
@@ -53,8 +53,8 @@ class LiveTraining:
         with suppress(OSError):  # it has ended
             self._connection.send(paused)
 
-    def poll(self) -> None:
-        """Take the reports that have come, without waiting for one."""
+    def poll(self) -> list[Report]:
+        """All reports, with those that have come meanwhile; it waits for none."""
         try:
             while self._connection.poll():
                 told = self._connection.recv()
@@ -65,6 +65,7 @@ class LiveTraining:
                     self.reports.append(told._replace(images=images))
         except (EOFError, OSError):
             self.ended = True
+        return self.reports
 
     def __str__(self) -> str:
         """How it is going, a line each."""
@@ -100,7 +101,7 @@ def _work(run: Run, connection: Any) -> None:
 
 
 def _obey(connection: Connection) -> None:
-    """Wait while the last message said so, and confirm it; EOFError when the other end is closed."""
+    """Wait while the last message said so, and confirm it; EOFError if the other end is closed."""
     paused = False
     while paused or connection.poll():
         paused = connection.recv()

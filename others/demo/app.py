@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
-from nicegui import ui
+from nicegui import binding, ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
@@ -57,6 +57,7 @@ def register(data: Path) -> None:
     # A menu that moves while it opens is missed by a quick click.
     ui.select.default_props("dense options-dense transition-duration=0")
     ui.button.default_props("dense no-caps")
+    binding.MAX_PROPAGATION_TIME = 10.0  # seconds: a busy machine is no reason for a warning
 
     for name, page in PAGES.items():
         ui.page(f"/{name}", title=page.TITLE)(opener(name, data))

@@ -12,7 +12,7 @@ from others.analysis.panels import coloured, data_url
 
 
 class Panel:
-    """A picture below its title and a line of numbers; it zooms and pans with all of its page.
+    """A picture between its title and a line of numbers; it zooms and pans with all of its page.
 
     Args:
         title: for everybody; with `of` after it, also the alternative text.
@@ -31,12 +31,12 @@ class Panel:
         picked: Callable[[float, float], object] | None = None,
     ) -> None:
         self.unit, self.signed = unit, signed
-        with ui.column().classes("gap-0"):
+        with ui.column().classes("w-full gap-0"):
             ui.label(title).classes("text-sm font-bold leading-tight")
-            self.numbers = ui.label().classes("scores text-sm leading-tight")
             self._frame(f"{title} {of}".strip(), picked)
             if unit:
                 self._legend()
+            self.numbers = ui.label().classes("scores text-sm leading-tight")
 
     def _frame(self, alternative: str, picked: Callable[[float, float], object] | None) -> None:
         """A frame in the tab order takes the keys that page.js knows."""

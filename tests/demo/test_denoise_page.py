@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
+from others.data.course import VALIDATION
 from others.data.generated import scene
 from others.data.noise import cell_mean, make_noise
 from others.data.seeds import seeded
@@ -55,14 +58,16 @@ def test_the_numbers_are_those_of_the_models(tab: Tab) -> None:
 
 
 def test_pictures_zoom_together(tab: Tab) -> None:
-    """+ on one picture enlarges all of them, and the address keeps it."""
-    tab.open("/denoise")
-    tab.settled()
+    """+ on one picture enlarges all of them, and the address keeps it: with any networks, here
+    those of the assignment on DnCNN."""
+    tab.open("/denoise?image=mosaic&noise=gaussian&level=30&models=dncnn,udncnn,dudncnn")
+    assert all(tab.settled())
     tab.all(".picture")[0].send_keys("++")
     found = tab.run(
         "const parts = [...document.querySelectorAll('.picture > div')];"
         "return parts.map(part => getComputedStyle(part).transform)"
     )
+    assert len(found) == 9
     assert len(set(found)) == 1
     assert found[0].startswith("matrix(1.5625")
     assert str(tab.wait(lambda: tab.parameter("view"))).startswith("1.5625,")
@@ -88,6 +93,43 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
     tab.wait(saved.is_file)
     expected = denoised(load_denoiser("biasfree_6"), read_picture(picture)).colour
     assert (read_picture(saved).colour - expected).abs().max() <= 1
+
+
+def test_a_file_that_cannot_be_read_gets_a_sentence(tab: Tab, data: Path) -> None:
+    """While a file of data/ is being written, the page says so; afterwards it shows the image."""
+    path = data / VALIDATION
+    content = path.read_bytes()
+    path.write_bytes(content[:1000])
+    try:
+        tab.open("/denoise?image=validation&number=2&models=miniproject_2")
+        said = tab.wait(lambda: tab.text("[role=alert]").strip())
+        assert f"{VALIDATION}: 1000 bytes, not a whole file" in said
+    finally:
+        path.write_bytes(content)
+    tab.driver.refresh()
+    assert all(tab.settled())
+    assert not tab.text("[role=alert]").strip()
+
+
+def test_selects_by_the_keyboard(tab: Tab) -> None:
+    """Arrows and Enter choose; Tab reaches every control, and nothing takes the focus for good."""
+    tab.open("/denoise?models=miniproject_2")
+    tab.settled()
+    field = tab.all('input[aria-label="noise"]')[0]
+    field.send_keys(Keys.ARROW_DOWN)
+    tab.wait(lambda: tab.all(".q-menu .q-item"))
+    field.send_keys(Keys.ARROW_DOWN)
+    chosen = ".q-menu .q-manual-focusable--focused"
+    tab.wait(lambda: tab.text(chosen) == "Gaussian")
+    field.send_keys(Keys.ENTER)
+    tab.settled(noise="gaussian")
+    focus = "return document.activeElement.getAttribute('aria-label') ?? document.activeElement.id"
+    reached = set()
+    for _ in range(40):
+        ActionChains(tab.driver).send_keys(Keys.TAB).perform()
+        reached.add(tab.run(focus))
+    controls = {"image", "noise", "draw of the noise", "models", "next", "previous", "dark"}
+    assert controls <= {name.partition(" state")[0] for name in reached if name}
 
 
 @pytest.mark.parametrize("kind", ["text", "100 megapixels", "tiny"])

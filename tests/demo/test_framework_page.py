@@ -165,12 +165,11 @@ def test_gradient_of_one_pixel(tab: Tab) -> None:
 def test_checkerboards(tab: Tab) -> None:
     """Each slider changes the pictures; nearest upsampling leaves nothing uneven."""
     tab.open("/framework?part=checkerboards")
-    for name in ("kernel", "enlarge", "layers", "weights"):
-        before = tab.wait(lambda: all(tab.pictures()) and tab.pictures())
+    for name, value in {"kernel": "4", "enlarge": "3", "layers": "2", "weights": "1"}.items():
+        before = tab.settled()
         tab.slide(name, 1)
-        tab.wait(lambda before=before: tab.pictures() != before)
-        tab.wait(lambda name=name: tab.parameter(name))
-    overlap, uneven, even = tab.text(".unevenness").splitlines()
+        assert tab.settled(**{name: value}) != before
+    overlap, uneven, even = tab.text(".scores").splitlines()
     assert overlap.endswith("weights")
     assert even == "unevenness in the middle: 0.0 %"
     assert uneven != even

@@ -68,8 +68,7 @@ def test_learning_rates_beside_each_other(tab: Tab) -> None:
     assert [len(loss), len(psnr)] == [2, 3]  # of the PSNR, that of the noisy images as well
     assert psnr[0][0][0] == 0
     assert psnr[0][-1][1] > psnr[0][0][1] + 4
-    strips = "return [...document.querySelectorAll('.strip')].map(x => x.src)"
-    tab.wait(lambda: len(set(tab.run(strips))) == 4)
+    tab.wait(lambda: len(set(tab.pictures())) == 4)
 
 
 def test_pause_and_reset(tab: Tab) -> None:

@@ -10,16 +10,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, TypeVar
+from urllib.error import URLError
 from urllib.parse import urlparse
+from urllib.request import urlopen
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from others.records.paths import ROOT
 
 PATIENCE = 120  # seconds: on a busy machine a page may take long
 OPTIONS = (
@@ -58,6 +65,40 @@ def started(downloads: Path) -> Any:
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}
     )
     return driver
+
+
+@contextmanager
+def served(data: Path, errors: Path) -> Iterator[str]:
+    """Serve the pages in a process of its own; the address, whose port is a free one.
+
+    Args:
+        data: the folder of the course's files.
+        errors: a file for what the server writes on stderr.
+    """
+    command = [sys.executable, "-m", "others.demo", "--port", "0", "--no-browser", "--data", data]
+    # With this variable, NiceGUI would take itself for a part of a test.
+    surroundings = {n: value for n, value in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
+    with errors.open("w") as stderr, subprocess.Popen(
+        command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().partition(" ")[0]
+            while not _answers(address):
+                if server.poll() is not None:
+                    raise OSError(f"the server ended: {errors.read_text()}")
+                time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address):
+            return True
+    except URLError:
+        return False
 
 
 class Tab:

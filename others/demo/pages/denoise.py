@@ -51,7 +51,7 @@ class Page:
         self.grid.style(f"grid-template-columns: repeat({min(len(titles), 5)}, minmax(0, 1fr))")
         self.images_of, self.errors_of = {}, {}
         for title in titles:
-            with self.grid, ui.column().classes("gap-1"):
+            with self.grid, ui.column().classes("w-full gap-1"):
                 self.images_of[title] = Panel(title)
                 if title != "clean":
                     self.errors_of[title] = Panel("error", f"of {title}", "grey levels, or above")

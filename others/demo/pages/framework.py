@@ -191,7 +191,8 @@ class Blocks:
         """Show another step, or choose another pixel of the output (o, i, j) or input (p, r, c)."""
         for name, value in values.items():
             self.state.set(name, value)
-        self._update()
+        if self.case:
+            self._update()
 
     def _edit(self, value: float | None) -> Any:
         if self.case is None or value is None or abs(value) > MOST:

@@ -46,7 +46,7 @@ class Side:
             self.fields = ui.element("div").classes("grid grid-cols-2 gap-x-2 w-full")
             with ui.row().classes("gap-1"):
                 start = ui.button(on_click=self.start_or_pause).bind_text_from(self, "offer")
-                reset = ui.button("reset", on_click=self.reset).props("outline")
+                reset = ui.button("reset", on_click=self.reset)
             start.props["aria-label"] = f"start or pause run {name.upper()}"
             reset.props["aria-label"] = f"reset run {name.upper()}"
             said = ui.label().classes("text-sm whitespace-pre-line").props("role=status")
@@ -105,7 +105,7 @@ class Page:
                 for name, made in self.charts.items():
                     made.classes("h-72 grow basis-0").props("role=img")
                     made.props["aria-label"] = f"{CHARTS[name][0]} by step, a line for each run"
-                with ui.element("div").classes("grid grid-cols-2 gap-3 w-full"):
+                with ui.element("div").classes("strips grid grid-cols-2 gap-3 w-full"):
                     self.strips = {
                         name: Panel(title, "(four images)") for name, title in STRIPS.items()
                     }

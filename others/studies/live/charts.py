@@ -24,7 +24,7 @@ def chart(what: str, runs: Mapping[str, Sequence[Report]]) -> dict[str, Any]:
     title, scale = CHARTS[what]
     steps = max((reports[-1].steps for reports in runs.values() if reports), default=None)
     axis = {
-        "axisLabel": {"color": GREY},
+        "axisLabel": {"color": GREY, "hideOverlap": True},
         "nameTextStyle": {"color": GREY},
         "nameGap": 24,
         "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.3}},

@@ -124,5 +124,6 @@ class ImageControls:
 
     def _noise_changed(self) -> None:
         default, (low, high, step) = LEVELS[self.controls["noise"]]
-        self.level.props(f"min={low} max={high} step={step}")
+        for prop, number in zip(("min", "max", "step"), (low, high, step)):
+            self.level.props[prop] = number  # a text with them would set texts
         self.level.set_value(default)

@@ -102,7 +102,7 @@ class Latest:
     latest = Latest(state, draw)  # draws as soon as the page is there
     await latest.refresh()  # draws anew
 
-    What `draw` cannot read, or a value that it refuses, gets a sentence. A spinner is seen while
+    What `draw` cannot read, or a value that it refuses, gets a sentence. A sign is seen while
     somebody waits; its attribute data-shown is the query of the address whose answers are
     completely shown, so that a script can tell whether they are what it asked for.
     """
@@ -113,7 +113,8 @@ class Latest:
         self.turn = asyncio.Lock()
         self.client = ui.context.client
         self.alert = ui.label().props("role=alert").classes("refusal text-lg")
-        self.sign = ui.spinner(size="2rem").classes("busy fixed bottom-3 right-3")
+        # It does not move: an animation takes the processor that computes what is waited for.
+        self.sign = ui.label("computing …").classes("busy fixed bottom-1 right-3 font-bold")
         ui.timer(0, self.refresh, once=True)
 
     async def refresh(self) -> None:

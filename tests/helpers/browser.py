@@ -61,6 +61,9 @@ def started(downloads: Path) -> Any:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.command_executor.client_config.timeout = 5 * PATIENCE  # of each call
+    driver.set_script_timeout(4 * PATIENCE)
+    driver.set_page_load_timeout(4 * PATIENCE)
     driver.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}
     )

@@ -21,12 +21,12 @@ TITLE = "The framework"
 GRADIENTS = {"ones": "g: 1 everywhere", "pixel": "g: 1 at the chosen pixel"}
 MOST = 99.0  # the largest value of a pixel
 WIDTH, HEIGHT = 960, 200  # pixels of the screen, for matrices side by side
-# Of the checkerboards: the default, least and largest value of each slider, and the pictures.
+# Of the checkerboards: the default, least and largest value of each slider; the pictures' titles and units.
 SLIDERS = {"kernel": (3, 2, 6), "enlarge": (2, 2, 3), "layers": (1, 1, 3), "weights": (0, 0, 99)}
 CHECKERBOARDS = {
-    "overlap": "how many weights reach each pixel of a transposed convolution",
-    "transposed": "a constant image after new transposed convolutions",
-    "nearest": "the same after nearest upsampling and convolutions",
+    "overlap": ("how many weights reach each pixel of a transposed convolution", "weights"),
+    "transposed": ("a constant image after new transposed convolutions", "value"),
+    "nearest": ("the same after nearest upsampling and convolutions", "value"),
 }
 
 
@@ -214,10 +214,8 @@ class Checkerboards:
             ui.label(checkerboards.__doc__ or "").classes("text-sm opacity-80")
         with right, ui.element("div").classes("grid grid-cols-3 gap-4 w-full"):
             self.panels = {
-                name: Panel(
-                    title, "", "weights" if name == "overlap" else "value", name != "overlap"
-                )
-                for name, title in CHECKERBOARDS.items()
+                name: Panel(title, unit=unit, signed=name != "overlap")
+                for name, (title, unit) in CHECKERBOARDS.items()
             }
 
     async def draw(self, run: Run) -> None:

@@ -126,7 +126,9 @@ def test_selects_by_the_keyboard(tab: Tab) -> None:
         tab.wait(lambda before=before: tab.text(focused) != before)
     field.send_keys(Keys.ENTER)
     tab.settled(noise="gaussian")
-    focus = "return document.activeElement.getAttribute('aria-label') ?? document.activeElement.id"
+    focus = (
+        "const at = document.activeElement; return at.getAttribute('aria-label') || at.innerText"
+    )
     reached = set()
     for _ in range(40):
         ActionChains(tab.driver).send_keys(Keys.TAB).perform()

@@ -21,7 +21,7 @@ TITLE = "The framework"
 GRADIENTS = {"ones": "g: 1 everywhere", "pixel": "g: 1 at the chosen pixel"}
 MOST = 99.0  # the largest value of a pixel
 WIDTH, HEIGHT = 960, 200  # pixels of the screen, for matrices side by side
-# Of the checkerboards: the default, least and largest value of each slider; the pictures' titles and units.
+# Of the checkerboards: default, least and largest value of each slider; titles and units.
 SLIDERS = {"kernel": (3, 2, 6), "enlarge": (2, 2, 3), "layers": (1, 1, 3), "weights": (0, 0, 99)}
 CHECKERBOARDS = {
     "overlap": ("how many weights reach each pixel of a transposed convolution", "weights"),

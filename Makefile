@@ -39,7 +39,7 @@ demo: $(ENVIRONMENT) data/val_data.pkl  ## show everything in a browser; PORT=80
 
 # Each process of the tests computes on one core: together they take all.
 test: $(ENVIRONMENT)  ## run the tests
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 data: $(DATA)  ## generate data/train_data.pkl and data/val_data.pkl, unless they are there
 

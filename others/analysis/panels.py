@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.files.image_file import bytes_of
+from others.files.kinds import Picture
 
 WINDOW = 5  # pixels on each side of the chosen one in the close-up
 Panel = tuple[str, Tensor]  # title; (3, H, W) in [0, 1] or a map (H, W)
@@ -64,6 +67,14 @@ def coloured(values: Tensor, most: float, signed: bool = False) -> Tensor:
     share = (share + 1) / 2 if signed else share
     colours = colormaps["RdBu" if signed else "viridis"](share.clamp(0, 1).numpy(), bytes=True)
     return torch.from_numpy(colours)[..., :3].permute(2, 0, 1)
+
+
+def data_url(image: Tensor) -> str:
+    """An image (3, H, W), uint8 or float in [0, 1] and clipped to that, as a PNG in a URL."""
+    if image.is_floating_point():
+        image = (255 * image.clamp(0, 1)).round()
+    content = bytes_of(Path("image.png"), Picture(image.int(), None, 255))
+    return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def add_scale(figure: Any, axis: Any, label: str) -> None:

@@ -19,13 +19,11 @@ from others.engine import command
 
 def free_port(host: str, port: int) -> int:
     """The port, or for 0 a free one; OSError if something else listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        return probe.getsockname()[1]
+    try:
+        with socket.create_server((host, port)) as probe:
+            return probe.getsockname()[1]
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def parser() -> argparse.ArgumentParser:

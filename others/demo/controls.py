@@ -1,106 +1,129 @@
-"""Controls whose values stand in the address: a slider, a select, a switch."""
+"""The controls of a page: each keeps its value in the address, and a change draws the page anew."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, Callable, Union
+from collections.abc import Sequence
+from typing import Any, Callable
 
 from nicegui import ui
 
-from others.demo.state import State
+from others.analysis.subjects import IMAGES, LEVELS, NOISES, NUMBERS, Source, Subject, source_of
+from others.data.course import VALIDATION
+from others.data.noise import TABLE
+from others.demo.state import Draw, Latest, State
 
-Changed = Callable[[], Union[Awaitable[Any], None]]  # called after every change of a control
-
-
-def _kept(state: State, name: str, changed: Changed) -> Callable[[Any], Any]:
-    """What a control calls: the address gets its value, then the page is told."""
-
-    def keep(event: Any) -> Any:
-        state.set(name, event.value)
-        return changed()
-
-    return keep
+Span = Sequence[float]  # low, high, step
 
 
-def slider(
-    state: State,
-    name: str,
-    title: str,
-    default: float,
-    span: tuple[float, float, float],
-    changed: Changed,
-) -> ui.slider:
-    """A slider over low, high and step, with its title and its value above it.
+class Controls:
+    """Makes controls, and gives their values by name: controls["level"].
 
-    Its value is a whole number if the default is an int.
+    A number is a whole one if its default is an int. What `on_value_change` adds to a control is
+    called before the page is drawn.
+
+    Args:
+        draw: as in `Latest`; called at first, and after every change.
+        prefix: of the names in the address, where several parts of a page have the same controls.
     """
-    low, high, step = span
-    value = state.number(name, default, low, high)
-    with ui.column().classes("w-full gap-0"):
-        label = ui.label().classes("text-sm")
-        made = ui.slider(
-            min=low, max=high, step=step, value=value, on_change=_kept(state, name, changed)
-        )
-    made.props["aria-label"] = title
-    label.bind_text_from(made, "value", lambda value: f"{title}: {value:.4g}")
-    return made
 
+    def __init__(self, state: State, draw: Draw | None = None, prefix: str = "") -> None:
+        self.state, self.prefix = state, prefix
+        self.refresh: Any = Latest(state, draw).refresh if draw else lambda: None
+        self.values: dict[str, Any] = {}
 
-def select(
-    state: State, name: str, title: str, choices: Mapping[str, str], default: str, changed: Changed
-) -> ui.select:
-    """One of the choices, a title for each name."""
-    made = ui.select(
-        dict(choices),
-        value=state.choice(name, choices, default),
-        label=title,
-        on_change=_kept(state, name, changed),
-    )
-    return made.classes("w-full").props("dense options-dense")
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
 
+    def _keep(self, name: str, value: Any) -> Callable[[Any], Any]:
+        """What a control with this value calls with its events."""
+        self.values[name] = value
 
-def switch(state: State, name: str, title: str, default: bool, changed: Changed) -> ui.switch:
-    """Yes or no."""
-    value = state.flag(name, default)
-    return ui.switch(title, value=value, on_change=_kept(state, name, changed)).props("dense")
+        def keep(event: Any) -> Any:
+            self.values[name] = type(value)(event.value)
+            self.state.set(self.prefix + name, self.values[name])
+            return self.refresh()
 
+        return keep
 
-def number(
-    state: State,
-    name: str,
-    title: str,
-    default: float,
-    span: tuple[float, float, float],
-    changed: Changed,
-) -> ui.number:
-    """A field for a number over low, high and step; what lies outside is not taken, and says so.
+    def slider(self, name: str, title: str, default: float, span: Span) -> ui.slider:
+        """A slider with its title and its value above it."""
+        low, high, step = span
+        value = self.state.number(self.prefix + name, default, low, high)
+        keep = self._keep(name, value)
+        with ui.column().classes("w-full gap-0"):
+            label = ui.label().classes("text-sm")
+            made = ui.slider(min=low, max=high, step=step, value=value, on_change=keep)
+        made.props["aria-label"] = title
+        label.bind_text_from(made, "value", lambda value: f"{title}: {value:.4g}")
+        return made
 
-    Its value is a whole number if the default is an int.
-    """
-    low, high, step = span
+    def select(self, name: str, title: str, choices: Any, default: Any) -> ui.select:
+        """One of the choices (names, or a title for each); with a list as default, any of them."""
+        several = isinstance(default, list)
+        read = self.state.subset if several else self.state.choice
+        value = read(self.prefix + name, choices, default)
+        keep = self._keep(name, value)
+        made = ui.select(choices, label=title, value=value, on_change=keep, multiple=several)
+        return made.classes("w-full")
 
-    def fits(value: float | None) -> bool:
-        return value is not None and low <= value <= high and type(default)(value) == value
+    def switch(self, name: str, title: str) -> None:
+        """Yes or no; at first no."""
+        value = self.state.flag(self.prefix + name)
+        ui.switch(title, value=value, on_change=self._keep(name, value)).props("dense")
 
-    def keep(event: Any) -> Any:
-        if not fits(event.value):
-            return None
-        state.set(name, type(default)(event.value))
-        return changed()
+    def number(self, name: str, title: str, default: float, span: Span) -> None:
+        """A field for a number; what lies outside is not taken, and the field says so."""
+        low, high, step = span
+        value = self.state.number(self.prefix + name, default, low, high)
+        keep = self._keep(name, value)
 
-    return (
-        ui.number(
+        def fits(value: float | None) -> bool:
+            return value is not None and low <= value <= high and type(default)(value) == value
+
+        made = ui.number(
             title,
-            value=state.number(name, default, low, high),
+            value=value,
             step=step,
             validation={f"{low:g} to {high:g}": fits},
-            on_change=keep,
+            on_change=lambda event: keep(event) if fits(event.value) else None,
         )
-        .classes("w-full")
-        .props("dense hide-bottom-space")
-    )
+        made.classes("w-full").props("dense hide-bottom-space")
 
 
-def value(made: ui.slider) -> float:
-    """The value of a slider."""
-    return float(made.value or 0)
+class ImageControls:
+    """The controls for the image and its noise, among the controls of a page."""
+
+    def __init__(self, controls: Controls) -> None:
+        self.controls, self.state = controls, controls.state
+        self.file: Source | None = None  # what was dropped on this page
+        there = (self.state.data / VALIDATION).is_file()
+        images = {name: IMAGES[name] for name in IMAGES if there or name != "validation"}
+        image = controls.select("image", "image", images, "generated")
+        number = controls.slider("number", "number", 9, (0, NUMBERS - 1, 1))
+        for chosen in (image, number):
+            chosen.on_value_change(lambda: setattr(self, "file", None))
+        self.noise = controls.select("noise", "noise", NOISES, "point_sampling")
+        self.noise.on_value_change(self._noise_changed)
+        self.level = controls.slider("level", "level", *LEVELS[controls["noise"]])
+        self.level.bind_enabled_from(self.noise, "value", lambda name: name != "none")
+        ui.label().classes("text-xs opacity-70 -mt-2").bind_text_from(
+            self.noise, "value", lambda name: TABLE[name].meaning if name in TABLE else ""
+        )
+        controls.number("draw", "draw of the noise", 0, (0, 999_999, 1))
+
+    def subject(self) -> Subject:
+        """What the controls say now."""
+        chosen = self.controls
+        source = self.file or source_of(chosen["image"], chosen["number"], self.state.data)
+        return Subject(source, chosen["noise"], chosen["level"], chosen["draw"])
+
+    def use_file(self, source: Source) -> None:
+        """Show a file until another image is chosen; its noise is the file's own."""
+        self.file = source
+        self.noise.set_value("none")
+
+    def _noise_changed(self) -> None:
+        default, (low, high, step) = LEVELS[self.controls["noise"]]
+        for prop, number in zip(("min", "max", "step"), (low, high, step)):
+            self.level.props[prop] = number  # a text with them would set texts
+        self.level.set_value(default)

@@ -1,40 +1,45 @@
-"""Pictures on a page: images and maps, with legends and alternative texts."""
+"""Pictures on a page: images and maps, with titles, legends and alternative texts."""
 
 from __future__ import annotations
 
-import base64
-from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import torch
 from nicegui import ui
 from torch import Tensor
 
-from others.analysis.panels import coloured
-from others.files.image_file import bytes_of
-from others.files.kinds import Picture
+from others.analysis.panels import coloured, data_url
 
 
-def data_url(image: Tensor) -> str:
-    """An image (3, H, W), uint8 or float in [0, 1] and clipped to that, as a PNG in a URL."""
-    if image.is_floating_point():
-        image = (255 * image.clamp(0, 1)).round()
-    content = bytes_of(Path("image.png"), Picture(image.int(), None, 255))
-    return "data:image/png;base64," + base64.b64encode(content).decode()
-
-
-class Shown:
-    """A picture that zooms and pans with all others of its page.
+class Panel:
+    """A picture between its title and a line of numbers; it zooms and pans with all of its page.
 
     Args:
-        alternative: what the picture shows, for those who do not see it.
+        title: for everybody; with `of` after it, also the alternative text.
+        of: whose picture it is, where several have the same title.
+        unit: of a map, whose colours a legend then explains; nothing for an image.
+        signed: whether the values of the map have a sign.
         picked: called with the place of a click, x and y as shares of the image.
     """
 
     def __init__(
-        self, alternative: str, picked: Callable[[float, float], object] | None = None
+        self,
+        title: str,
+        of: str = "",
+        unit: str = "",
+        signed: bool = False,
+        picked: Callable[[float, float], object] | None = None,
     ) -> None:
-        # A frame in the tab order takes the keys that pictures.js knows.
+        self.unit, self.signed = unit, signed
+        with ui.column().classes("w-full gap-0"):
+            ui.label(title).classes("text-sm font-bold leading-tight")
+            self._frame(f"{title} {of}".strip(), picked)
+            if unit:
+                self._legend()
+            self.numbers = ui.label().classes("scores text-sm leading-tight")
+
+    def _frame(self, alternative: str, picked: Callable[[float, float], object] | None) -> None:
+        """A frame in the tab order takes the keys that page.js knows."""
         frame = ui.element("div").classes("picture").props("tabindex=0 role=group")
         frame.props["aria-label"] = f"{alternative}; keys + - 0 and arrows zoom and pan all"
         with frame, ui.element("div"):
@@ -42,20 +47,28 @@ class Shown:
             self.marker = ui.element("div")
         self.image.props["alt"] = alternative
         if picked:
+            emitted = "(event) => emit(event.detail.x, event.detail.y)"
+            frame.on("pick", lambda event: picked(*event.args), js_handler=emitted)
 
-            def pick(event: Any) -> object:
-                place = event.args["detail"]
-                return picked(place["x"], place["y"])
+    def _legend(self) -> None:
+        with ui.column().classes("legend w-full gap-0"):
+            bar = ui.element("img").props(f'alt="colours from the least to the most {self.unit}"')
+            line = torch.linspace(-1 if self.signed else 0, 1, 128)[None]
+            bar.props["src"] = data_url(coloured(line, 1, self.signed))
+            with ui.row().classes("w-full justify-between no-wrap text-xs leading-tight"):
+                self.low, _, self.high = ui.label(), ui.label(self.unit), ui.label()
 
-            frame.on("pick", pick, ["detail"])
-
-    def show(self, image: Tensor) -> None:
+    def show(self, image: Tensor, numbers: str = "") -> None:
         """Show an image (3, H, W) as in `data_url`."""
         self.image.props["src"] = data_url(image)
+        self.numbers.set_text(numbers)
 
-    def show_map(self, values: Tensor, most: float, signed: bool = False) -> None:
-        """Show a map (H, W) in colours, up to `most`; a `Legend` explains them."""
-        self.show(coloured(values, most, signed))
+    def show_map(self, values: Tensor, numbers: str = "", most: float | None = None) -> None:
+        """Show a map (H, W) in colours, up to `most`, by default its own largest value."""
+        most = float(values.abs().max()) if most is None else most
+        self.show(coloured(values, most, self.signed), numbers)
+        self.low.set_text(f"{-most:.3g}" if self.signed else "0")
+        self.high.set_text(f"{most:.3g}")
 
     def mark(self, pixel: tuple[int, int], size: tuple[int, int]) -> None:
         """Put a frame around a pixel (row, column) of an image of this height and width."""
@@ -66,19 +79,15 @@ class Shown:
         )
 
 
-class Legend:
-    """The colours of a map, with numbers below them, and a unit."""
+def note(text: str) -> None:
+    """A sentence in small letters about what is shown."""
+    ui.label(text).classes("text-xs opacity-70")
 
-    def __init__(self, unit: str, signed: bool = False) -> None:
-        self.signed = signed
-        with ui.column().classes("legend w-full gap-0"):
-            bar = ui.element("img").props(f'alt="colours from the least to the most {unit}"')
-            line = torch.linspace(-1 if signed else 0, 1, 128)[None]
-            bar.props["src"] = data_url(coloured(line, 1, signed))
-            with ui.row().classes("w-full justify-between no-wrap text-xs leading-tight"):
-                self.low, _, self.high = ui.label(), ui.label(unit), ui.label()
 
-    def show(self, most: float) -> None:
-        """Say which value the end of the colours has."""
-        self.low.set_text(f"{-most:.3g}" if self.signed else "0")
-        self.high.set_text(f"{most:.3g}")
+def columns() -> tuple[ui.column, ui.column]:
+    """The two columns of a page: its controls, and what they change."""
+    with ui.row().classes("w-full no-wrap items-start gap-6"):
+        return (
+            ui.column().classes("w-60 shrink-0 gap-1"),
+            ui.column().classes("grow min-w-0 gap-2"),
+        )

@@ -7,8 +7,10 @@ into a vector PDF with embedded fonts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from matplotlib import rc_context
@@ -135,6 +137,9 @@ FIGURES: dict[str, tuple[Callable[[Results], Data], Callable[[Data], Figure]]] =
 }
 
 
+DRAWING = Lock()  # settings of matplotlib belong to the whole process
+
+
 def drawn(name: str, data: Data, kind: str, metadata: dict[str, Any]) -> bytes:
     """A figure as a file of matplotlib's kind "pdf" or "svg".
 
@@ -144,6 +149,13 @@ def drawn(name: str, data: Data, kind: str, metadata: dict[str, Any]) -> bytes:
         content = BytesIO()
         FIGURES[name][1](data).savefig(content, format=kind, metadata=metadata)
     return content.getvalue()
+
+
+@lru_cache(maxsize=None)
+def svg(name: str) -> bytes:
+    """A figure as SVG, from the results as they are when it is first asked for, by any thread."""
+    with DRAWING:
+        return drawn(name, FIGURES[name][0](Results()), "svg", {"Date": None})
 
 
 def save(name: str, data: Data, folder: Path) -> Path:

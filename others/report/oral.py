@@ -1,19 +1,28 @@
-"""The references of report/ORAL.md: `path:line` with a piece of that line in quotes.
+"""The questions of report/ORAL.md, with their references to code and to pages of `make demo`.
 
 A reference is written [`path:12` "piece of line 12"]. The piece must stand on that line; when code
-moves, `refreshed` finds the line anew.
+moves, `refreshed` finds the line anew. A page is written [`make demo` `/training?a_seed=1` "title"]
+with its address and a title.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from others.records.paths import ROOT
 
 REFERENCE = re.compile(r'\[`([^`:]+):(\d+)` "([^"]+)"\]')
-
+STATE = re.compile(r'\[`make demo` `([^`]+)` "([^"]+)"\]')
 QUESTION = re.compile(r"^\*\*(\d+)\. (.+?)\*\*\n(.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+class Shown(NamedTuple):
+    """A page of `make demo` that shows an answer."""
+
+    address: str  # without the host
+    title: str
 
 
 class Question(NamedTuple):
@@ -23,6 +32,7 @@ class Question(NamedTuple):
     title: str
     answer: str  # its lines, without the references
     references: list[tuple[str, int, str]]  # path, line and what is quoted from that line
+    shown: list[Shown]
 
 
 def questions(text: str) -> list[Question]:
@@ -30,8 +40,23 @@ def questions(text: str) -> list[Question]:
     found = []
     for number, title, body in QUESTION.findall(text):
         places = [(path, int(line), piece) for path, line, piece in REFERENCE.findall(body)]
-        found.append(Question(int(number), title, REFERENCE.sub("", body).strip(), places))
+        shown = [Shown(*state) for state in STATE.findall(body)]
+        answer = STATE.sub("", REFERENCE.sub("", body)).strip()
+        found.append(Question(int(number), title, answer, places, shown))
     return found
+
+
+@lru_cache(maxsize=None)
+def sheet() -> dict[str, Question]:
+    """The questions of report/ORAL.md by the names question-1 …, as they are when first asked for.
+
+    Raises:
+        ValueError: there are none, as in a file that is just being written.
+    """
+    found = questions((ROOT / "report" / "ORAL.md").read_text(encoding="utf-8"))
+    if not found:
+        raise ValueError("report/ORAL.md has no questions; expected lines like **1. Why?**")
+    return {f"question-{question.number}": question for question in found}
 
 
 def excerpt(path: str, number: int, after: int = 9) -> str:

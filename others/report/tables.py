@@ -33,6 +33,7 @@ from others.report.sources import (
     ABLATE,
     EVALUATE,
     EXACTNESS,
+    FIGURE_SOURCES,
     NOISE,
     TNET,
     UNSEEN,
@@ -319,4 +320,9 @@ REPORT_TABLES: dict[str, ReportTable] = {
         Source(2, "The same training by both frameworks, dB per image", ablated("frameworks")),
         {"tight": True},
     ),
+}
+
+SOURCES: dict[str, Source] = {  # of everything that both reports show
+    **{f"figure-{name}": source for name, source in FIGURE_SOURCES.items()},
+    **{f"table-{name}": table.source for name, table in REPORT_TABLES.items()},
 }

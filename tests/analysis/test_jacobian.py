@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from others.analysis.jacobian.__main__ import main, measure_jacobian, summary, telling_pixels
+from others.analysis.jacobian.pixel import row_of
 from others.analysis.jacobian.rows import (
     effective_area,
     effective_dimension,
@@ -203,3 +204,17 @@ def test_a_row_by_our_own_backward_passes() -> None:
         with torch.no_grad():
             change = (net(x + moved) - net(x - moved))[0, :, pixel[0], pixel[1]].mean()
         assert float(weights[row_, column]) == pytest.approx(float(change) / (2 * step), abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["miniproject_1", "miniproject_2", "biasfree_6"])
+def test_what_a_row_leaves_unexplained(name: str) -> None:
+    """f(x) - J(x) x of a page is that of the rows; Miniproject 2's rows are its own framework's,
+    and its J(x) x is torch's for the same weights."""
+    noisy = torch.rand(1, 3, 16, 16, generator=Generator().manual_seed(0))
+    found = row_of(name, noisy, (8, 5))
+    net = differentiable(name)
+    explained = [float((row(net, noisy, (8, 5), channel) * noisy).sum()) for channel in range(3)]
+    rest = (found.answer[:, 8, 5] - torch.tensor(explained)).abs().mean()
+    assert float(found.rest[8, 5]) == pytest.approx(255 * float(rest), abs=2e-3)
+    assert found.own == float(found.weights[8, 5])
+    assert (found.rest_size < 1e-3) == (name == "biasfree_6")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from others.data.course import make_data
-from others.records.paths import ROOT
 from tests.helpers import browser
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all of these tests, so that one browser and one server are started."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("demo"))
 
 
 @pytest.fixture(scope="session")
@@ -43,35 +43,18 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(errors: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the course's files that the server reads: three validation images."""
+    folder = tmp_path_factory.mktemp("data")
+    make_data(folder, 1, 3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(errors: Path, data: Path) -> Iterator[str]:
     """Where the pages are served; the port is a free one."""
-    data = tmp_path_factory.mktemp("data")
-    make_data(data, 1, 3)
-    command = [sys.executable, "-m", "others.demo", "--port", "0", "--no-browser", "--data", data]
-    # With this variable, NiceGUI would take itself for a part of the test.
-    surroundings = {n: value for n, value in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
-    with errors.open("w") as stderr, subprocess.Popen(
-        command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=stderr, text=True
-    ) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().partition(" ")[0]
-            wait_for(url, server)
-            yield url
-        finally:
-            server.terminate()
-
-
-def wait_for(url: str, server: subprocess.Popen[str]) -> None:
-    """Return when the server answers; URLError if it ends before."""
-    while True:
-        try:
-            with urlopen(url):
-                return
-        except URLError:
-            if server.poll() is not None:
-                raise
-            time.sleep(0.1)
+    with browser.served(data, errors) as url:
+        yield url
 
 
 @pytest.fixture

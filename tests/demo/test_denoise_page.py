@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
+from others.data.course import VALIDATION
 from others.data.generated import scene
 from others.data.noise import cell_mean, make_noise
 from others.data.seeds import seeded
@@ -18,13 +21,14 @@ from others.files.tiling import denoised
 from others.networks.pretrained import load_denoiser
 from tests.helpers.browser import Tab
 
+MODELS = "miniproject_1,miniproject_2"
 CHANGES = {  # of each control: what is done to it, and what the address then says
     "image": (lambda tab: tab.choose("image", "validation file, 32×32"), "validation"),
     "number": (lambda tab: tab.slide("number"), "12"),
     "noise": (lambda tab: tab.choose("noise", "Gaussian"), "gaussian"),
     "level": (lambda tab: tab.slide("level"), "1.3"),
-    "draw": (lambda tab: tab.press("draw the noise anew"), "1"),
-    "models": (lambda tab: tab.choose("models", "biasfree_6"), None),
+    "draw": (lambda tab: tab.fill("draw of the noise", 5), "5"),
+    "models": (lambda tab: tab.choose("models", "biasfree_6"), f"{MODELS},biasfree_6"),
     "ensemble": (lambda tab: tab.press("self-ensemble"), "1"),
 }
 
@@ -36,11 +40,10 @@ def test_each_control_changes_what_is_shown(tab: Tab, name: str) -> None:
     before = tab.settled()
     change, value = CHANGES[name]
     change(tab)
-    tab.wait(lambda: tab.settled()[:-1] != before[:-1])
-    after = tab.settled()
-    assert tab.parameter(name) == (value or "miniproject_1,miniproject_2,biasfree_6")
+    after = tab.settled(**{name: value})
+    assert after[:-1] != before[:-1]
     tab.driver.refresh()
-    tab.wait(lambda: tab.pictures() == after[:-1])
+    assert tab.settled()[:-1] == after[:-1]
 
 
 def test_the_numbers_are_those_of_the_models(tab: Tab) -> None:
@@ -55,15 +58,18 @@ def test_the_numbers_are_those_of_the_models(tab: Tab) -> None:
 
 
 def test_pictures_zoom_together(tab: Tab) -> None:
-    """+ on one picture enlarges all of them, and the address keeps it."""
-    tab.open("/denoise")
-    tab.settled()
+    """+ on one picture enlarges all of them, and the address keeps it: with any networks, here
+    those of the assignment on DnCNN."""
+    tab.open("/denoise?image=mosaic&noise=gaussian&level=30&models=dncnn,udncnn,dudncnn")
+    assert all(tab.settled())
     tab.all(".picture")[0].send_keys("++")
     found = tab.run(
         "const parts = [...document.querySelectorAll('.picture > div')];"
         "return parts.map(part => getComputedStyle(part).transform)"
     )
-    assert len(set(found)) == 1
+    moved = [[float(number) for number in re.findall(r"[-\d.]+", one)] for one in found]
+    assert len(moved) == 9
+    assert all(one == pytest.approx(moved[0], abs=0.1) for one in moved)  # parts of a pixel
     assert found[0].startswith("matrix(1.5625")
     assert str(tab.wait(lambda: tab.parameter("view"))).startswith("1.5625,")
 
@@ -82,12 +88,53 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
     before = tab.settled()
     tab.all("input[type=file]")[0].send_keys(str(picture))
     tab.wait(lambda: "460×500 RGB;16" in tab.text("[role=status]"))
-    tab.wait(lambda: tab.settled()[:-1] != before[:-1])
+    assert tab.settled(noise="none")[:-1] != before[:-1]
     tab.press("denoise the whole file")
     saved = downloads / "denoised.png"
     tab.wait(saved.is_file)
     expected = denoised(load_denoiser("biasfree_6"), read_picture(picture)).colour
     assert (read_picture(saved).colour - expected).abs().max() <= 1
+
+
+def test_a_file_that_cannot_be_read_gets_a_sentence(tab: Tab, data: Path) -> None:
+    """While a file of data/ is being written, the page says so; afterwards it shows the image."""
+    path = data / VALIDATION
+    content = path.read_bytes()
+    path.write_bytes(content[:1000])
+    try:
+        tab.open("/denoise?image=validation&number=2&models=miniproject_2")
+        said = tab.wait(lambda: tab.text("[role=alert]").strip())
+        assert f"{VALIDATION}: 1000 bytes, not a whole file" in said
+    finally:
+        path.write_bytes(content)
+    tab.driver.refresh()
+    assert all(tab.settled())
+    assert not tab.text("[role=alert]").strip()
+
+
+def test_selects_by_the_keyboard(tab: Tab) -> None:
+    """Arrows and Enter choose; Tab reaches every control, and nothing takes the focus for good."""
+    tab.open("/denoise?models=miniproject_2")
+    tab.settled()
+    field = tab.all('input[aria-label="noise"]')[0]
+    field.send_keys(Keys.ARROW_DOWN)
+    tab.wait(lambda: tab.all(".q-menu .q-item"))
+    focused = ".q-menu .q-manual-focusable--focused"
+    while tab.text(focused) != "Gaussian":
+        before = tab.text(focused)
+        field.send_keys(Keys.ARROW_DOWN)
+        tab.wait(lambda before=before: tab.text(focused) != before)
+    field.send_keys(Keys.ENTER)
+    tab.settled(noise="gaussian")
+    focus = (
+        "const at = document.activeElement; return at.getAttribute('aria-label') || at.innerText"
+    )
+    reached = set()
+    for _ in range(40):
+        ActionChains(tab.driver).send_keys(Keys.TAB).perform()
+        reached.add(tab.run(focus))
+    controls = {"image", "noise", "draw of the noise", "models", "next", "previous", "dark"}
+    assert controls <= {name.partition(" state")[0] for name in reached if name}
 
 
 @pytest.mark.parametrize("kind", ["text", "100 megapixels", "tiny"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from others.demo.app import PAGES
-from others.demo.pages.results import SOURCES, asked
-from others.demo.prepared import ANSWERS, PREPARED, address
+from others.demo.app import PAGES, prepared
 from others.records.paths import ROOT
 from others.report.figures import FIGURES
+from others.report.oral import sheet
 from others.report.results import Results
 from others.report.sources import FIGURE_SOURCES
+from others.report.tables import SOURCES
 from tests.helpers.browser import Tab
 
 
@@ -23,10 +23,9 @@ def test_every_figure_has_its_source() -> None:
 
 
 def test_every_question_has_an_answer_to_show() -> None:
-    """Each question of the exam opens a page, and every prepared state is on one."""
-    assert set(ANSWERS) == {question.number for question in asked().values()}
-    addresses = [*ANSWERS.values(), *(address(place) for place in range(len(PREPARED)))]
-    assert {text[1:].partition("?")[0] for text in addresses} <= set(PAGES)
+    """Each question of the exam has a state to show, and every state is on one of the pages."""
+    assert all(question.shown for question in sheet().values())
+    assert {state.address[1:].partition("?")[0] for state in prepared()} == set(PAGES)
 
 
 def test_figures_are_drawn(tab: Tab) -> None:
@@ -48,7 +47,7 @@ def test_a_question_shows_its_code_and_opens_its_page(tab: Tab) -> None:
     """The quoted line of code is marked, and the button opens the state that answers it."""
     tab.open("/results?show=question-14")
     assert "▶ def psnr_per_image(" in tab.text("code")
-    tab.press("show it")
+    tab.press("Both kinds of PSNR")
     tab.wait(lambda: "TableScoresOne" in tab.driver.current_url)
 
 

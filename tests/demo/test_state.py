@@ -10,17 +10,17 @@ def test_values_are_read() -> None:
     state = State({"sigma": "12.5", "n": "7", "noise": "b", "models": "c,a", "dark": "1"})
     assert state.number("sigma", 25.0, 0, 100) == 12.5
     assert state.number("n", 1, 1, 9) == 7
-    assert state.choice("noise", "abc", "a") == "b"
-    assert state.subset("models", "abc", ["b"]) == ["a", "c"]
-    assert state.flag("dark", False)
+    assert state.choice("noise", list("abc"), "a") == "b"
+    assert state.subset("models", list("abc"), ["b"]) == ["a", "c"]
+    assert state.flag("dark")
     assert state.number("level", 3, 0, 5) == 3
-    assert state.subset("others", "abc", ["b"]) == ["b"]
+    assert state.subset("others", list("abc"), ["b"]) == ["b"]
     assert state.problems == []
 
 
 def test_an_empty_subset_is_one() -> None:
     """Choosing nothing is kept, and is not the default."""
-    assert State({"models": ""}).subset("models", "abc", ["b"]) == []
+    assert State({"models": ""}).subset("models", list("abc"), ["b"]) == []
 
 
 def test_what_cannot_be_is_named() -> None:
@@ -30,9 +30,9 @@ def test_what_cannot_be_is_named() -> None:
     assert state.number("n", 1, 1, 9) == 1
     assert state.number("sigma", 25.0, 0, 100) == 25
     assert state.number("level", 3.0, 0, 100) == 3
-    assert state.choice("noise", "abc", "a") == "a"
-    assert state.subset("models", "abc", ["b"]) == ["b"]
-    assert not state.flag("dark", False)
+    assert state.choice("noise", list("abc"), "a") == "a"
+    assert state.subset("models", list("abc"), ["b"]) == ["b"]
+    assert not state.flag("dark")
     assert state.number("draw", 0, 0, 99) == 0
     assert state.number("big", 1.0, 0, 99) == 1
     assert len(state.problems) == 8

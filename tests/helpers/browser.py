@@ -10,16 +10,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, TypeVar
+from urllib.error import URLError
 from urllib.parse import urlparse
+from urllib.request import urlopen
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from others.records.paths import ROOT
 
 PATIENCE = 120  # seconds: on a busy machine a page may take long
 OPTIONS = (
@@ -30,6 +37,12 @@ OPTIONS = (
     # No name of another machine is found, so that a request to one fails instead of passing unseen.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+UNSEEN = ("step", "view", "dark")  # values of an address of which no answer depends
+# Of the answers that are shown and of the address: the values, as "name=value".
+SHOWN = """const shown = document.querySelector(".busy").dataset.shown;
+return [shown, location.search].map(text => [...new URLSearchParams(text)]
+  .filter(([name, value]) => !arguments[0].includes(name)).map(pair => pair.join("=")).sort()
+  .concat(text === undefined ? "nothing yet" : []))"""
 Found = TypeVar("Found")
 
 
@@ -48,10 +61,47 @@ def started(downloads: Path) -> Any:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.command_executor.client_config.timeout = 5 * PATIENCE  # of each call
+    driver.set_script_timeout(4 * PATIENCE)
+    driver.set_page_load_timeout(4 * PATIENCE)
     driver.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}
     )
     return driver
+
+
+@contextmanager
+def served(data: Path, errors: Path) -> Iterator[str]:
+    """Serve the pages in a process of its own; the address, whose port is a free one.
+
+    Args:
+        data: the folder of the course's files.
+        errors: a file for what the server writes on stderr.
+    """
+    command = [sys.executable, "-m", "others.demo", "--port", "0", "--no-browser", "--data", data]
+    # With this variable, NiceGUI would take itself for a part of a test.
+    surroundings = {n: value for n, value in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
+    with errors.open("w") as stderr, subprocess.Popen(
+        command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=stderr, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().partition(" ")[0]
+            while not _answers(address):
+                if server.poll() is not None:
+                    raise OSError(f"the server ended: {errors.read_text()}")
+                time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address):
+            return True
+    except URLError:
+        return False
 
 
 class Tab:
@@ -63,8 +113,11 @@ class Tab:
     def open(self, path: str) -> None:
         """Open a page and wait until its script runs: its first answers may still be missing."""
         self.driver.get(self.address + path)
-        self.wait(lambda: self.all("header a"))
-        self.wait(lambda: self.run("return window.socket?.connected"))
+        self.wait(self.is_connected)
+
+    def is_connected(self) -> bool:
+        """Whether the page is complete and hears the server."""
+        return self.run("return document.querySelector('header a') && window.socket?.connected")
 
     def run(self, script: str, *arguments: object) -> Any:
         """What a script gives that runs in the page."""
@@ -88,12 +141,20 @@ class Tab:
         """The contents of all pictures that are there."""
         return self.run("return [...document.querySelectorAll('.picture img')].map(x => x.src)")
 
-    def settled(self) -> list[str]:
-        """All pictures, and the numbers as one text, once nothing is being computed."""
+    def settled(self, **asked: str) -> list[str]:
+        """All pictures, and the numbers as one text, once they are those of the address.
+
+        Args:
+            asked: values that the address has by then: a browser may not have sent yet what was
+                changed in it last.
+        """
 
         def complete() -> list[str]:
-            found = [*self.pictures(), self.text(".scores")]
-            return found if all(found) and not self.all(".busy:not(.hidden)") else []
+            shown, address = self.run(SHOWN, list(UNSEEN))
+            wanted = set(address) >= {f"{name}={value}" for name, value in asked.items()}
+            if shown != address or not wanted:
+                return []
+            return [*self.pictures(), self.text(".scores")]
 
         return self.wait(complete)
 
@@ -103,22 +164,43 @@ class Tab:
         return "\n".join(self.run(script, selector))
 
     def slide(self, label: str, steps: int = 3) -> None:
-        """Move a slider by its keys: steps to the right, or to the left below 0."""
+        """Move a slider by its keys: steps to the right, or to the left below 0.
+
+        The page may answer several values on the way.
+        """
         track = self.all(f'[aria-label="{label}"] [tabindex]')[0]
         track.send_keys((Keys.ARROW_RIGHT if steps > 0 else Keys.ARROW_LEFT) * abs(steps))
 
+    def fill(self, label: str, value: object) -> None:
+        """Type into a field in the place of what it holds."""
+        field = self.all(f'input[aria-label="{label}"]')[0]
+        field.send_keys(Keys.CONTROL + "a")
+        field.send_keys(str(value))
+
     def choose(self, label: str, option: str) -> None:
-        """Choose an option of a select."""
-        self.all(f'input[aria-label="{label}"]')[0].click()
-        self.wait(lambda: self.all(".q-menu .q-item"))
-        item = next(item for item in self.all(".q-menu .q-item") if item.text == option)
-        item.click()
+        """Choose an option of a select; of several of one name, of the first.
+
+        No click here depends on where a thing is: on a busy machine, a menu or a button that is
+        still on its way to its place would be missed.
+        """
+        self.wait(lambda: not self.all(".q-menu"))  # one that was opened before is closed
+        self.all(f'input[aria-label="{label}"]')[0].send_keys(Keys.ARROW_DOWN)
+        self.wait(lambda: option in self.text(".q-menu .q-item").split("\n"))
+        self.run(
+            "[...document.querySelectorAll('.q-menu .q-item')]"
+            ".find(one => one.innerText === arguments[0]).click()",
+            option,
+        )
         self.run("document.activeElement.blur()")
 
     def press(self, text: str) -> None:
-        """Click the button, link or switch with this text."""
+        """Press Enter on the button, link or switch with this text, or with it as its label."""
         kinds = "button, a, .q-toggle"
-        next(found for found in self.all(kinds) if text in found.text).click()
+        next(
+            found
+            for found in self.all(kinds)
+            if text in found.text or text == found.get_attribute("aria-label")
+        ).send_keys(Keys.ENTER)
 
     def parameter(self, name: str) -> str | None:
         """A value in the address."""

@@ -30,7 +30,7 @@ COLOURS = 256
 def save(tab: Tab, name: str) -> None:
     """Write the picture of a page once it is complete."""
     tab.open(PAGES[name])
-    tab.wait(lambda: all(tab.pictures()) and not tab.all(".busy:not(.hidden)"))
+    tab.settled()
     picture = Image.open(io.BytesIO(tab.driver.get_screenshot_as_png())).convert("RGB")
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
 

@@ -117,12 +117,10 @@ def test_process() -> None:
         assert wait_for(lambda: reached(200))
         assert live.reports[-1].loss < live.reports[1].loss
         live.pause(True)
-        time.sleep(0.5)
-        live.poll()
+        assert wait_for(lambda: reached(0) and str(live).startswith("paused"))
         step = live.reports[-1].step
-        time.sleep(1)
+        time.sleep(1)  # a training that went on would report within this time, or pass unseen
         assert not reached(step + 1)
-        assert str(live).startswith("paused")
         live.pause(False)
         assert wait_for(lambda: reached(step + 1))
         assert not live.ended

@@ -3,93 +3,71 @@
 from __future__ import annotations
 
 import base64
-from functools import lru_cache
-from threading import Lock
+from functools import partial
 
 from nicegui import ui
 
-from others.demo.background import Latest
-from others.demo.prepared import ANSWERS
-from others.demo.state import State
+from others.demo.pictures import columns
+from others.demo.state import Latest, Run, State
 from others.records.table import markdown
-from others.report.document import REPORT
-from others.report.figures import FIGURES, drawn
-from others.report.oral import Question, excerpt, questions
+from others.report.figures import svg
+from others.report.oral import Question, excerpt, sheet
 from others.report.results import Results
-from others.report.sources import FIGURE_SOURCES, Source
-from others.report.tables import REPORT_TABLES
+from others.report.sources import Source
+from others.report.tables import REPORT_TABLES, SOURCES
 
 TITLE = "Results and questions"
-DRAWING = Lock()  # matplotlib's settings belong to the whole process
-SOURCES = {
-    **{f"figure-{name}": source for name, source in FIGURE_SOURCES.items()},
-    **{f"table-{name}": table.source for name, table in REPORT_TABLES.items()},
-}
-
-
-def asked() -> dict[str, Question]:
-    """The questions by their names in the address."""
-    text = (REPORT / "ORAL.md").read_text(encoding="utf-8")
-    return {f"question-{question.number}": question for question in questions(text)}
-
-
-@lru_cache(maxsize=None)
-def figure(name: str) -> str:
-    """A figure of a report as a URL that holds it; drawn once."""
-    with DRAWING:
-        content = drawn(name, FIGURES[name][0](Results()), "svg", {"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(content).decode()
 
 
 def show_question(question: Question) -> None:
-    """A question, its answer, the state of a page that shows it, and the code it refers to."""
+    """A question, its answer, the pages that show it, and the code it refers to."""
     ui.markdown(f"**{question.number}. {question.title}**").classes("text-xl")
     ui.markdown(question.answer)
-    ui.button("show it", on_click=lambda: ui.navigate.to(ANSWERS[question.number])).props("no-caps")
+    for address, title in question.shown:
+        ui.button(f"show: {title}", on_click=partial(ui.navigate.to, address))
     for path, line, piece in question.references:
         ui.label(f"{path}, line {line}: {piece}").classes("font-mono text-sm mt-2")
         ui.code(excerpt(path, line), language="text").classes("w-full")
 
 
-def show_source(source: Source) -> None:
-    """Which report shows it, and the commands that measured it."""
+def show_result(name: str, source: Source, state: State) -> None:
+    """A table or a figure, which report shows it, and the commands that measured it."""
     ui.label(source.title).classes("text-xl font-bold")
     ui.label(f"Report {source.report}. Read from others/results and drawn just now.")
     if not source.commands:
         ui.label("It follows from the code; nothing was measured.").classes("text-sm")
     for command in source.commands:
         ui.code(command, language="bash").classes("w-full")
+    if name in REPORT_TABLES:
+        ui.markdown(markdown(REPORT_TABLES[name].make(Results()))).classes("tables w-full")
+        return
+    image = ui.element("img").classes("w-full max-w-4xl bg-white p-2 rounded")
+    image.props["alt"] = source.title
+
+    async def draw(run: Run) -> None:
+        content = base64.b64encode(await run(svg, name)).decode()
+        image.props["src"] = f"data:image/svg+xml;base64,{content}"
+
+    Latest(state, draw)
 
 
-def build(state: State) -> None:
-    """Draw the page."""
-    found, latest = asked(), Latest()
-    titles = {name: f"{q.number}. {q.title}".replace("`", "") for name, q in found.items()}
-    titles.update({name: f"Report {s.report}: {s.title}" for name, s in SOURCES.items()})
-    show = state.choice("show", titles, "question-1")
-    with ui.row().classes("w-full no-wrap items-start gap-6"):
-        with ui.element("nav").classes("w-80 shrink-0 text-sm h-[84vh] overflow-y-auto"):
+class Page:
+    """The page of one tab: the list of all that can be shown, and one of it."""
+
+    def __init__(self, state: State) -> None:
+        found = sheet()
+        titles = {name: f"{q.number}. {q.title}".replace("`", "") for name, q in found.items()}
+        titles.update({name: f"Report {s.report}: {s.title}" for name, s in SOURCES.items()})
+        show = state.choice("show", list(titles), "question-1")
+        left, right = columns()
+        with left, ui.element("nav").classes("w-full text-sm h-[84vh] overflow-y-auto"):
             for name, title in titles.items():
-                here = " font-bold" if name == show else ""
-                link = ui.link(title, f"/results?show={name}").classes(
-                    f"block py-1 no-underline hover:underline text-inherit{here}"
-                )
-                link.props('aria-current="true"' if here else "")
-        with ui.column().classes("grow min-w-0 gap-2"):
+                link = ui.link(title, f"/results?show={name}")
+                link.classes("block py-1 no-underline hover:underline text-inherit")
+                if name == show:
+                    link.classes("font-bold").props('aria-current="true"')
+        with right:
             if show in found:
                 show_question(found[show])
-                return
-            show_source(SOURCES[show])
-            kind, _, name = show.partition("-")
-            if kind == "table":
-                ui.markdown(markdown(REPORT_TABLES[name].make(Results()))).classes("tables w-full")
-                return
-            image = ui.element("img").classes("w-full max-w-4xl bg-white p-2 rounded")
-            image.props["alt"] = SOURCES[show].title
-
-            async def draw() -> None:
-                content = await latest.run(latest.begin(), figure, name)
-                if content:
-                    image.props["src"] = content
-
-            ui.timer(0, draw, once=True)
+            else:
+                show_result(show.partition("-")[2], SOURCES[show], state)

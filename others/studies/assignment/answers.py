@@ -180,7 +180,10 @@ def question_12(found: Findings) -> str:
     return f"""![noisy, denoised, clean](question_12.png)
 
 {seen} The squared differences between neighbouring pixels are {kept:.0%} of those of the clean
-images."""
+images.
+
+`make demo` shows any image beside what the networks of this assignment make of it; zoom and pan
+move all pictures together: `/denoise?image=mosaic&noise=gaussian&level=30&models=dncnn,udncnn`."""
 
 
 def question_13(found: Findings) -> str:

@@ -17,24 +17,30 @@ import torch
 
 from others.studies.live.training import Report, Run, train
 
+# A fork of the caller would share its threads. A server without any imports torch once, and each
+# training is a fork of it, which starts at once. Else a training imports torch itself.
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
 
 class LiveTraining:
     """A training that has been started. It ends by `close`, or with the process that started it.
 
     Attributes:
         reports: what it has told so far; `poll` brings more.
-        paused: whether it waits to go on.
+        paused: whether it has been told to wait.
+        waits: whether it does: nothing is reported until it goes on.
         ended: whether it is over and all of its reports have been taken.
     """
 
     def __init__(self, run: Run) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
+        context: Any = multiprocessing.get_context(METHOD)
+        context.set_forkserver_preload([__name__])
         self._connection, other = context.Pipe()
         self._process = context.Process(target=_work, args=(run, other), daemon=True)
         self._process.start()
         other.close()
         self.reports: list[Report] = []
-        self.paused = self.ended = False
+        self.paused = self.waits = self.ended = False
 
     @property
     def pid(self) -> int | None:
@@ -47,22 +53,26 @@ class LiveTraining:
         with suppress(OSError):  # it has ended
             self._connection.send(paused)
 
-    def poll(self) -> None:
-        """Take the reports that have come, without waiting for one."""
+    def poll(self) -> list[Report]:
+        """All reports, with those that have come meanwhile; it waits for none."""
         try:
             while self._connection.poll():
-                report = self._connection.recv()
-                images = torch.from_numpy(report.images)
-                self.reports.append(report._replace(images=images))
+                told = self._connection.recv()
+                if isinstance(told, bool):
+                    self.waits = told
+                else:
+                    images = torch.from_numpy(told.images)
+                    self.reports.append(told._replace(images=images))
         except (EOFError, OSError):
             self.ended = True
+        return self.reports
 
     def __str__(self) -> str:
         """How it is going, a line each."""
         if not self.reports:
             return "ended" if self.ended else "starting …"
         last = self.reports[-1]
-        doing = "done" if self.ended else "paused" if self.paused else "training"
+        doing = "done" if self.ended else "paused" if self.waits else "training"
         doing = doing if math.isfinite(last.psnr) else "diverged: no number any more"
         return (
             f"{doing}, {last.seconds:.0f} s\nstep {last.step} of {last.steps}\n"
@@ -91,7 +101,8 @@ def _work(run: Run, connection: Any) -> None:
 
 
 def _obey(connection: Connection) -> None:
-    """Wait while the last message said so; EOFError when the other end is closed."""
+    """Wait while the last message said so, and confirm it; EOFError if the other end is closed."""
     paused = False
     while paused or connection.poll():
         paused = connection.recv()
+        connection.send(paused)

@@ -103,6 +103,8 @@ if __name__ == "__main__":
     else:
         try:
             sys.exit(main())
+        except KeyboardInterrupt:  # Ctrl-C, after which the judged process has been ended
+            sys.exit(130)
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from typing import Any, NoReturn
 
 from Miniproject_1.noise2noise.files import write_atomically
 
+# JSON has no such numbers: in a file they are texts, by the names that Python and JavaScript use.
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 LARGEST = 2**24  # bytes; the largest file of results has some 100,000
 # What a program stumbles over where an entry is of another type, or a list shorter, than expected.
 STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration, ValueError)
@@ -51,14 +54,35 @@ if sys.platform != "win32":
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file, whole or not at all; its folder is made if need be."""
+    """Write a file, whole or not at all; its folder is made if need be.
+
+    Any reader of JSON can read it: numbers that are not finite become texts (`NOT_FINITE`).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-    write_atomically(path, lambda file: file.write(data))
+    text = json.dumps(_texts(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, lambda file: file.write(f"{text}\n".encode()))
+
+
+def _texts(value: Any) -> Any:
+    """The same with texts for the numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: _texts(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_texts(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """The same with numbers for those texts; objects have been seen to."""
+    if isinstance(value, list):
+        return [_numbers(one) for one in value]
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file, with all objects in it as `Entries`.
+    """What `save_json` wrote: the object in a file, with all objects in it as `Entries`.
 
     Raises:
         FileNotFoundError: no such file.
@@ -71,9 +95,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file; expected one with JSON")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path} has {path.stat().st_size} bytes; expected at most {LARGEST}")
+
+    def entries(found: dict[str, Any]) -> Entries:
+        return Entries({name: _numbers(one) for name, one in found.items()}, path)
+
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda found: Entries(found, path))
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=entries)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     except (ValueError, RecursionError) as error:

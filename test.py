@@ -84,8 +84,12 @@ def main() -> int:
     judgement.run()
     formats.print_summary(judgement, project)
     for name, as_text in formats.FORMATS.items():
-        if vars(arguments)[name] is not None:
-            formats.write(vars(arguments)[name], as_text(judgement, project))
+        path = vars(arguments)[name]
+        try:
+            if path is not None:
+                formats.write(path, as_text(judgement, project))
+        except OSError as error:
+            sys.exit(f"{path} cannot be written: {error.strerror}")
     return 0 if judgement.passed else 1
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=9, help="turns of each row")
     result.add_argument("--side", type=command.whole(1), default=256, help="pixels of the image")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    text = "file of the results"
+    result.add_argument("--json", type=command.output, default=str(FILE), help=text)
     return result
 
 

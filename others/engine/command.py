@@ -90,6 +90,14 @@ def output(text: str | Path) -> Path:
     return path
 
 
+def folder(text: str | Path) -> Path:
+    """The type of an option that names a folder for files: it is made, and tried, as by `output`.
+
+    A default has to be a text for that, too.
+    """
+    return output(Path(text) / "file").parent
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The option that names the folder of train_data.pkl and val_data.pkl."""
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")

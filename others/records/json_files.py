@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from Miniproject_1.noise2noise.files import write_atomically
 
 # JSON has no such numbers: in a file they are texts, by the names that Python and JavaScript use.
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+LONGEST = 255  # bytes of a file's name, in all usual file systems
 LARGEST = 2**24  # bytes; the largest file of results has some 100,000
 # What a program stumbles over where an entry is of another type, or a list shorter, than expected.
 STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration, ValueError)
@@ -126,7 +128,10 @@ def locked(path: Path) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.lock")
+    name = os.fsencode(path.name)
+    if len(name) > LONGEST - len("..lock"):
+        name = b"%08x" % zlib.crc32(name)
+    beside = path.with_name(f".{os.fsdecode(name)}.lock")
     with open(beside, "w") as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)

@@ -144,7 +144,9 @@ def test_an_output_is_tried_before_the_work(tmp_path: Path) -> None:
     """The folder of an output is made; what cannot be written is an error before anything runs."""
     parser = command.parser(None, None)
     parser.add_argument("--json", type=command.output, default=str(tmp_path / "by" / "default"))
+    parser.add_argument("--figures", type=command.folder, default=str(tmp_path / "figures"))
     command.main(parser, lambda options: None, [])
+    assert list((tmp_path / "figures").iterdir()) == []
     assert list((tmp_path / "by").iterdir()) == []
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "inside"):

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import torch
 
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
+from Miniproject_2 import model as model_2
 from others.data.course import TRAIN, VALIDATION, save_pair
 from tests.helpers.images import pixels, write_images
 
@@ -163,7 +164,7 @@ def killed(name: str, folder: str, times: int) -> None:
     """
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
     importlib.import_module("torch._dynamo")  # which Adam imports: longer than all the rest takes
-    importlib.import_module("Miniproject_2.model").CHANNELS = (8, 12)  # small, as --widths makes 1
+    model_2.CHANNELS = (8, 12)  # small, as --widths makes the other miniproject
     job, place, chance = JOBS[name], Path(folder) / "killed", random.Random(name)
     for path in (place, Path(folder) / "whole"):
         furnish(path)

@@ -163,7 +163,8 @@ def killed(name: str, folder: str, times: int) -> None:
     Prints how often it was killed and how many strays were seen on the way, as JSON.
     """
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
-    importlib.import_module("torch._dynamo")  # which Adam imports: longer than all the rest takes
+    if name in ("engine", "training 1"):  # Adam imports it, which takes longer than all the rest
+        importlib.import_module("torch._dynamo")
     model_2.CHANNELS = (8, 12)  # small, as --widths makes the other miniproject
     job, place, chance = JOBS[name], Path(folder) / "killed", random.Random(name)
     for path in (place, Path(folder) / "whole"):

@@ -195,56 +195,61 @@ class Stopped(BaseException):
     """In the place of a signal."""
 
 
-def test_the_same_command_goes_on(
-    tmp_path: Path,
-    weights: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A folder that was stopped is completed by the same command, which keeps what is finished.
-
-    It does not take for its own what others have written: an image with other bytes, one of another
-    input, of other options. Nothing but the images is left in the end.
-    """
-    folder, out, write = tmp_path / "in", tmp_path / "out", others.denoise.write_atomically
+@pytest.fixture
+def stopped(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a run that was stopped when a.png was finished, of a.png, b.png and c.png."""
+    folder, write = tmp_path / "in", others.denoise.write_atomically
     folder.mkdir()
     for name in "abc":
         write_picture(folder / f"{name}.png", picture("RGB"))
-    command = [str(folder), str(out), "--model", "biasfree_6", "--weights", str(weights)]
 
     def stop_at_b(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
         if path.name == "b.png":
             raise Stopped
         write(path, writer)
 
+    options = ["--model", "biasfree_6", "--weights", str(weights)]
+    arguments = [str(folder), str(tmp_path / "out"), *options]
     with monkeypatch.context() as patch:
         patch.setattr(others.denoise, "write_atomically", stop_at_b)
         with pytest.raises(Stopped):
-            main(command)
-    finished = (out / "a.png").read_bytes()
-    (out / "b.png").write_bytes(b"foreign")
-    with pytest.raises(SystemExit, match=r"b\.png is there; --overwrite replaces it"):
-        main(command)
-    (out / "b.png").unlink()
-    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
-        main([*command, "--ensemble"])
-    os.utime(folder / "a.png", (0, 0))
-    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
-        main(command)
-    (out / "a.png").unlink()
-    (folder / "broken.png").touch()
+            main(arguments)
+    return arguments
+
+
+def test_the_same_command_goes_on(
+    stopped: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It keeps what is finished, as often as it is stopped or an image cannot be read; nothing but
+    the images is left in the end."""
+    finished, broken = tmp_path / "out" / "a.png", tmp_path / "in" / "broken.png"
+    before, content = finished.stat(), finished.read_bytes()
+    broken.touch()
     with pytest.raises(SystemExit):
-        main(command)
-    (folder / "broken.png").unlink()
-    assert (out / "a.png").read_bytes() == finished
-    before = (out / "a.png").stat()
+        main(stopped)
+    broken.unlink()
     capsys.readouterr()
-    main(command)
+    main(stopped)
     said = capsys.readouterr().out
     assert said.startswith("3 of 3 images denoised in ")
     assert said.endswith(" s, 3 of them by an earlier run\n")
-    assert (out / "a.png").stat() == before
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png"]
+    assert (finished.stat(), finished.read_bytes()) == (before, content)
+    assert sorted(path.name for path in finished.parent.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_what_others_have_written_is_not_taken(stopped: list[str], tmp_path: Path) -> None:
+    """An image with other bytes, of other options, or of an input that has changed since then is
+    refused as it is without an earlier run."""
+    foreign = tmp_path / "out" / "b.png"
+    foreign.write_bytes(b"foreign")
+    with pytest.raises(SystemExit, match=r"b\.png is there; --overwrite replaces it"):
+        main(stopped)
+    foreign.unlink()
+    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
+        main([*stopped, "--ensemble"])
+    os.utime(tmp_path / "in" / "a.png", (0, 0))
+    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
+        main(stopped)
 
 
 @pytest.mark.parametrize("kind", ["folder", "link"])

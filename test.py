@@ -84,8 +84,12 @@ def main() -> int:
     judgement.run()
     formats.print_summary(judgement, project)
     for name, as_text in formats.FORMATS.items():
-        if vars(arguments)[name] is not None:
-            formats.write(vars(arguments)[name], as_text(judgement, project))
+        path = vars(arguments)[name]
+        try:
+            if path is not None:
+                formats.write(path, as_text(judgement, project))
+        except OSError as error:
+            sys.exit(f"{path} cannot be written: {error.strerror}")
     return 0 if judgement.passed else 1
 
 
@@ -103,6 +107,8 @@ if __name__ == "__main__":
     else:
         try:
             sys.exit(main())
+        except KeyboardInterrupt:  # Ctrl-C, after which the judged process has been ended
+            sys.exit(130)
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)

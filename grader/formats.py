@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import re
 import sys
 from pathlib import Path
 from typing import Any, Callable
+from uuid import uuid4
 from xml.etree import ElementTree
 
 from grader.process import Judgement
@@ -40,9 +43,12 @@ def count(results: list[dict[str, Any]], origin: str = "") -> tuple[int, int]:
 
 
 def scores(judgement: Judgement) -> dict[str, dict[str, float]]:
-    """The scores that are known, of the noisy images and of each miniproject."""
+    """The scores that are known, of the noisy images and of each miniproject; NaN is none."""
     rows = {name: state["scores"] for name, state in judgement.state.items()}
-    return {"noisy": judgement.noisy, **rows}
+    return {
+        name: {which: score for which, score in row.items() if math.isfinite(score)}
+        for name, row in {"noisy": judgement.noisy, **rows}.items()
+    }
 
 
 def all_warnings(judgement: Judgement, project: Path) -> list[list[str]]:
@@ -158,7 +164,20 @@ FORMATS: dict[str, Callable[[Judgement, Path], str]] = {
 
 
 def write(path: Path, content: str) -> None:
-    """Write a report whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, path)
+    """Write a report whole or not at all; what is no file, such as a pipe, gets it straight.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link stays one
+    if target.exists() and not target.is_file():
+        target.write_text(content, encoding="utf-8")
+        return
+    unfinished = target.with_name(f".{uuid4().hex}.tmp")
+    try:
+        unfinished.write_text(content, encoding="utf-8")
+        os.replace(unfinished, target)
+    except BaseException:  # Ctrl-C too
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise

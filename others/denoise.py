@@ -12,26 +12,36 @@ No strength of the noise is asked for: every model finds it out by itself. Large
 overlapping tiles, so that memory is bounded and no seam shows. What is there is not overwritten
 unless asked for, and an input never is. A file that cannot be read does not stop the others: it is
 named at the end, and the exit status is 1.
+
+A run that was stopped goes on by the same command, which keeps the images that are finished. Until
+all of a folder are, a file .unfinished in OUT tells them from images of another origin.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from Miniproject_1.noise2noise.files import write_atomically
 from others.data.images import image_files
 from others.engine import command
-from others.files.image_file import read_picture, write_picture
+from others.files.image_file import bytes_of, read_picture
 from others.files.kinds import check_holds, kind_of, left_out
 from others.files.tiling import DEFAULT, TILE, denoised
 from others.networks.pretrained import Denoiser, load_denoiser, model_names
+from others.records.json_files import locked
+from others.records.weights import digest
 
 MODELS = {  # a line each, for the help
     "miniproject_1": "the first submission, trained on noisy pairs of 32x32 pixels as the course's",
@@ -49,7 +59,51 @@ MODELS = {  # a line each, for the help
 Job = tuple[Path, Path]  # what is read, what is written
 
 
-def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite: bool) -> list[Job]:
+class Record:
+    """Which images of a folder are finished, in a file that a kill leaves behind.
+
+    It has a line for each image: a checksum of the settings, the input and the bytes of the output.
+    The line is written before the image. An image that matches one is therefore whole, and what the
+    same command would write again; every other image is of another origin.
+
+    Raises:
+        ValueError: something else than a file has the name of this one.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.path, self.settings = folder / ".unfinished", settings
+        if os.path.lexists(self.path) and (self.path.is_symlink() or not self.path.is_file()):
+            raise ValueError(f"{self.path} is no file of this command; remove it")
+        self.lines = set(self.path.read_bytes().split()) if self.path.exists() else set()
+
+    def has(self, source: Path, target: Path) -> bool:
+        """Whether this image is finished."""
+        if not self.lines or not target.is_file() or not source.is_file():
+            return False
+        return self._line(source, target, target.read_bytes()) in self.lines
+
+    def add(self, source: Path, target: Path, data: bytes) -> None:
+        """Note what is about to be written; OSError that names the file of the record."""
+        try:
+            with open(self.path, "ab") as file:
+                file.write(b"\n" + self._line(source, target, data) + b"\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def _line(self, source: Path, target: Path, data: bytes) -> bytes:
+        found = source.stat()  # an input that was changed since then is another one
+        described = [str(source.absolute()), found.st_size, found.st_mtime_ns, target.name]
+        text = json.dumps([self.settings, *described])
+        return hashlib.sha256(text.encode() + data).hexdigest().encode()
+
+
+def planned(
+    inputs: Sequence[Path],
+    output: Path,
+    suffix: str | None,
+    overwrite: bool,
+    record: Record | None = None,
+) -> list[Job]:
     """What is read and what is written.
 
     Args:
@@ -57,6 +111,7 @@ def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite:
         output: a folder, or the name of a file if there is one image.
         suffix: of the files in the folder; None for that of each input.
         overwrite: whether files that are there are replaced.
+        record: what may be there, because it is finished.
 
     Raises:
         FileNotFoundError: an input that is missing, or a folder without images.
@@ -76,23 +131,24 @@ def planned(inputs: Sequence[Path], output: Path, suffix: str | None, overwrite:
         targets = [output / (s.with_suffix(suffix) if suffix else s).name for s in sources]
         if suffix:
             kind_of(targets[0])
-    _check_targets(sources, targets, overwrite)
-    return list(zip(sources, targets))
+    jobs = list(zip(sources, targets))
+    _check_targets(jobs, overwrite, record)
+    return jobs
 
 
-def _check_targets(sources: list[Path], targets: list[Path], overwrite: bool) -> None:
-    """ValueError if something would be overwritten; each file is looked at once."""
-    target, count = Counter(targets).most_common(1)[0]
+def _check_targets(jobs: list[Job], overwrite: bool, record: Record | None) -> None:
+    """ValueError if something would be overwritten."""
+    target, count = Counter(target for _, target in jobs).most_common(1)[0]
     if count > 1:
         raise ValueError(f"several images would be written to {target}")
-    inputs = {_identity(source) for source in sources}
-    for target in targets:
+    inputs = {_identity(source) for source, _ in jobs}
+    for source, target in jobs:
         identity = _identity(target)
         if identity is None:
             continue
         if identity in inputs:
             raise ValueError(f"{target} is an input, which is never overwritten")
-        if not overwrite:
+        if not overwrite and not (record and record.has(source, target)):
             raise ValueError(f"{target} is there; --overwrite replaces it")
 
 
@@ -105,27 +161,32 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def run_jobs(jobs: Sequence[Job], denoiser: Denoiser, tile: int) -> list[str]:
+def run_jobs(
+    jobs: Sequence[Job], denoiser: Denoiser, tile: int, record: Record | None
+) -> list[str]:
     """Denoise all files, with a line on stdout for each; returns what is wrong with the others."""
     failures = []
     with tqdm(jobs, "images", unit="", leave=False, disable=None) as bar:
         for source, target in bar:
             try:
-                bar.write(done(source, target, denoiser, tile))
+                bar.write(done(source, target, denoiser, tile, record))
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 told = str(error)
                 failures.append(told if str(source) in told else f"{source}: {told}")
     return failures
 
 
-def done(source: Path, target: Path, denoiser: Denoiser, tile: int) -> str:
+def done(source: Path, target: Path, denoiser: Denoiser, tile: int, record: Record | None) -> str:
     """Denoise a file; returns a line that says so, and what is left out."""
     start = time.perf_counter()
     picture = read_picture(source)
     check_holds(target, picture)  # before the work
     result = denoised(denoiser, picture, tile)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(target, result)
+    data = bytes_of(target, result)
+    if record:
+        record.add(source, target, data)
+    write_atomically(target, lambda file: file.write(data))
     height, width = picture.colour.shape[1:]
     without = "".join(f", without {name}" for name in left_out(target, picture))
     seconds = time.perf_counter() - start
@@ -159,14 +220,33 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What the bytes of an output depend on, besides those of the input."""
+    file = options.weights
+    return {
+        "model": options.model,
+        "weights": digest(file) if file and file.is_file() else None,  # a pipe may have no end
+        "ensemble": options.ensemble,
+        "tile": options.tile,
+    }
+
+
 def run(options: argparse.Namespace) -> int:
     """Denoise what is asked for; 1 if a file could not be."""
     start = time.perf_counter()
-    jobs = planned(options.inputs, options.output, options.suffix, options.overwrite)
+    record = Record(options.output, settings_of(options))
+    jobs = planned(options.inputs, options.output, options.suffix, options.overwrite, record)
     denoiser = load_denoiser(options.model, options.weights, options.ensemble)
-    failures = run_jobs(jobs, denoiser, options.tile)
+    several = len(jobs) > 1  # a single image is whole or not there, which needs no record
+    with locked(record.path) if several else nullcontext():
+        left = [job for job in jobs if not record.has(*job)]
+        failures = run_jobs(left, denoiser, options.tile, record if several else None)
+        if several and not failures:
+            record.path.unlink(missing_ok=True)
     seconds = time.perf_counter() - start
-    print(f"{len(jobs) - len(failures)} of {len(jobs)} images denoised in {seconds:.1f} s")
+    kept = f", {len(jobs) - len(left)} of them by an earlier run" if len(left) < len(jobs) else ""
+    count = len(jobs) - len(failures)
+    print(f"{count} of {len(jobs)} images denoised in {seconds:.1f} s{kept}")
     for failure in failures:
         print(f"not denoised: {failure}", file=sys.stderr)
     return int(bool(failures))

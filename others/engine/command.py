@@ -90,6 +90,14 @@ def output(text: str | Path) -> Path:
     return path
 
 
+def folder(text: str | Path) -> Path:
+    """The type of an option that names a folder for files: it is made, and tried, as by `output`.
+
+    A default has to be a text for that, too.
+    """
+    return output(Path(text) / "file").parent
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The option that names the folder of train_data.pkl and val_data.pkl."""
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the .pkl files")
@@ -159,14 +167,19 @@ def prepare_streams() -> None:
 def terminable() -> Iterator[None]:
     """Let SIGTERM raise `Terminated` meanwhile: by itself it would end the process at once.
 
-    Only a command may do so, because the handler of a signal belongs to the whole process.
+    Ctrl-C raises KeyboardInterrupt, also where `others/__init__.py` has changed that. Only a
+    command may do so, because the handler of a signal belongs to the whole process.
     """
 
     def terminate(*_: object) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, terminate)
+    if before[signal.SIGINT] == signal.SIG_DFL:  # not where a shell lets its jobs ignore Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any, NoReturn
 
 from Miniproject_1.noise2noise.files import write_atomically
 
+# JSON has no such numbers: in a file they are texts, by the names that Python and JavaScript use.
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+LONGEST = 255  # bytes of a file's name, in all usual file systems
 LARGEST = 2**24  # bytes; the largest file of results has some 100,000
 # What a program stumbles over where an entry is of another type, or a list shorter, than expected.
 STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIteration, ValueError)
@@ -58,12 +63,34 @@ def save_file(path: Path, content: str | bytes) -> None:
 
 
 def save_json(path: Path, content: dict[str, Any]) -> None:
-    """`save_file` of an object as JSON."""
-    save_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """`save_file` of an object as JSON.
+
+    Any reader of JSON can read it: numbers that are not finite become texts (`NOT_FINITE`).
+    """
+    text = json.dumps(_texts(content), indent=1, ensure_ascii=False, allow_nan=False)
+    save_file(path, f"{text}\n")
+
+
+def _texts(value: Any) -> Any:
+    """The same with texts for the numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: _texts(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_texts(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """The same with numbers for those texts; objects have been seen to."""
+    if isinstance(value, list):
+        return [_numbers(one) for one in value]
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file, with all objects in it as `Entries`.
+    """What `save_json` wrote: the object in a file, with all objects in it as `Entries`.
 
     Raises:
         FileNotFoundError: no such file.
@@ -76,9 +103,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file; expected one with JSON")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path} has {path.stat().st_size} bytes; expected at most {LARGEST}")
+
+    def entries(found: dict[str, Any]) -> Entries:
+        return Entries({name: _numbers(one) for name, one in found.items()}, path)
+
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_hook=lambda found: Entries(found, path))
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=entries)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     except (ValueError, RecursionError) as error:
@@ -104,7 +134,10 @@ def locked(path: Path) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.lock")
+    name = os.fsencode(path.name)
+    if len(name) > LONGEST - len("..lock"):
+        name = b"%08x" % zlib.crc32(name)
+    beside = path.with_name(f".{os.fsdecode(name)}.lock")
     with open(beside, "w") as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)

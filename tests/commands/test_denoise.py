@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+import others.denoise
 from Miniproject_1.noise2noise.symmetries import turn
 from others.denoise import main, planned
 from others.files.image_file import read_picture, write_picture
@@ -84,7 +87,7 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
         main([str(folder), str(tmp_path / "c.jpg"), str(tmp_path / "out"), *model])
     assert stop.value.code == 1
     written = {p.name for p in (tmp_path / "out").iterdir()}
-    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable}
+    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable, ".unfinished"}
     output = capsys.readouterr()
     assert "7x9 RGB" in output.out
     assert "5 of 9 images denoised in " in output.out
@@ -186,3 +189,82 @@ def test_usage(tile: str) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["a.png", "out", "--tile", tile])
     assert stop.value.code == 2
+
+
+class Stopped(BaseException):
+    """In the place of a signal."""
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a run that was stopped when a.png was finished, of a.png, b.png and c.png."""
+    folder, write = tmp_path / "in", others.denoise.write_atomically
+    folder.mkdir()
+    for name in "abc":
+        write_picture(folder / f"{name}.png", picture("RGB"))
+
+    def stop_at_b(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
+        if path.name == "b.png":
+            raise Stopped
+        write(path, writer)
+
+    options = ["--model", "biasfree_6", "--weights", str(weights)]
+    arguments = [str(folder), str(tmp_path / "out"), *options]
+    with monkeypatch.context() as patch:
+        patch.setattr(others.denoise, "write_atomically", stop_at_b)
+        with pytest.raises(Stopped):
+            main(arguments)
+    return arguments
+
+
+def test_the_same_command_goes_on(
+    stopped: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It keeps what is finished, as often as it is stopped or an image cannot be read; nothing but
+    the images is left in the end."""
+    finished, broken = tmp_path / "out" / "a.png", tmp_path / "in" / "broken.png"
+    before, content = finished.stat(), finished.read_bytes()
+    broken.touch()
+    with pytest.raises(SystemExit):
+        main(stopped)
+    broken.unlink()
+    capsys.readouterr()
+    main(stopped)
+    said = capsys.readouterr().out
+    assert said.startswith("3 of 3 images denoised in ")
+    assert said.endswith(" s, 3 of them by an earlier run\n")
+    assert (finished.stat(), finished.read_bytes()) == (before, content)
+    assert sorted(path.name for path in finished.parent.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_what_others_have_written_is_not_taken(stopped: list[str], tmp_path: Path) -> None:
+    """An image with other bytes, of other options, or of an input that has changed since then is
+    refused as it is without an earlier run."""
+    foreign = tmp_path / "out" / "b.png"
+    foreign.write_bytes(b"foreign")
+    with pytest.raises(SystemExit, match=r"b\.png is there; --overwrite replaces it"):
+        main(stopped)
+    foreign.unlink()
+    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
+        main([*stopped, "--ensemble"])
+    os.utime(tmp_path / "in" / "a.png", (0, 0))
+    with pytest.raises(SystemExit, match=r"a\.png is there; --overwrite replaces it"):
+        main(stopped)
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_a_record_that_is_none(kind: str, tmp_path: Path, weights: Path) -> None:
+    """What is no file of the command in the place of its record is refused, and left alone."""
+    for name in "ab":
+        write_picture(tmp_path / f"{name}.png", picture("L"))
+    record = tmp_path / "out" / ".unfinished"
+    record.parent.mkdir()
+    if kind == "folder":
+        record.mkdir()
+    else:
+        record.symlink_to(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(SystemExit, match=r"\.unfinished is no file of this command; remove it"):
+        main([str(tmp_path), str(record.parent), "--model", "biasfree_6"])
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert list(record.parent.iterdir()) == [record]

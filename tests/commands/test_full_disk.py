@@ -18,6 +18,7 @@ LONGER = {  # arguments that make a finished job write again
     "study": "base --seeds 3",
     "training 1": "--seed 0",
     "training 2": "--seed 0",
+    "denoise": "--overwrite",
 }
 
 

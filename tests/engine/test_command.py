@@ -13,6 +13,8 @@ import pytest
 
 from others.engine import command
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def made() -> argparse.ArgumentParser:
     """A parser with one option of each kind."""
@@ -106,23 +108,45 @@ def test_a_stopped_command(number: int, capsys: pytest.CaptureFixture[str]) -> N
             cleaned.append(number)
 
     before = signal.getsignal(signal.SIGTERM)
-    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # as while a command imports
     try:
         with pytest.raises(SystemExit) as stop:
             command.main(made(), run, [])
     finally:
-        signal.signal(signal.SIGINT, interrupt)
+        assert signal.signal(signal.SIGINT, interrupt) == signal.SIG_DFL
     assert stop.value.code == 128 + number
     assert "stopped; the same command goes on where it can" in capsys.readouterr().err
     assert cleaned == [number]
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
+@pytest.mark.parametrize("name", ["denoise", "train", "studies.submission.train", "report"])
+def test_stopped_while_it_imports(name: str, tmp_path: Path) -> None:
+    """Ctrl-C ends a command that has not imported everything yet by the signal, without a word."""
+    stop = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)"
+    (tmp_path / "torch.py").write_text(stop)  # in the place of torch, which every command imports
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", f"others.{name}"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_an_output_is_tried_before_the_work(tmp_path: Path) -> None:
     """The folder of an output is made; what cannot be written is an error before anything runs."""
     parser = command.parser(None, None)
     parser.add_argument("--json", type=command.output, default=str(tmp_path / "by" / "default"))
+    parser.add_argument("--figures", type=command.folder, default=str(tmp_path / "figures"))
     command.main(parser, lambda options: None, [])
+    assert list((tmp_path / "figures").iterdir()) == []
     assert list((tmp_path / "by").iterdir()) == []
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "inside"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,20 +131,26 @@ def test_replaced_function_deceives_nobody(project: Path, data: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="another system tells a process otherwise")
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left(project: Path, data: Path, ending: signal.Signals) -> None:
-    """A grader that is ended takes a submission that runs for ever with it."""
+    """A grader that is ended takes a submission that runs for ever with it, and says nothing."""
     number = project.with_name("pid")
     insert(project / "Miniproject_1/model.py", INIT, "__import__('time').sleep(600)")
     line = f"Path({str(number)!r}).write_text(str(__import__('os').getpid()))"
     insert(project / "Miniproject_1/model.py", IMPORT, line)
     command = [sys.executable, str(ROOT / "test.py"), "-p", str(project), "-d", str(data)]
-    grader = subprocess.Popen([*command, "--only", "instantiate"], stdout=subprocess.DEVNULL)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    errors = number.with_name("errors")
+    with errors.open("wb") as file:
+        streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": file}
+        grader = subprocess.Popen([*command, "--only", "instantiate"], **streams)
+    signal.signal(signal.SIGINT, before)
     while not number.is_file() or not number.read_text():
         assert grader.poll() is None
         time.sleep(0.1)
     grader.send_signal(ending)
-    grader.wait()
+    assert grader.wait() in (-ending, 128 + ending)
+    assert errors.read_text() == ""
     deadline = time.monotonic() + 20
     while Path("/proc", number.read_text()).exists() and time.monotonic() < deadline:
         time.sleep(0.1)

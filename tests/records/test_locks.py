@@ -37,6 +37,14 @@ def test_a_lock_leaves_nothing(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_the_longest_names(tmp_path: Path) -> None:
+    """A name has 255 bytes at most, and with such a one there is a lock as well: its own."""
+    one, other = (tmp_path / ("ü" * 127 + end) for end in "ab")
+    with locked(one), locked(other), pytest.raises(ValueError, match=BUSY), locked(one):
+        pytest.fail("two hold one lock")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     """A killed process holds nothing any more, whatever file it left."""
     code = [sys.executable, "-c", HOLDER, str(tmp_path / "file")]

@@ -108,8 +108,8 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--data", type=Path, help="folder with train/ and test/")
-    output = Path("out/assignment")
-    result.add_argument("--output", type=Path, default=output, help="folder of page and figures")
+    text = "folder of page and figures"
+    result.add_argument("--output", type=command.folder, default="out/assignment", help=text)
     result.add_argument("--weights", type=Path, default=PRETRAINED, help="folder of the weights")
     result.add_argument(
         "--results", type=Path, default=default_results(), help="what the study wrote"

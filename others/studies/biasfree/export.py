@@ -157,7 +157,7 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--training", type=Path, metavar="FOLDER", help="where one was trained")
     result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
     result.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the files"
+        "--output", type=command.folder, required=True, metavar="FOLDER", help="for the files"
     )
     result.add_argument(
         "--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="kinds of files (all)"

@@ -138,8 +138,8 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     result.add_argument("--json", type=command.output, help="file of the images (others/results)")
     result.add_argument("--frameworks", type=Path, metavar="DIR", help="draw the source's figure")
-    picture = Path("out/frameworks.png")
-    result.add_argument("--picture", type=Path, default=picture, help="that figure")
+    picture = "out/frameworks.png"
+    result.add_argument("--picture", type=command.output, default=picture, help="that figure")
     result.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
     return result
 

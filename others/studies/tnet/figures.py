@@ -193,8 +193,8 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
-    output, number = Path("out/tnet_figures"), command.whole(0)
-    result.add_argument("--output", type=Path, default=output, help="folder of the figures")
+    output, number = "out/tnet_figures", command.whole(0)
+    result.add_argument("--output", type=command.folder, default=output, help="for the figures")
     result.add_argument("--weights", type=Path, default=PRETRAINED, help="folder of tnet.pth")
     result.add_argument("--image", type=number, default=0, help="number of figure 3's image")
     result.add_argument(

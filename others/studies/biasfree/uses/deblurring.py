@@ -124,8 +124,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--sigma", type=float, nargs="+", default=SIGMAS, help="of the noise, in grey levels"
     )
-    output = RESULTS / "biasfree" / "deblurring"
-    result.add_argument("--output", type=Path, default=output, metavar="FOLDER", help="for files")
+    output = str(RESULTS / "biasfree" / "deblurring")
+    result.add_argument(
+        "--output", type=command.folder, default=output, metavar="FOLDER", help="for files"
+    )
     return result
 
 

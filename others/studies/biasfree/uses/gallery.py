@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
         "--sigma", type=float, nargs="+", default=SIGMAS, help="of the noise, in grey levels"
     )
     result.add_argument(
-        "--output", type=Path, default=Path("out") / "gallery", metavar="FOLDER", help="for files"
+        "--output", type=command.folder, default="out/gallery", metavar="FOLDER", help="for files"
     )
     return result
 

@@ -1,0 +1,144 @@
+"""Ctrl-C during work in another thread: never lost, never too late, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from _thread import start_new_thread
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tests.subjects import Subject
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupted_thread(subject: Subject) -> None:
+    """Ctrl-C ends work in another thread at once, and is raised where the caller waits for it.
+
+    Tried often, because it may come before the thread has a number, or just before a wait.
+    """
+    surroundings = subject.part("surroundings")
+    for _ in range(50):
+        ended = threading.Event()
+
+        def endless(ended: threading.Event = ended) -> None:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True:
+                    pass
+            finally:
+                ended.set()
+
+        with pytest.raises(KeyboardInterrupt):
+            surroundings.in_new_thread(endless)
+        assert ended.is_set()
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupted_at_the_end(subject: Subject) -> None:
+    """Ctrl-C that comes when the work in another thread is just done is not lost, and harms no
+    later thread, which may have the number of the one that has ended."""
+    in_new_thread = subject.part("surroundings").in_new_thread
+
+    def stopped() -> None:
+        in_new_thread(lambda: os.kill(os.getpid(), signal.SIGINT))
+        time.sleep(60)  # it may also come just behind
+
+    for _ in range(50):
+        with pytest.raises(KeyboardInterrupt):
+            stopped()
+        assert in_new_thread(lambda: sum(range(10_000))) == 49_995_000
+
+
+class Stopper:
+    """Raises KeyboardInterrupt before the step with this number that Python takes in a function.
+
+    A step is an instruction of the byte code. A stop can come before each one in the thread that
+    waits, and in the other one while its number is in the list `threads`.
+    """
+
+    def __init__(self, name: str, step: int) -> None:
+        self.name, self.left, self.possible = name, step, name == "in_new_thread"
+
+    def trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        """What Python calls before each step."""
+        if frame.f_code.co_name != self.name:
+            return None
+        frame.f_trace_opcodes = True
+        if self.possible and event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        self.possible = self.name == "in_new_thread" or bool(frame.f_locals["threads"])
+        return self.trace
+
+    def run(self, function: Callable[[], object]) -> object:
+        """Call the function under this trace."""
+        sys.settrace(self.trace)
+        try:
+            return function()
+        finally:
+            sys.settrace(None)
+
+
+@pytest.mark.parametrize("name", ["in_new_thread", "_finish"])
+def test_interrupted_at_any_step(
+    subject: Subject, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends the wait for another thread whichever step it hits, on either side of it."""
+    surroundings = subject.part("surroundings")
+    endings: list[object] = []
+
+    def wait(stopper: Stopper) -> None:
+        """Let another thread do something, where the stopper may watch both."""
+        start = surroundings.start_new_thread
+        if name == "_finish":
+
+            def start(call: Callable[[], None], _: object) -> int:
+                return start_new_thread(lambda: stopper.run(call), ())
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(surroundings, "start_new_thread", start)
+            if name == "_finish":
+                endings.append(surroundings.in_new_thread(lambda: "done"))
+            else:
+                endings.append(stopper.run(lambda: surroundings.in_new_thread(lambda: "done")))
+
+    for step in count(1):
+        stopper = Stopper(name, step)
+        waiting = threading.Thread(target=wait, args=(stopper,), daemon=True)
+        waiting.start()
+        waiting.join(60)
+        assert not waiting.is_alive(), f"it waits for ever after a stop at step {step}"
+        if stopper.left > 0:  # the functions have no such step
+            break
+    assert step > 10
+    assert set(endings) == {"done"}
+
+
+def test_no_thread_in_a_thread(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a fork, work gets one new thread, and what it calls does not get another one in turn."""
+    surroundings = subject.part("surroundings")
+    monkeypatch.setattr(surroundings, "HOME", -1)  # as if this process were a fork of that one
+
+    def numbers() -> tuple[int, int]:
+        return threading.get_ident(), surroundings.plainly(threading.get_ident, "cpu")
+
+    outer, inner = surroundings.plainly(numbers, "cpu")
+    assert outer == inner != threading.get_ident()

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-MOST_PIXELS = 2**27  # of an image; as int32 in three channels that takes 1.6 GB
+MOST_PIXELS = 2**27  # of an image; in three channels of 16 bits that takes 0.8 GB
 EIGHT = frozenset({"L", "LA", "RGB", "RGBA"})
 SIXTEEN = frozenset(f"{mode};16" for mode in EIGHT)
 GREY, COLOUR = frozenset({"L", "L;16"}), frozenset({"RGB", "RGB;16"})
@@ -121,10 +121,10 @@ class Extras:
 
 
 class Picture(NamedTuple):
-    """The content of an image file."""
+    """The content of an image file. What is read is of the type uint8, or uint16 for 16 bits."""
 
-    colour: Tensor  # int32 (1 or 3, H, W) from 0 to `white`
-    alpha: Tensor | None  # int32 (1, H, W), likewise
+    colour: Tensor  # (1 or 3, H, W), whole numbers from 0 to `white`
+    alpha: Tensor | None  # (1, H, W), likewise
     white: int  # 255 or 65535
     extras: Extras = Extras()
 
@@ -136,7 +136,7 @@ class Picture(NamedTuple):
 
 
 def parted(pixels: Tensor, white: int, extras: Extras) -> Picture:
-    """The picture of int32 (C, H, W) with 1 to 4 channels: an even number has alpha as its last."""
+    """The picture of (C, H, W) with 1 to 4 channels: an even number has alpha as its last."""
     if len(pixels) % 2:
         return Picture(pixels, None, white, extras)
     return Picture(pixels[:-1], pixels[-1:], white, extras)

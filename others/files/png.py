@@ -102,7 +102,7 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
 
 
 def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
-    """int32 (C, H, W) of 16 bits or else of 8, of a palette with the alpha that it has.
+    """uint16 (C, H, W) of 16 bits, else uint8, of a palette with the alpha that it has.
 
     OpenCV gives grey with alpha as three equal channels and alpha, and an alpha channel for a
     transparent colour if there are three channels; `with_key` makes one for any number of them.
@@ -124,8 +124,8 @@ def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:
     white = 65535 if depth == 16 else 255
     values = torch.tensor(struct.unpack(f">{len(pixels)}H", key[: 2 * len(pixels)]))
     values = (values & (2**depth - 1)) * (white // (2**depth - 1))
-    clear = (pixels == values[:, None, None]).all(0, keepdim=True)
-    return torch.cat([pixels, white * (~clear).int()])
+    clear = (pixels == values.to(pixels.dtype)[:, None, None]).all(0, keepdim=True)
+    return torch.cat([pixels, (white * (~clear).int()).to(pixels.dtype)])
 
 
 def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
@@ -217,6 +217,7 @@ def grey_alpha16(pixels: Tensor) -> bytes:
     A pixel of it is 4 bytes, as one of red, green, blue and alpha with 8 bits is, and a PNG is
     packed by bytes: so it is written as the latter, and the header is changed.
     """
+    pixels = pixels.int()
     high_low = torch.stack([pixels >> 8, pixels & 255], 1).flatten(0, 1)  # (4, H, W)
     data = saved(to_pillow(high_low, "RGBA"))
     _, height, width = pixels.shape

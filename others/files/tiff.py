@@ -84,13 +84,13 @@ def check_page(page: Any) -> None:
 
 
 def pixels8(data: bytes) -> Tensor:
-    """int32 (C, H, W) of at most 8 bits."""
+    """uint8 (C, H, W) of at most 8 bits."""
     with Image.open(io.BytesIO(data)) as image:
         return from_pillow(image)
 
 
 def pixels16(page: Any, data: bytes) -> Tensor:
-    """int32 (C, H, W) of 16 bits, white as the largest number.
+    """uint16 (C, H, W), white as the largest number.
 
     Packings that tifffile does not decode, OpenCV does.
     """
@@ -98,7 +98,7 @@ def pixels16(page: Any, data: bytes) -> Tensor:
     if int(page.compression) not in PACKINGS:
         pixels = grey_alpha16(page, data) if samples == 2 else from_opencv(data)
     else:
-        array = torch.from_numpy(page.asarray().astype(np.int32))
+        array = torch.from_numpy(page.asarray().astype(np.uint16, copy=False))
         if page.planarconfig == 1:  # the samples of a pixel are together
             pixels = array.reshape(height, width, samples).permute(2, 0, 1)
         else:  # all reds, then all greens and so on
@@ -106,12 +106,12 @@ def pixels16(page: Any, data: bytes) -> Tensor:
     if pixels.shape != (samples, height, width):
         raise OSError("the file is damaged")
     if int(page.photometric) == WHITE_IS_ZERO:
-        pixels[0] = 65535 - pixels[0]
+        pixels = torch.cat([pixels[:1] ^ 65535, pixels[1:]])  # all bits changed: 65535 minus it
     return pixels
 
 
 def grey_alpha16(page: Any, data: bytes) -> Tensor:
-    """int32 (2, H, W) of a packed file of grey with alpha, which OpenCV reads as grey alone.
+    """uint16 (2, H, W) of a packed file of grey with alpha, which OpenCV reads as grey alone.
 
     The tags are changed in a copy of the file, so that OpenCV reads grey of twice the width:
 
@@ -136,14 +136,18 @@ def grey_alpha16(page: Any, data: bytes) -> Tensor:
             tags[PREDICTOR].overwrite(1)
         pixels = from_opencv(file.getvalue()).reshape(height, width, 2).permute(2, 0, 1)
     if page.predictor != 1:
-        pixels = torch.cat([part.cumsum(2) for part in pixels.split(across, 2)], 2) % 2**16
-    return pixels.int()
+        sums = [part.int().cumsum(2) for part in pixels.split(across, 2)]
+        pixels = (torch.cat(sums, 2) % 2**16).to(torch.uint16)
+    return pixels
 
 
 def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
     """What the tags hold beside pixels, and the orientation that they ask for."""
     tags = {tag.code: tag for tag in page.tags}
-    raw = {code: data[tag.valueoffset :][: tag.valuebytecount] for code, tag in tags.items()}
+    raw = {
+        code: data[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+        for code, tag in tags.items()
+    }
     xmp = raw.get(XMP)
     orientation = int(tags[ORIENTATION].value) if ORIENTATION in tags else orientation_of(None, xmp)
     orientation = orientation if 1 <= orientation <= 8 else 1
@@ -205,7 +209,7 @@ def write_tiff(picture: Picture) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        values.numpy().astype(np.uint16 if white == 65535 else np.uint8),
+        values.numpy().astype(np.uint16 if white == 65535 else np.uint8, copy=False),
         byteorder=own["byteorder"],
         photometric="minisblack" if len(colour) == 1 else "rgb",
         planarconfig="contig",

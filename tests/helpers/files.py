@@ -44,8 +44,8 @@ def same(one: Picture, other: Picture) -> bool:
     alphas = [p.alpha if p.alpha is not None else torch.zeros(0) for p in (one, other)]
     return (
         one.mode == other.mode
-        and torch.equal(one.colour, other.colour)
-        and torch.equal(alphas[0], alphas[1])
+        and torch.equal(one.colour.int(), other.colour.int())
+        and torch.equal(alphas[0].int(), alphas[1].int())
     )
 
 

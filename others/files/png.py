@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, check_size, parted
+from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size, parted
 from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
 from others.files.pixels import from_opencv, to_opencv, to_pillow
 
@@ -41,7 +41,7 @@ OF_SRGB = {  # contents that say no more than a file without them
     b"gAMA": (struct.pack(">I", 45455),),  # 1 / 2.2
     b"cHRM": (struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),),
 }
-XMP = b"XML:com.adobe.xmp"
+EXIF, XMP = b"Exif\0\0", b"XML:com.adobe.xmp"
 RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # as ImageMagick writes it
 READ = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf", *MEANING}
 Chunks = List[Tuple[bytes, bytes]]  # names and contents
@@ -92,6 +92,9 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     width, height, depth, colour = struct.unpack(">IIBB", content[b"IHDR"][:10])
     length = height * -(-width * depth * CHANNELS[colour] // 8)
     check_size(width, height, length, MOST_PACKED * len(data), most_pixels)
+    for name in content:
+        if name not in READ and name[:1].isupper():
+            raise ValueError(f"holds the chunk {name!r}, without which its pixels have no meaning")
     if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
         raise ValueError("holds several frames; expected one")
     pixels = pixels_of(data, depth, colour)
@@ -133,7 +136,7 @@ def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
     content = dict(reversed(chunks))
     profile = content.get(b"iCCP")
     exif, xmp, texts = texts_of(chunks)
-    exif = content.get(b"eXIf", exif)
+    exif = content.get(b"eXIf", exif or b"").removeprefix(EXIF) or None
     orientation = orientation_of(exif, xmp)
     resolution = resolution_of(content.get(b"pHYs"))
     if resolution is not None and orientation >= 5:
@@ -151,7 +154,7 @@ def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
         resolution=resolution,
         own={"chunks": [*meaning, *texts]},
         own_names=("text",) if texts else (),
-        unkept=(*dict.fromkeys(unkept), *([f"{after} bytes after the end"] if after else [])),
+        unkept=(*dict.fromkeys(unkept), *bytes_after(after)),
     )
     return extras, orientation
 
@@ -170,7 +173,7 @@ def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
         elif name in (b"tEXt", b"zTXt") and keyword in RAW_EXIF:
             # an empty line, "exif", the number of bytes, and then the bytes as hexadecimal digits
             lines = (unpacked(text[1:]) if name == b"zTXt" else text).split(b"\n")
-            exif = bytes.fromhex(b"".join(lines[3:]).decode("ascii")).removeprefix(b"Exif\0\0")
+            exif = bytes.fromhex(b"".join(lines[3:]).decode("ascii"))
         else:
             others.append((name, content))
     return exif, xmp, others

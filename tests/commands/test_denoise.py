@@ -120,15 +120,19 @@ def test_what_is_left_out_is_said(
 
 
 def test_planning_is_linear(tmp_path: Path) -> None:
-    """4,000 files are planned in less than 2 s; comparing each with each took 46 s."""
+    """20,000 files are planned in less than 2 s, whether or not files with their names are there:
+    each is looked at once."""
     folder, out = tmp_path / "in", tmp_path / "out"
-    for path in (folder, out):
-        path.mkdir()
-        for number in range(4000):
-            (path / f"{number}.png").touch()
-    start = time.process_time()
-    assert len(planned([folder], out, None, overwrite=True)) == 4000
-    assert time.process_time() - start < 2
+    folder.mkdir()
+    for number in range(20_000):
+        (folder / f"{number}.png").touch()
+    for _ in range(2):
+        start = time.process_time()
+        assert len(planned([folder], out, None, overwrite=True)) == 20_000
+        assert time.process_time() - start < 2
+        out.mkdir(exist_ok=True)
+        for number in range(20_000):
+            (out / f"{number}.png").touch()
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -106,22 +106,24 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
     if data.startswith(jpeg.START):
         jpeg.check_frame(data)
     for kind, starts in OTHERS.items():
-        check_format(kind if data.startswith(starts) or data[4:12] in starts else FORMATS[0])
+        if data.startswith(starts) or data[4:12] in starts:
+            in_table(kind)
     with Image.open(io.BytesIO(data)) as image:  # which reads no more than the header
-        check_format(image.format)
+        kind = in_table(image.format)
         check_size(*image.size, most_pixels=most_pixels)
         if getattr(image, "n_frames", 1) > 1:
             raise ValueError("holds several frames; expected one")
-        deep = image.format == "PPM" and pnm.is_deep(data)
+        deep = kind == "PPM" and pnm.is_deep(data)
         pixels = from_opencv(data) if deep else from_pillow(image)
-        extras, orientation = EXTRAS[image.format](image, data)
+        extras, orientation = EXTRAS[kind](image, data)
     return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
 
 
-def check_format(name: str | None) -> None:
-    """ValueError for the name of a format that is not in the table."""
+def in_table(name: str | None) -> str:
+    """The name of a format; ValueError for one that is not in the table."""
     if name not in FORMATS:
         raise ValueError(f"is an image of the kind {name}; expected {', '.join(FORMATS)}")
+    return name
 
 
 def write_picture(path: Path, picture: Picture) -> None:

@@ -44,7 +44,8 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
 
     ValueError if another image follows, as the format allows.
     """
-    after = data[end_of(*image.size, data) :]
+    width, height = image.size
+    after = data[end_of(width, height, data) :]
     if after[:1] == b"P" and after[1:2].isdigit():
         raise ValueError("holds several images; expected one")
     comments = ("comments",) if WITH_COMMENT.match(data) else ()

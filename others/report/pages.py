@@ -11,7 +11,6 @@ from others.records.formats import (
     Spread,
     decimals,
     plain,
-    power,
     spread,
     whole,
     with_digits,
@@ -24,7 +23,13 @@ from others.report.results import Results, block_times, curve_points, network_st
 from others.report.tables import quantiles
 from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.scores import score_table
-from others.studies.biasfree.judgement import TWINS, advice_table, error_table, papers_table
+from others.studies.biasfree.judgement import (
+    TWINS,
+    advice_table,
+    claims_table,
+    error_table,
+    papers_table,
+)
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
@@ -88,23 +93,6 @@ def straightforward(results: Results) -> Table:
             Column("ours", with_digits(decimals, 0), "ms"),
             Column("ratio", decimals),
             Column("10 %–90 %", plain),
-        ],
-        rows,
-    )
-
-
-def channels_last(results: Results) -> Table:
-    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
-    rows = [
-        [row["name"], row["ratio"], quantiles(row), row["difference"]]
-        for row in results.read("bench/channels_last")["rows"]
-    ]
-    return Table(
-        [
-            Column("network"),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("difference", power),
         ],
         rows,
     )
@@ -304,7 +292,8 @@ def bench_tables(results: Results) -> dict[str, str]:
         "steps": markdown(training_steps(results)),
         "blocks": markdown(blocks(results)),
         "straightforward": markdown(straightforward(results)),
-        "channels last": markdown(channels_last(results)),
+        "channels last": markdown(tables.channels_last(results)),
+        "image files": markdown(tables.image_files(results)),
         "memory": markdown(memory(results)),
         "exactness": markdown(tables.exactness(results)),
     }
@@ -323,6 +312,7 @@ def biasfree_tables(results: Results) -> dict[str, str]:
     return {
         "noise levels": of_text(*error_table(results.study("biasfree/table"))),
         "papers": markdown(papers_table(results.study("biasfree/papers"))),
+        "claims": markdown(claims_table(results.study("biasfree/claims"))),
         "pruning": of_text(*own_errors(results, "pruning")),
         "grey": of_text(*own_errors(results, "grey")),
         "generalisation": markdown(generalisation(results)),

@@ -262,6 +262,23 @@ def exactness(results: Results) -> Table:
     return Table([Column("layer"), Column("type"), *numbers], rows)
 
 
+def channels_last(results: Results) -> Table:
+    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
+    rows = [
+        [row["name"], row["ratio"], quantiles(row), row["difference"]]
+        for row in results.read("bench/channels_last")["rows"]
+    ]
+    return Table(
+        [
+            Column("network"),
+            Column("time", decimals),
+            Column("10 %–90 %", plain),
+            Column("difference", power),
+        ],
+        rows,
+    )
+
+
 def image_files(results: Results) -> Table:
     """Reading and writing of image files, over the bare libraries."""
     rows = [

@@ -41,10 +41,9 @@ from others.networks.pretrained import Denoiser, load_denoiser, weights_file
 from others.records.paths import RESULTS
 from others.records.study import Row, Study
 from others.records.weights import digest
+from others.studies.biasfree.judgement import BEYOND, WITHIN
 
 COUNT, SIDE = 10, 96  # images at most, and pixels along a side of a square
-WITHIN = (*range(1, 81),)  # σ in grey levels
-BEYOND = (100, 125, 150)
 LARGE = (2000, 3000)  # height and width
 PSNR = "psnr_per_image_db"
 

@@ -8,10 +8,11 @@ in others/files/kinds.py says what), and a file that would lose some of it is re
 is not denoised. A grey image goes through the network in all three channels, and the mean of the
 three is the answer.
 
-No strength of the noise is asked for: every model finds it out by itself. Large images are cut into
-overlapping tiles, so that memory is bounded and no seam shows. What is there is not overwritten
-unless asked for, and an input never is. A file that cannot be read does not stop the others: it is
-named at the end, and the exit status is 1.
+No strength of the noise is asked for: the bias-free models find it out by themselves, and the
+others remove what they were trained on. Large images are cut into overlapping tiles, so that memory
+is bounded and no seam shows. What is there is not overwritten unless asked for, and an input never
+is. A file that cannot be read does not stop the others: it is named at the end, and the exit status
+is 1.
 
 A run that was stopped goes on by the same command, which keeps the images that are finished. Until
 all of a folder are, a file .unfinished in OUT tells them from images of another origin.

@@ -63,11 +63,11 @@ def read_image(path: Path) -> Tensor:
             every pixel is opaque says nothing and is dropped.
     """
     picture = read_picture(path)
-    if picture.alpha is not None and bool((picture.alpha < picture.white).any()):
+    if picture.alpha is not None and bool((picture.alpha != picture.white).any()):
         raise ValueError(f"{path}: has transparent pixels; expected an image without")
     values = picture.colour
     if picture.white == 65535:
-        values = (values + 128) // 257  # 257 = 65535 / 255; + 128: to the nearest
+        values = (values.int() + 128) // 257  # 257 = 65535 / 255; + 128: to the nearest
     return values.to(torch.uint8).expand(3, -1, -1).contiguous()
 
 

@@ -7,7 +7,7 @@ import struct
 from fractions import Fraction
 from typing import Any
 
-from others.files.kinds import Extras, Picture, Resolution
+from others.files.kinds import Extras, Picture, Resolution, bytes_after
 from others.files.pixels import to_pillow
 
 HEADER = 14  # bytes before the header that tells of the image, whose first 4 are its length
@@ -26,7 +26,20 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
         x, y = struct.unpack_from("<ii", data, HEADER + 24)
         if x > 0 and y > 0:
             resolution = Resolution(Fraction(x), Fraction(y), "metre")
-    return Extras(format="BMP", resolution=resolution), 1
+    (end,) = struct.unpack_from("<I", data, 2)
+    unkept = bytes_after(len(data) - end if end > HEADER else 0)
+    if has_fourth(image.size, data, length):
+        unkept = ("the fourth byte of each pixel", *unkept)
+    return Extras(format="BMP", resolution=resolution, unkept=unkept), 1
+
+
+def has_fourth(size: tuple[int, int], data: bytes, length: int) -> bool:
+    """Whether pixels of 32 bits have something in the byte that the format gives no meaning."""
+    if length < 40 or struct.unpack_from("<HI", data, HEADER + 14) != (32, 0):
+        return False
+    (start,) = struct.unpack_from("<I", data, HEADER - 4)
+    fourth = data[start : start + 4 * size[0] * size[1]][3::4]
+    return len(set(fourth)) > 1 or fourth[:1] not in (b"\0", b"\xff")
 
 
 def write_bmp(picture: Picture) -> bytes:

@@ -26,6 +26,17 @@ from others.files.orientation import upright
 from others.files.pixels import from_opencv, from_pillow
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+OTHERS = {  # how images begin that are refused and that Pillow cannot name
+    "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "JPEG XR": (b"II\xbc",),
+    "OpenEXR": (b"v/1\x01",),
+    "PAM": (b"P7",),
+    "PDF": (b"%PDF",),
+    "PFM": (b"PF", b"Pf"),
+    "Radiance HDR": (b"#?",),
+    "XCF": (b"gimp xcf",),
+}
 WRITERS = {
     "PNG": png.write_png,
     "TIFF": tiff.write_tiff,
@@ -92,17 +103,27 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
         return png.read_png(data, most_pixels)
     if data.startswith(TIFF_STARTS):
         return tiff.read_tiff(data, most_pixels)
+    if data.startswith(jpeg.START):
+        jpeg.check_frame(data)
+    for kind, starts in OTHERS.items():
+        if data.startswith(starts) or data[4:12] in starts:
+            in_table(kind)
     with Image.open(io.BytesIO(data)) as image:  # which reads no more than the header
-        if image.format not in FORMATS:
-            expected = ", ".join(FORMATS)
-            raise ValueError(f"is an image of the kind {image.format}; expected {expected}")
+        kind = in_table(image.format)
         check_size(*image.size, most_pixels=most_pixels)
         if getattr(image, "n_frames", 1) > 1:
             raise ValueError("holds several frames; expected one")
-        deep = image.format == "PPM" and pnm.is_deep(data)
+        deep = kind == "PPM" and pnm.is_deep(data)
         pixels = from_opencv(data) if deep else from_pillow(image)
-        extras, orientation = EXTRAS[image.format](image, data)
+        extras, orientation = EXTRAS[kind](image, data)
     return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+
+
+def in_table(name: str | None) -> str:
+    """The name of a format; ValueError for one that is not in the table."""
+    if name not in FORMATS:
+        raise ValueError(f"is an image of the kind {name}; expected {', '.join(FORMATS)}")
+    return name
 
 
 def write_picture(path: Path, picture: Picture) -> None:

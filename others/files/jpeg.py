@@ -7,23 +7,54 @@ what does not concern the pixels. Source: ITU-T T.81, and "JPEG File Interchange
 from __future__ import annotations
 
 import io
+import re
 import struct
 from fractions import Fraction
 from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from others.files.kinds import Extras, Picture, Resolution
+from others.files.kinds import Extras, Picture, Resolution, bytes_after
 from others.files.orientation import orientation_of, upright_exif, upright_xmp
 from others.files.pixels import to_pillow
 
 QUALITY = 95  # of a picture that was no JPEG: then with chroma at full size
-END = b"\xff\xd9"
+START, END = b"\xff\xd8\xff", 0xD9
+# The next marker. In packed pixels 0xff stands before 0 or a restart marker, 0xd0 to 0xd7.
+MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # segments that say how the pixels are packed
+LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 EXIF, XMP, PROFILE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 WRITTEN_ANEW = ("APP0", "APP14")  # JFIF and Adobe's: they say how the pixels are stored
 UNITS = {0: "", 1: "inch", 2: "centimetre"}
 JFIF_START = b"\xff\xd8\xff\xe0\x00\x10JFIF\0"  # the first segment; then version, unit, x, y
 UNIT_PLACE = len(JFIF_START) + 2
+
+
+def outline(data: bytes) -> tuple[int, int, int]:
+    """The number of the frame's segment, its bits a channel, and where the image ends.
+
+    A segment is 0xff, its number, its length (2 bytes, these included) and its content.
+    """
+    frame, bits, place = 0, 0, 2
+    while (found := MARKER.search(data, place)) is not None:
+        number, place = found[1][0], found.end()
+        if number == END:
+            return frame, bits, place
+        if number in FRAMES:
+            frame, bits = number, data[place + 2]
+        if number not in (0x01, 0xD8):  # which have no content
+            place += max(2, int.from_bytes(data[place : place + 2], "big"))
+    return frame, bits, len(data)
+
+
+def check_frame(data: bytes) -> None:
+    """ValueError for pixels that would not be written as they are."""
+    frame, bits, _ = outline(data)
+    if frame and bits != 8:
+        raise ValueError(f"is a JPEG of {bits} bits a channel; expected 8")
+    if frame in LOSSLESS:
+        raise ValueError("is a JPEG that is packed without loss; expected one packed with loss")
 
 
 def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
@@ -39,7 +70,7 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
         for name, content in image.applist
         if name not in WRITTEN_ANEW and not content.startswith((EXIF, XMP, PROFILE))
     ]
-    after = len(data[data.rfind(END) + 2 :].strip(b"\0"))
+    after = len(data[outline(data)[2] :].strip(b"\0"))
     extras = Extras(
         format="JPEG",
         profile=info.get("icc_profile"),
@@ -51,7 +82,7 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
             "options": packing_of(image, orientation >= 5),
         },
         own_names=tuple(dict.fromkeys(name for name, _ in copied)),
-        unkept=(f"{after} bytes after the end",) if after else (),
+        unkept=bytes_after(after),
     )
     return extras, orientation
 

@@ -8,12 +8,14 @@ file asks for (in EXIF, in XMP or in a TIFF tag) is turned into the pixels.
 
 *Refused*, by a sentence with the file's name: every other kind of file (whatever its name says),
 several frames, 9 to 15 bits, more than 16 bits, floating point, signed numbers, inks and other
-colours than grey and RGB, samples beyond alpha, alpha that is already multiplied in, sizes that no
-file of that length can hold, damaged files; and to write a picture into a kind of file that has no
-place for its mode, its colour profile or its gamma.
+colours than grey and RGB, samples beyond alpha, alpha that is already multiplied in, JPEG without
+loss (which would be packed with loss), packings of TIFF that no library here decodes, the reduced
+copy that a camera's raw file begins with, sizes that no file of that length can hold, damaged
+files; and to write a picture into a kind of file that has no place for its mode, its colour profile
+or its gamma.
 
 *Left out, and said so on the line of the command:* what does not change how a picture looks (EXIF,
-XMP, resolution, text) and has no place in the kind of file that is written.
+XMP, resolution, text, bytes after the end) and has no place in the kind of file that is written.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-MOST_PIXELS = 2**27  # of an image; as int32 in three channels that takes 1.6 GB
+MOST_PIXELS = 2**27  # of an image; in three channels of 16 bits that takes 0.8 GB
 EIGHT = frozenset({"L", "LA", "RGB", "RGBA"})
 SIXTEEN = frozenset(f"{mode};16" for mode in EIGHT)
 GREY, COLOUR = frozenset({"L", "L;16"}), frozenset({"RGB", "RGB;16"})
@@ -78,7 +80,7 @@ KINDS = (
         ALL - {"resolution"},
         ("lossless or lossy",),
     ),
-    Kind("BMP", (".bmp",), (1, 8), frozenset({"L", "RGB"}), frozenset({"resolution"})),
+    Kind("BMP", (".bmp",), (1, 4, 5, 6, 8), frozenset({"L", "RGB"}), frozenset({"resolution"})),
     Kind("PPM", (".pgm",), PLAIN, GREY),
     Kind("PPM", (".ppm",), PLAIN, COLOUR),
     Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
@@ -89,8 +91,11 @@ FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
 # Images that are refused. They are listed with the others of a folder, so that none is skipped
 # without a word.
 REFUSED_SUFFIXES = (
-    *(".apng", ".avif", ".dds", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2"),
-    *(".jxl", ".pam", ".pbm", ".pcx", ".pfm", ".psd", ".ras", ".sgi", ".tga", ".xcf"),
+    *(".apng", ".avif", ".bw", ".cur", ".dds", ".dib", ".exr", ".fits", ".gif", ".hdr", ".heic"),
+    *(".heif", ".icns", ".ico", ".j2c", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl", ".jxr", ".mpo"),
+    *(".pam", ".pbm", ".pcx", ".pfm", ".psd", ".qoi", ".ras", ".rgb", ".sgi", ".tga", ".xbm"),
+    *(".xcf", ".xpm"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),  # of cameras
 )
 
 
@@ -121,10 +126,10 @@ class Extras:
 
 
 class Picture(NamedTuple):
-    """The content of an image file."""
+    """The content of an image file. What is read is of the type uint8, or uint16 for 16 bits."""
 
-    colour: Tensor  # int32 (1 or 3, H, W) from 0 to `white`
-    alpha: Tensor | None  # int32 (1, H, W), likewise
+    colour: Tensor  # (1 or 3, H, W), whole numbers from 0 to `white`
+    alpha: Tensor | None  # (1, H, W), likewise
     white: int  # 255 or 65535
     extras: Extras = Extras()
 
@@ -136,10 +141,15 @@ class Picture(NamedTuple):
 
 
 def parted(pixels: Tensor, white: int, extras: Extras) -> Picture:
-    """The picture of int32 (C, H, W) with 1 to 4 channels: an even number has alpha as its last."""
+    """The picture of (C, H, W) with 1 to 4 channels: an even number has alpha as its last."""
     if len(pixels) % 2:
         return Picture(pixels, None, white, extras)
     return Picture(pixels[:-1], pixels[-1:], white, extras)
+
+
+def bytes_after(count: int) -> tuple[str, ...]:
+    """The name, for `Extras.unkept`, of so many bytes after the end of an image, if there are."""
+    return (f"{count} bytes after the end",) if count > 0 else ()
 
 
 def check_size(

@@ -26,6 +26,9 @@ def upright(pixels: Tensor, orientation: int) -> Tensor:
     return pixels.flip(flipped) if flipped else pixels
 
 
+NUMBERS = {1: "B", 3: "H", 4: "I"}  # struct formats, by EXIF's number of a type
+
+
 def exif_entry(exif: bytes) -> tuple[int, str] | None:
     """Where the value of the orientation is in EXIF, and its struct format; None if it has none.
 
@@ -39,8 +42,8 @@ def exif_entry(exif: bytes) -> tuple[int, str] | None:
     (count,) = struct.unpack(order + "H", exif[start : start + 2].ljust(2, b"\0"))
     for place in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
         tag, kind = struct.unpack(order + "HH", exif[place : place + 4])
-        if (tag, kind) == (ORIENTATION, 3):
-            return place + 8, order + "H"
+        if tag == ORIENTATION and kind in NUMBERS:
+            return place + 8, order + NUMBERS[kind]
     return None
 
 
@@ -61,7 +64,7 @@ def upright_exif(exif: bytes) -> bytes:
     if entry is None:
         return exif
     place, layout = entry
-    return exif[:place] + struct.pack(layout, 1) + exif[place + 2 :]
+    return exif[:place] + struct.pack(layout, 1) + exif[place + struct.calcsize(layout) :]
 
 
 def upright_xmp(xmp: bytes) -> bytes:

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, check_size, parted
+from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size, parted
 from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
 from others.files.pixels import from_opencv, to_opencv, to_pillow
 
@@ -41,7 +41,7 @@ OF_SRGB = {  # contents that say no more than a file without them
     b"gAMA": (struct.pack(">I", 45455),),  # 1 / 2.2
     b"cHRM": (struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),),
 }
-XMP = b"XML:com.adobe.xmp"
+EXIF, XMP = b"Exif\0\0", b"XML:com.adobe.xmp"
 RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")  # as ImageMagick writes it
 READ = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"eXIf", *MEANING}
 Chunks = List[Tuple[bytes, bytes]]  # names and contents
@@ -92,6 +92,9 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     width, height, depth, colour = struct.unpack(">IIBB", content[b"IHDR"][:10])
     length = height * -(-width * depth * CHANNELS[colour] // 8)
     check_size(width, height, length, MOST_PACKED * len(data), most_pixels)
+    for name in content:
+        if name not in READ and name[:1].isupper():
+            raise ValueError(f"holds the chunk {name!r}, without which its pixels have no meaning")
     if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
         raise ValueError("holds several frames; expected one")
     pixels = pixels_of(data, depth, colour)
@@ -102,7 +105,7 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
 
 
 def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
-    """int32 (C, H, W) of 16 bits or else of 8, of a palette with the alpha that it has.
+    """uint16 (C, H, W) of 16 bits, else uint8, of a palette with the alpha that it has.
 
     OpenCV gives grey with alpha as three equal channels and alpha, and an alpha channel for a
     transparent colour if there are three channels; `with_key` makes one for any number of them.
@@ -124,8 +127,8 @@ def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:
     white = 65535 if depth == 16 else 255
     values = torch.tensor(struct.unpack(f">{len(pixels)}H", key[: 2 * len(pixels)]))
     values = (values & (2**depth - 1)) * (white // (2**depth - 1))
-    clear = (pixels == values[:, None, None]).all(0, keepdim=True)
-    return torch.cat([pixels, white * (~clear).int()])
+    clear = (pixels == values.to(pixels.dtype)[:, None, None]).all(0, keepdim=True)
+    return torch.cat([pixels, (white * (~clear).int()).to(pixels.dtype)])
 
 
 def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
@@ -133,7 +136,7 @@ def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
     content = dict(reversed(chunks))
     profile = content.get(b"iCCP")
     exif, xmp, texts = texts_of(chunks)
-    exif = content.get(b"eXIf", exif)
+    exif = content.get(b"eXIf", exif or b"").removeprefix(EXIF) or None
     orientation = orientation_of(exif, xmp)
     resolution = resolution_of(content.get(b"pHYs"))
     if resolution is not None and orientation >= 5:
@@ -151,7 +154,7 @@ def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
         resolution=resolution,
         own={"chunks": [*meaning, *texts]},
         own_names=("text",) if texts else (),
-        unkept=(*dict.fromkeys(unkept), *([f"{after} bytes after the end"] if after else [])),
+        unkept=(*dict.fromkeys(unkept), *bytes_after(after)),
     )
     return extras, orientation
 
@@ -170,7 +173,7 @@ def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
         elif name in (b"tEXt", b"zTXt") and keyword in RAW_EXIF:
             # an empty line, "exif", the number of bytes, and then the bytes as hexadecimal digits
             lines = (unpacked(text[1:]) if name == b"zTXt" else text).split(b"\n")
-            exif = bytes.fromhex(b"".join(lines[3:]).decode("ascii")).removeprefix(b"Exif\0\0")
+            exif = bytes.fromhex(b"".join(lines[3:]).decode("ascii"))
         else:
             others.append((name, content))
     return exif, xmp, others
@@ -217,6 +220,7 @@ def grey_alpha16(pixels: Tensor) -> bytes:
     A pixel of it is 4 bytes, as one of red, green, blue and alpha with 8 bits is, and a PNG is
     packed by bytes: so it is written as the latter, and the header is changed.
     """
+    pixels = pixels.int()
     high_low = torch.stack([pixels >> 8, pixels & 255], 1).flatten(0, 1)  # (4, H, W)
     data = saved(to_pillow(high_low, "RGBA"))
     _, height, width = pixels.shape

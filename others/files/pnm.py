@@ -6,11 +6,15 @@ import io
 import re
 from typing import Any
 
-from others.files.kinds import Extras, Picture
+from others.files.kinds import Extras, Picture, bytes_after
 from others.files.pixels import to_opencv, to_pillow
 
 COMMENT = re.compile(rb"#[^\n]*\n")
 WITH_COMMENT = re.compile(rb"P\d(\s+\d+){0,2}\s+#")  # before the last word of the header
+HEADERS = {  # of pixels as bytes: width, height and, unless they are bits, what number is white
+    start: re.compile(start + rb"(?:(?:\s|#[^\n]*\n)+\d+){%d}\s" % words)
+    for start, words in ((b"P4", 2), (b"P5", 3), (b"P6", 3))
+}
 LONGEST = 4096  # bytes of a header, comments included
 
 
@@ -36,8 +40,26 @@ def is_deep(data: bytes) -> bool:
 
 
 def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a PNM holds beside pixels, which is nothing but comments, and the orientation 1."""
-    return Extras(format="PPM", unkept=("comments",) if WITH_COMMENT.match(data) else ()), 1
+    """What a PNM holds beside pixels, which is nothing but comments, and the orientation 1.
+
+    ValueError if another image follows, as the format allows.
+    """
+    width, height = image.size
+    after = data[end_of(width, height, data) :]
+    if after[:1] == b"P" and after[1:2].isdigit():
+        raise ValueError("holds several images; expected one")
+    comments = ("comments",) if WITH_COMMENT.match(data) else ()
+    return Extras(format="PPM", unkept=comments + bytes_after(len(after.strip()))), 1
+
+
+def end_of(width: int, height: int, data: bytes) -> int:
+    """Where the pixels end; the end of the file where they are written as text."""
+    header = HEADERS.get(data[:2])
+    found = header.match(data) if header else None
+    if found is None:
+        return len(data)
+    lengths = {b"P4": -(-width // 8), b"P5": width, b"P6": 3 * width}
+    return found.end() + height * lengths[data[:2]] * (1 + is_deep(data))
 
 
 def write_pnm(picture: Picture) -> bytes:

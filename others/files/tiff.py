@@ -1,4 +1,4 @@
-"""TIFF: what is around the pixels, which Pillow (8 bits a channel) and tifffile (16) decode.
+"""TIFF: what is around the pixels, which tifffile decodes, and Pillow and OpenCV in other packings.
 
 A TIFF is directories of numbered tags, one directory for each image in it. Source: "TIFF Revision
 6.0", Adobe, 1992.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tifffile
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from others.files.kinds import Extras, Picture, Resolution, check_size, parted
@@ -26,14 +26,20 @@ CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, IS_RGB: 3, IS_PALETTE: 1, IS_YCB
 UNSIGNED, ALPHA, XMP, PROFILE = 1, 2, 700, 34675
 WIDTH, BITS, SAMPLES, PREDICTOR, COLOUR_MAP, TILE_WIDTH = 256, 258, 277, 317, 320, 322
 RESOLUTION = (282, 283, 296)  # x, y, unit
-PACKINGS = (1, 8, 32946)  # none and deflate, which tifffile decodes without another package
+# Numbers of packings. tifffile decodes none and deflate without another package, OpenCV LZW and
+# PackBits of 16 bits, Pillow of 8 and fewer bits also CCITT's, JPEG, LZMA and Zstandard.
+BY_TIFFFILE, BY_OPENCV = (1, 8, 32946), (5, 32773)
+BY_PILLOW = (*BY_OPENCV, 2, 3, 4, 6, 7, 34925, 50000)
 UNITS = {1: "", 2: "inch", 3: "centimetre"}
 # How the pixels are stored, which the file that is written has of its own.
 STORED = {
     *range(254, 260), 262, 266, 273, ORIENTATION, *range(277, 282), 284, PREDICTOR, COLOUR_MAP,
     *range(322, 326), 338, 339, 347, *range(512, 522), *range(529, 533),
 }  # fmt: skip
-DIRECTORIES = {330: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
+SUB_IFD, LAYERS = 330, 37724
+DIRECTORIES = {SUB_IFD: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
+# Of the old pixels: the least and the largest value, and Photoshop's layers.
+OUTDATED = {280: "MinSampleValue", 281: "MaxSampleValue", LAYERS: "layers"}
 # Of this many bytes a file with one can be: strips of one colour in the packings of TIFF.
 MOST_PACKED = 20000
 
@@ -53,7 +59,7 @@ def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
         most_packed = MOST_PACKED * len(data)
         check_size(page.imagewidth, page.imagelength, length, most_packed, most_pixels)
         deep = page.bitspersample == 16
-        pixels = pixels16(page, data) if deep else pixels8(data)
+        pixels = pixels16(page, data) if deep else pixels8(page, data)
         extras, orientation = extras_of(page, data)
         return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
 
@@ -67,6 +73,12 @@ def check_page(page: Any) -> None:
         kinds = {2: "signed numbers", 3: "floating point numbers"}
         held = kinds.get(int(page.sampleformat), "numbers of an unknown kind")
         raise ValueError(f"has pixels that are {held}; expected unsigned numbers")
+    if page.is_reduced and SUB_IFD in page.tags:
+        raise ValueError("begins with a reduced copy, as the raw files of cameras; expected none")
+    packing = BY_TIFFFILE + (BY_OPENCV if bits == 16 else BY_PILLOW)
+    if int(page.compression) not in packing:
+        name = getattr(page.compression, "name", page.compression)
+        raise ValueError(f"packs {bits} bits by {name}; expected none, deflate, LZW or PackBits")
     if not channels or (bits != 8 and int(page.photometric) == IS_YCBCR):
         raise ValueError(f"has colours of the kind {page.photometric}; expected grey or RGB")
     extra = tuple(int(sample) for sample in page.extrasamples)
@@ -83,35 +95,57 @@ def check_page(page: Any) -> None:
             raise ValueError("has a palette of more than 8 bits a channel; expected 8")
 
 
-def pixels8(data: bytes) -> Tensor:
-    """int32 (C, H, W) of at most 8 bits."""
-    with Image.open(io.BytesIO(data)) as image:
-        return from_pillow(image)
+def pixels8(page: Any, data: bytes) -> Tensor:
+    """uint8 (C, H, W) of at most 8 bits, white as the largest number."""
+    plain = int(page.photometric) in (WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB)
+    if plain and page.bitspersample == 8 and int(page.compression) in BY_TIFFFILE:
+        return white_last(page, unpacked(page))
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return from_pillow(image)
+    except UnidentifiedImageError as error:
+        samples, bits = page.samplesperpixel, page.bitspersample
+        raise ValueError(
+            f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
+        ) from error
+
+
+def unpacked(page: Any) -> Tensor:
+    """uint8 or uint16 (C, H, W) of a page that tifffile decodes."""
+    array = page.asarray()
+    # In the machine's order of bytes, which torch needs.
+    array = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
+    if page.planarconfig == 1:  # the samples of a pixel are together
+        return array.reshape(height, width, samples).permute(2, 0, 1)
+    return array.reshape(samples, height, width)  # all reds, then all greens and so on
+
+
+def white_last(page: Any, pixels: Tensor) -> Tensor:
+    """Pixels whose white is the largest number, whatever the file says is white."""
+    if int(page.photometric) != WHITE_IS_ZERO:
+        return pixels
+    white = 65535 if page.bitspersample == 16 else 255
+    return torch.cat([pixels[:1] ^ white, pixels[1:]])  # all bits changed: white minus it
 
 
 def pixels16(page: Any, data: bytes) -> Tensor:
-    """int32 (C, H, W) of 16 bits, white as the largest number.
+    """uint16 (C, H, W), white as the largest number.
 
     Packings that tifffile does not decode, OpenCV does.
     """
-    height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
-    if int(page.compression) not in PACKINGS:
-        pixels = grey_alpha16(page, data) if samples == 2 else from_opencv(data)
+    samples = page.samplesperpixel
+    if int(page.compression) in BY_TIFFFILE:
+        pixels = unpacked(page)
     else:
-        array = torch.from_numpy(page.asarray().astype(np.int32))
-        if page.planarconfig == 1:  # the samples of a pixel are together
-            pixels = array.reshape(height, width, samples).permute(2, 0, 1)
-        else:  # all reds, then all greens and so on
-            pixels = array.reshape(samples, height, width)
-    if pixels.shape != (samples, height, width):
+        pixels = grey_alpha16(page, data) if samples == 2 else from_opencv(data)
+    if pixels.shape != (samples, page.imagelength, page.imagewidth):
         raise OSError("the file is damaged")
-    if int(page.photometric) == WHITE_IS_ZERO:
-        pixels[0] = 65535 - pixels[0]
-    return pixels
+    return white_last(page, pixels)
 
 
 def grey_alpha16(page: Any, data: bytes) -> Tensor:
-    """int32 (2, H, W) of a packed file of grey with alpha, which OpenCV reads as grey alone.
+    """uint16 (2, H, W) of a packed file of grey with alpha, which OpenCV reads as grey alone.
 
     The tags are changed in a copy of the file, so that OpenCV reads grey of twice the width:
 
@@ -136,21 +170,25 @@ def grey_alpha16(page: Any, data: bytes) -> Tensor:
             tags[PREDICTOR].overwrite(1)
         pixels = from_opencv(file.getvalue()).reshape(height, width, 2).permute(2, 0, 1)
     if page.predictor != 1:
-        pixels = torch.cat([part.cumsum(2) for part in pixels.split(across, 2)], 2) % 2**16
-    return pixels.int()
+        sums = [part.int().cumsum(2) for part in pixels.split(across, 2)]
+        pixels = (torch.cat(sums, 2) % 2**16).to(torch.uint16)
+    return pixels
 
 
 def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
     """What the tags hold beside pixels, and the orientation that they ask for."""
     tags = {tag.code: tag for tag in page.tags}
-    raw = {code: data[tag.valueoffset :][: tag.valuebytecount] for code, tag in tags.items()}
+    raw = {
+        code: data[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+        for code, tag in tags.items()
+    }
     xmp = raw.get(XMP)
     orientation = int(tags[ORIENTATION].value) if ORIENTATION in tags else orientation_of(None, xmp)
     orientation = orientation if 1 <= orientation <= 8 else 1
     resolution = resolution_of(tags)
     if resolution is not None and orientation >= 5:
         resolution = resolution.turned()
-    special = {*STORED, *DIRECTORIES, *RESOLUTION, XMP, PROFILE}
+    special = {*STORED, *DIRECTORIES, *OUTDATED, *RESOLUTION, XMP, PROFILE}
     own = [
         (code, int(tag.dtype), tag.count, raw[code], True)
         for code, tag in tags.items()
@@ -169,8 +207,10 @@ def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
 
 
 def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
-    """Names of the directories inside the page, and how many tags tifffile cannot read."""
-    names = [name for code, name in DIRECTORIES.items() if code in page.tags]
+    """Names of directories inside the page, of what was true of the old pixels, and how many tags
+    tifffile cannot read.
+    """
+    names = [name for code, name in {**DIRECTORIES, **OUTDATED}.items() if code in page.tags]
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
     size = 8 if page.parent.is_bigtiff else 2
     entries = int.from_bytes(data[page.offset : page.offset + size], order)  # type: ignore[arg-type]
@@ -205,7 +245,7 @@ def write_tiff(picture: Picture) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        values.numpy().astype(np.uint16 if white == 65535 else np.uint8),
+        values.numpy().astype(np.uint16 if white == 65535 else np.uint8, copy=False),
         byteorder=own["byteorder"],
         photometric="minisblack" if len(colour) == 1 else "rgb",
         planarconfig="contig",

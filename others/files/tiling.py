@@ -121,7 +121,8 @@ def denoised(
     parts = tiles(height, width, denoiser.seen, tile)
     count = count_tiles(height, width, denoiser.seen, tile)
     # Off unless on a terminal, and for an image that is done at once.
-    bar = tqdm(parts, "tiles", count, leave=False, disable=None if count > 1 and not done else True)
+    disable = None if count > 1 and not done else True
+    bar = tqdm(parts, "tiles", count, unit="", leave=False, disable=disable)
     for number, part in enumerate(bar, 1):
         x = part.of(colour).to(denoiser.device).float() / white
         # The order of a pixel's numbers in memory: convolutions are up to 2.5 times faster so.

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from others.files.kinds import Extras, Picture
+from others.files.kinds import Extras, Picture, bytes_after
 from others.files.orientation import orientation_of, upright_exif, upright_xmp
 from others.files.pixels import to_pillow
 
@@ -20,10 +20,10 @@ QUALITY = 95  # of a picture that was no WebP, or a lossy one, which does not sa
 KNOWN = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"EXIF", b"XMP "}
 
 
-def chunk_names(data: bytes) -> list[bytes]:
+def chunk_names(data: bytes, end: int) -> list[bytes]:
     """The names of the chunks, in order."""
     names, place = [], 12
-    while place + 8 <= len(data):
+    while place + 8 <= end:
         names.append(data[place : place + 4])
         (length,) = struct.unpack_from("<I", data, place + 4)
         place += 8 + length + length % 2
@@ -34,14 +34,16 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
     """What a WebP holds beside pixels, and the orientation that it asks for."""
     exif = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
     xmp = image.info.get("xmp")
-    names = chunk_names(data)
+    (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
+    names = chunk_names(data, 8 + length)
+    unknown = tuple(name.decode("latin-1") for name in names if name not in KNOWN)
     extras = Extras(
         format="WEBP",
         profile=image.info.get("icc_profile") or None,
         exif=upright_exif(exif) if exif else None,
         xmp=upright_xmp(xmp) if xmp else None,
         own={"lossless": b"VP8L" in names},
-        unkept=tuple(name.decode("latin-1") for name in names if name not in KNOWN),
+        unkept=unknown + bytes_after(len(data) - 8 - length),
     )
     return extras, orientation_of(exif, xmp)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
-from others.records.formats import Spread, decimals, plain, power, spread, whole, with_digits
+from others.records.formats import Spread, decimals, plain, spread, whole, with_digits
 from others.records.paths import RESULTS, ROOT
 from others.records.table import Column, Table, markdown
 from others.report import tables
@@ -17,7 +17,13 @@ from others.report.results import Results, block_times, curve_points, network_st
 from others.report.tables import quantiles
 from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.scores import score_table
-from others.studies.biasfree.judgement import TWINS, advice_table, error_table, papers_table
+from others.studies.biasfree.judgement import (
+    TWINS,
+    advice_table,
+    claims_table,
+    error_table,
+    papers_table,
+)
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
@@ -82,23 +88,6 @@ def straightforward(results: Results) -> Table:
             Column("ours", with_digits(decimals, 0), "ms"),
             Column("ratio", decimals),
             Column("10 %–90 %", plain),
-        ],
-        rows,
-    )
-
-
-def channels_last(results: Results) -> Table:
-    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
-    rows = [
-        [row["name"], row["ratio"], quantiles(row), row["difference"]]
-        for row in results.read("bench/channels_last")["rows"]
-    ]
-    return Table(
-        [
-            Column("network"),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("difference", power),
         ],
         rows,
     )
@@ -297,7 +286,8 @@ PAGES: dict[Path, PageTables] = {
             "steps": training_steps,
             "blocks": blocks,
             "straightforward": straightforward,
-            "channels last": channels_last,
+            "channels last": tables.channels_last,
+            "image files": tables.image_files,
             "memory": memory,
             "exactness": tables.exactness,
         }
@@ -306,6 +296,7 @@ PAGES: dict[Path, PageTables] = {
         {
             "noise levels": lambda results: of_text(*error_table(results.study("biasfree/table"))),
             "papers": lambda results: papers_table(results.study("biasfree/papers")),
+            "claims": lambda results: claims_table(results.study("biasfree/claims")),
             "pruning": partial(own_errors, name="pruning"),
             "grey": partial(own_errors, name="grey"),
             "generalisation": generalisation,

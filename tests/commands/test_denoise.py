@@ -63,7 +63,7 @@ def test_the_command(mode: str, tmp_path: Path, weights: Path) -> None:
         y = load_network("biasfree_6", weights)(around)[0, :, reach:-reach, reach:-reach]
     y = y.mean(0, keepdim=True) if len(before.colour) == 1 else y
     expected = (y.clamp(0, 1) * before.white).round().int()
-    assert int((after.colour - expected).abs().max()) <= 1
+    assert int((after.colour.int() - expected).abs().max()) <= 1
     assert same(read_picture(tmp_path / "in.png"), before)
 
 
@@ -123,15 +123,19 @@ def test_what_is_left_out_is_said(
 
 
 def test_planning_is_linear(tmp_path: Path) -> None:
-    """4,000 files are planned in less than 2 s; comparing each with each took 46 s."""
+    """20,000 files are planned in less than 2 s, whether or not files with their names are there:
+    each is looked at once."""
     folder, out = tmp_path / "in", tmp_path / "out"
-    for path in (folder, out):
-        path.mkdir()
-        for number in range(4000):
-            (path / f"{number}.png").touch()
-    start = time.process_time()
-    assert len(planned([folder], out, None, overwrite=True)) == 4000
-    assert time.process_time() - start < 2
+    folder.mkdir()
+    for number in range(20_000):
+        (folder / f"{number}.png").touch()
+    for _ in range(2):
+        start = time.process_time()
+        assert len(planned([folder], out, None, overwrite=True)) == 20_000
+        assert time.process_time() - start < 2
+        out.mkdir(exist_ok=True)
+        for number in range(20_000):
+            (out / f"{number}.png").touch()
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -197,7 +201,7 @@ class Stopped(BaseException):
 
 @pytest.fixture
 def stopped(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The arguments of a run that was stopped when a.png was finished, of a.png, b.png and c.png."""
+    """The arguments of a run over a.png, b.png and c.png that was stopped after the first."""
     folder, write = tmp_path / "in", others.denoise.write_atomically
     folder.mkdir()
     for name in "abc":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from others.files import kinds
-from others.files.image_file import picture_of, read_picture
+from others.files.image_file import OTHERS, picture_of, read_picture
 from tests.helpers.files import png
 
 ZEROS = np.zeros((4, 5), np.uint16)
@@ -115,7 +116,74 @@ def test_inks_and_floats(tmp_path: Path) -> None:
     Image.new("CMYK", (3, 3)).save(tmp_path / "in.jpg")
     assert "mode CMYK" in refusal(tmp_path / "in.jpg")
     (tmp_path / "in.ppm").write_bytes(b"Pf 1 1 -1.0\n" + bytes(4))
-    assert "no number for white" in refusal(tmp_path / "in.ppm")
+    assert "is an image of the kind PFM" in refusal(tmp_path / "in.ppm")
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_kinds_that_no_library_here_reads(tmp_path: Path, kind: str) -> None:
+    """They are named by how they begin, whatever the name of the file says."""
+    for start in OTHERS[kind]:
+        before = bytes(4) if start.startswith(b"ftyp") else b""
+        (tmp_path / "in.jpg").write_bytes(before + start + bytes(100))
+        assert f"is an image of the kind {kind}; expected PNG" in refusal(tmp_path / "in.jpg")
+
+
+@pytest.mark.parametrize(
+    ("frame", "bits", "message"),
+    [(0xC1, 12, "a JPEG of 12 bits a channel; expected 8"), (0xC3, 8, "packed without loss")],
+)
+def test_jpegs_that_would_change(tmp_path: Path, frame: int, bits: int, message: str) -> None:
+    """A JPEG of 12 bits or without loss would be written with fewer bits or with loss."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG")
+    header = b"\xff\xc0\0\x11\x08"
+    assert file.getvalue().count(header) == 1
+    changed = b"\xff" + bytes([frame]) + b"\0\x11" + bytes([bits])
+    (tmp_path / "in.jpg").write_bytes(file.getvalue().replace(header, changed))
+    assert message in refusal(tmp_path / "in.jpg")
+
+
+@pytest.mark.parametrize("header", [b"P4 8 1\n", b"P5 1 1 255\n", b"P6\n1 # one\n 1\n65535\n"])
+def test_several_images_in_a_pnm(tmp_path: Path, header: bytes) -> None:
+    """The format allows images one after the other, of which none is written as if it were all."""
+    pixel = bytes({b"P4": 1, b"P5": 1, b"P6": 6}[header[:2]])
+    (tmp_path / "in.pnm").write_bytes(2 * (header + pixel))
+    assert "holds several images; expected one" in refusal(tmp_path / "in.pnm")
+
+
+@pytest.mark.parametrize(("kind", "number"), [(np.uint16, 50000), (np.uint8, 50001)])
+def test_packings_of_tiff(tmp_path: Path, kind: Any, number: int) -> None:
+    """One that no library here decodes is named; the file is not called damaged."""
+    tifffile.imwrite(tmp_path / "in.tif", ZEROS.astype(kind), metadata=None)
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as file:
+        page: Any = file.pages[0]
+        page.tags[259].overwrite(number)
+    assert "by ZSTD" in refusal(tmp_path / "in.tif") or number == 50001
+    assert "expected none, deflate, LZW or PackBits" in refusal(tmp_path / "in.tif")
+
+
+def test_a_raw_file_of_a_camera(tmp_path: Path) -> None:
+    """What such a file shows first is a small copy, while the image is in a directory inside."""
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        file.write(ZEROS[:2, :2], subfiletype=1, subifds=1, metadata=None)
+        file.write(ZEROS, metadata=None)
+    assert "begins with a reduced copy" in refusal(tmp_path / "in.tif")
+
+
+def test_a_chunk_that_has_to_be_understood(tmp_path: Path) -> None:
+    """A PNG with an unknown chunk whose name begins with a capital letter is refused for it."""
+    (tmp_path / "in.png").write_bytes(png(np.zeros((2, 2, 3), int), 8, "RGB", [(b"CgBI", b"1234")]))
+    assert "holds the chunk b'CgBI'" in refusal(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_colours_of_few_bits_in_a_tiff(tmp_path: Path, depth: int) -> None:
+    """Neither library reads RGB of 2 or 4 bits a channel, and the file is not called no image."""
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((4, 8, 3), np.uint8), photometric="rgb")
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as file:
+        page: Any = file.pages[0]
+        page.tags[258].overwrite((depth, depth, depth))
+    assert f"has 3 samples of {depth} bits a pixel; expected 8" in refusal(tmp_path / "in.tif")
 
 
 def test_a_bmp_with_a_profile(tmp_path: Path) -> None:

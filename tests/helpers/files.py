@@ -21,6 +21,11 @@ from others.networks.receptive_field import Field
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 IDENTITY = Denoiser(lambda x: x, Field(3, 2), torch.device("cpu"))
+# Of an interlaced PNG: the first row and column of each pass, and the steps to the next ones.
+PASSES = (
+    *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+    *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+)
 COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 
 
@@ -44,8 +49,8 @@ def same(one: Picture, other: Picture) -> bool:
     alphas = [p.alpha if p.alpha is not None else torch.zeros(0) for p in (one, other)]
     return (
         one.mode == other.mode
-        and torch.equal(one.colour, other.colour)
-        and torch.equal(alphas[0], alphas[1])
+        and torch.equal(one.colour.int(), other.colour.int())
+        and torch.equal(alphas[0].int(), alphas[1].int())
     )
 
 
@@ -55,8 +60,9 @@ def png(
     kind: str,
     chunks: Sequence[tuple[bytes, bytes]] = (),
     size: tuple[int, int] | None = None,
+    interlaced: bool = False,
 ) -> bytes:
-    """A PNG of (H, W, C) with any depth, which Pillow cannot write.
+    """A PNG of (H, W, C) with any depth, interlaced or not, which Pillow cannot write.
 
     Args:
         kind: a key of COLOUR_TYPES.
@@ -64,10 +70,14 @@ def png(
         size: width and height that the header declares; those of the rows unless given.
     """
     height, width = rows.shape[:2]
-    bits = (rows.reshape(height, -1, 1) >> np.arange(depth - 1, -1, -1)) & 1
-    lines = np.packbits(bits.reshape(height, -1).astype(np.uint8), axis=1)
-    raw = b"".join(b"\0" + line.tobytes() for line in lines)
-    header = struct.pack(">IIBBBBB", *(size or (width, height)), depth, COLOUR_TYPES[kind], 0, 0, 0)
+    raw = b""
+    for top, left, down, right in PASSES if interlaced else [(0, 0, 1, 1)]:
+        part = rows[top::down, left::right]
+        bits = (part.reshape(len(part), -1, 1) >> np.arange(depth - 1, -1, -1)) & 1
+        lines = np.packbits(bits.reshape(len(part), -1).astype(np.uint8), axis=1)
+        raw += b"".join(b"\0" + line.tobytes() for line in lines)
+    words = (depth, COLOUR_TYPES[kind], 0, 0, int(interlaced))
+    header = struct.pack(">IIBBBBB", *(size or (width, height)), *words)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in parts

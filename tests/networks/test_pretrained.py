@@ -63,6 +63,18 @@ def test_floating_point_is_not_clipped() -> None:
     assert torch.equal(same(x), x)
 
 
+@pytest.mark.parametrize("name", model_names())
+def test_noise_beyond_black_and_white(name: str) -> None:
+    """Every model takes images that are noisier than [0, 1] allows, and denoises them."""
+    generator = Generator().manual_seed(0)
+    clean = torch.full((1, 3, 32, 32), 0.4)
+    noisy = clean + 0.25 * torch.randn(clean.shape, generator=generator)
+    answer = load_denoiser(name)(noisy)
+    assert bool(noisy.lt(0).any())
+    assert bool(answer.isfinite().all())
+    assert float((answer - clean).square().mean()) < float((noisy - clean).square().mean())
+
+
 @pytest.mark.parametrize(
     "images", [torch.zeros(3, 8, 8), torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8).long()]
 )

@@ -1,0 +1,197 @@
+"""How pixels lie in a file changes none of them: passes, planes, tiles, strips, orders of bytes."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from others.files.image_file import picture_of, read_picture
+from others.files.kinds import Picture, left_out
+from tests.helpers.files import png, through, values
+
+COLOUR = values(3, 13, 18).permute(1, 2, 0).numpy().astype(np.uint8)
+DEEP = values(4, 13, 18, 65535).permute(1, 2, 0).numpy().astype(np.uint16)
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    """(H, W, C) with alpha as the last channel."""
+    colour, alpha = picture.colour, picture.alpha
+    return (colour if alpha is None else torch.cat([colour, alpha])).permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("kind", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_interlaced_png(kind: str, depth: int) -> None:
+    """A PNG in seven passes gives the pixels of one in rows, at every depth that the mode has."""
+    if depth < 8 and kind != "L":
+        return
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[kind]
+    rows = (DEEP[..., :channels] >> (16 - depth)).astype(int)
+    found = picture_of(png(rows, depth, kind, interlaced=True), "in.png")
+    white = 65535 if depth == 16 else 255
+    assert np.array_equal(pixels(found), rows * (white // (2**depth - 1)))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_transparency_of_part_of_a_palette(length: int) -> None:
+    """Colours for which a palette of PNG states no alpha are opaque."""
+    palette, alphas = bytes([10, 20, 30, 40, 50, 60, 70, 80, 90]), [0, 128, 7]
+    chunks = [(b"PLTE", palette), (b"tRNS", bytes(alphas[:length]))]
+    found = picture_of(png(np.array([[[0], [1], [2]]]), 8, "P", chunks), "in.png")
+    assert found.colour.permute(1, 2, 0).flatten().tolist() == list(palette)
+    assert found.alpha is not None
+    assert found.alpha.flatten().tolist() == [*alphas[:length], 255, 255][:3]
+
+
+LAYERS = b"Adobe Photoshop Document Data Block\0MIB8ryaL" + bytes(4)  # of which there are none
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "strips": {"rowsperstrip": 3},
+    "tiles": {"tile": (16, 16)},
+    "big": {"bigtiff": True},
+    "big-endian": {"byteorder": ">"},
+    "planes": {"planarconfig": "separate"},
+    "deflate": {"compression": "zlib", "rowsperstrip": 4},
+    "planes in tiles, deflate": {
+        "planarconfig": "separate",
+        "tile": (16, 16),
+        "compression": "zlib",
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("deep", [False, True])
+def test_layouts_of_tiff(tmp_path: Path, layout: str, channels: int, deep: bool) -> None:
+    """Every layout of grey or RGB with or without alpha is read, at 8 bits and at 16, and denoised
+    by a network that changes nothing."""
+    array = DEEP[..., :channels] if deep else (DEEP[..., :channels] >> 8).astype(np.uint8)
+    options = {"photometric": "rgb" if channels > 2 else "minisblack", **LAYOUTS[layout]}
+    if channels % 2 == 0:
+        options["extrasamples"] = [2]
+    planes = "separate" in options.values()
+    stored = np.moveaxis(array, 2, 0) if planes else array
+    if channels == 1:
+        stored, options = array[..., 0], {k: v for k, v in options.items() if k != "planarconfig"}
+    elif not planes:
+        options["planarconfig"] = "contig"
+    tifffile.imwrite(tmp_path / "in.tif", stored, metadata=None, **options)
+    assert np.array_equal(pixels(read_picture(tmp_path / "in.tif")), array)
+    assert np.array_equal(pixels(read_picture(through(tmp_path / "in.tif"))), array)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_white_as_zero(tmp_path: Path, deep: bool, alpha: bool) -> None:
+    """White that is stored as 0 is the largest number; alpha is left as it is."""
+    array = DEEP[..., :2] if deep else (DEEP[..., :2] >> 8).astype(np.uint8)
+    stored = array.copy()
+    stored[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
+    options: dict[str, Any] = {"planarconfig": "contig", "extrasamples": [2]} if alpha else {}
+    stored = stored if alpha else stored[..., 0]
+    tifffile.imwrite(tmp_path / "in.tif", stored, photometric="miniswhite", **options)
+    found = pixels(read_picture(tmp_path / "in.tif"))
+    assert np.array_equal(found, array if alpha else array[..., :1])
+
+
+@pytest.mark.parametrize("packing", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "zstd", "lzma"])
+def test_packings_of_tiff(packing: str) -> None:
+    """Each packing of 8 bits without loss gives the same pixels."""
+    file = io.BytesIO()
+    Image.fromarray(COLOUR).save(file, "TIFF", compression=packing)
+    assert np.array_equal(pixels(picture_of(file.getvalue(), "in.tif")), COLOUR)
+
+
+@pytest.mark.parametrize("predictor", [0, 1])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_packings_of_a_deep_tiff(channels: int, predictor: int) -> None:
+    """So does LZW of 16 bits, with and without differences of neighbours."""
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 1 + predictor]
+    order = [0] if channels == 1 else [2, 1, 0]
+    array = DEEP[..., :channels]
+    data = cv2.imencode(".tif", np.ascontiguousarray(array[..., order]), options)[1].tobytes()
+    assert np.array_equal(pixels(picture_of(data, "in.tif")), array)
+
+
+def bitmap(bits: int, packing: int, rows: np.ndarray, masks: bytes = b"") -> bytes:
+    """A BMP with these pixels, of which the first row is the last in the file."""
+    height, width = rows.shape[:2]
+    data = rows[::-1].tobytes()
+    words = (40, width, height, 1, bits, packing, len(data), 0, 0, 0, 0)
+    header, start = struct.pack("<IiiHHIIiiII", *words) + masks, 54 + len(masks)
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + header + data
+
+
+@pytest.mark.parametrize(("packing", "shifts"), [(0, (10, 5, 5)), (3, (11, 5, 6))])
+def test_bmp_of_16_bits(packing: int, shifts: tuple[int, int, int]) -> None:
+    """Five or six bits a channel become eight, from black to white."""
+    words = DEEP[:, :, 0]
+    red, green = shifts[0], shifts[1]
+    masks = [31 << red, (2 ** shifts[2] - 1) << green, 31]
+    data = bitmap(16, packing, words, struct.pack("<III", *masks) if packing else b"")
+    numbers = np.stack([words >> red & 31, words >> green & (2 ** shifts[2] - 1), words & 31], -1)
+    expected = numbers * 255 / np.array([31, 2 ** shifts[2] - 1, 31])
+    assert np.abs(pixels(picture_of(data, "in.bmp")) - expected).max() < 1
+
+
+def test_the_fourth_byte_of_a_bmp(tmp_path: Path) -> None:
+    """The format gives it no meaning: what stands there is left out and named, unless it is all 0
+    or all 255."""
+    path = tmp_path / "in.bmp"
+    for fourth in (np.full((13, 18, 1), 255), np.zeros((13, 18, 1)), np.arange(234) % 256):
+        rows = np.concatenate([COLOUR[..., ::-1], fourth.reshape(13, 18, 1).astype(np.uint8)], 2)
+        path.write_bytes(bitmap(32, 0, rows))
+        found = read_picture(path)
+        assert np.array_equal(pixels(found), COLOUR)
+        named = ["the fourth byte of each pixel"] if fourth.max() > fourth.min() else []
+        assert left_out(path, found) == named
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".pgm"])
+def test_what_follows_the_end(tmp_path: Path, suffix: str) -> None:
+    """Bytes after the end of an image, which may be another image or a film, are named."""
+    path = tmp_path / f"in{suffix}"
+    Image.fromarray(COLOUR[..., 0] if suffix == ".pgm" else COLOUR).save(path)
+    more = b"a film, whose bytes \xff\xd9 may look like the end of a JPEG"
+    assert left_out(path, read_picture(path)) == []
+    path.write_bytes(path.read_bytes() + more)
+    assert left_out(path, read_picture(path)) == [f"{len(more)} bytes after the end"]
+
+
+@pytest.mark.parametrize(("type_number", "layout"), [(1, "B"), (3, "H"), (4, "I")])
+@pytest.mark.parametrize("before", [b"", b"Exif\0\0"])
+def test_orientation_of_any_type(type_number: int, layout: str, before: bytes) -> None:
+    """Writers of EXIF store the orientation as a number of 1, 2 or 4 bytes, and some of them begin
+    the chunk of a PNG as the segment of a JPEG begins."""
+    entry = struct.pack(">HHI", 0x0112, type_number, 1) + struct.pack(">" + layout, 6).ljust(
+        4, b"\0"
+    )
+    exif = b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    data = png(COLOUR.astype(int), 8, "RGB", [(b"eXIf", before + exif)])
+    found = picture_of(data, "in.png")
+    assert np.array_equal(pixels(found), np.rot90(COLOUR, -1))
+    upright = exif.replace(
+        struct.pack(">" + layout, 6).ljust(4, b"\0"), struct.pack(">" + layout, 1).ljust(4, b"\0")
+    )
+    assert found.extras.exif == upright
+
+
+def test_what_was_true_of_the_old_pixels(tmp_path: Path) -> None:
+    """The least and largest value and the layers of a TIFF do not stand beside other pixels."""
+    tags = [(281, 3, 1, 4095, True), (37724, 7, len(LAYERS), LAYERS, True), (65000, 3, 1, 7, True)]
+    tifffile.imwrite(
+        tmp_path / "in.tif", DEEP[..., 0] >> 4, metadata=None, software=False, extratags=tags
+    )
+    found = read_picture(through(tmp_path / "in.tif"))
+    assert [code for code, *_ in found.extras.own["tags"]] == [65000]
+    named = left_out(tmp_path / "out.tif", read_picture(tmp_path / "in.tif"))
+    assert named == ["MaxSampleValue", "layers"]

@@ -61,7 +61,8 @@ def started(downloads: Path) -> Any:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    driver.command_executor.client_config.timeout = 5 * PATIENCE  # of each call
+    executor: Any = driver.command_executor
+    executor.client_config.timeout = 5 * PATIENCE  # of each call
     driver.set_script_timeout(4 * PATIENCE)
     driver.set_page_load_timeout(4 * PATIENCE)
     driver.execute_cdp_cmd(

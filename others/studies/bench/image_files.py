@@ -32,7 +32,6 @@ from others.files.image_file import bytes_of, picture_of
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
-from others.studies.bench.timing import processor
 
 FILE = RESULTS / "bench" / "image_files.json"
 SIZE = (2000, 3000)  # height and width
@@ -210,7 +209,7 @@ def run(options: argparse.Namespace) -> None:
         rows.append(row(name, case, SIZE, options.rounds))
         print(rows[-1], flush=True)
     rows.append(listing(LISTED, options.rounds))
-    setting = {"size": list(SIZE), "rounds": options.rounds, "processor": processor()}
+    setting = {"size": list(SIZE), "rounds": options.rounds}
     save_json(options.json, {**machine(), **setting, "rows": rows})
 
 

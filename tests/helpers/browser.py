@@ -37,6 +37,8 @@ OPTIONS = (
     # No name of another machine is found, so that a request to one fails instead of passing unseen.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+# What NiceGUI and the browser say of a connection on a busy machine, which they then make anew.
+SLOW = ("connection timed out, falling back to polling", "before the connection is established")
 UNSEEN = ("step", "view", "dark")  # values of an address of which no answer depends
 # Of the answers that are shown and of the address: the values, as "name=value".
 SHOWN = """const shown = document.querySelector(".busy").dataset.shown;
@@ -209,7 +211,8 @@ class Tab:
 
     def complaints(self) -> list[str]:
         """Errors in the console, and requests to other machines, since this was last asked."""
-        logged = [line["message"] for line in self.driver.get_log("browser")]
+        messages = [line["message"] for line in self.driver.get_log("browser")]
+        logged = [one for one in messages if not any(part in one for part in SLOW)]
         return logged + [url for url in self._requested() if foreign(url)]
 
     def _requested(self) -> Iterator[str]:

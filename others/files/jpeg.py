@@ -21,7 +21,7 @@ from others.files.pixels import to_pillow
 QUALITY = 95  # of a picture that was no JPEG: then with chroma at full size
 START, END = b"\xff\xd8\xff", 0xD9
 # The next marker. In packed pixels 0xff stands before 0 or a restart marker, 0xd0 to 0xd7.
-MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # segments that say how the pixels are packed
 LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 EXIF, XMP, PROFILE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"

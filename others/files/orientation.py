@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import struct
 
+import torch
 from torch import Tensor
 
 ORIENTATION = 274
@@ -23,7 +24,9 @@ def upright(pixels: Tensor, orientation: int) -> Tensor:
     if orientation >= 5:
         pixels = pixels.mT
     flipped = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation, ())
-    return pixels.flip(flipped) if flipped else pixels
+    # torch flips no uint16; the same bits as another type are turned alike.
+    bits = pixels.view(torch.int16) if pixels.dtype == torch.uint16 else pixels
+    return bits.flip(flipped).view(pixels.dtype) if flipped else pixels
 
 
 NUMBERS = {1: "B", 3: "H", 4: "I"}  # struct formats, by EXIF's number of a type

@@ -59,7 +59,8 @@ def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
         most_packed = MOST_PACKED * len(data)
         check_size(page.imagewidth, page.imagelength, length, most_packed, most_pixels)
         deep = page.bitspersample == 16
-        pixels = pixels16(page, data) if deep else pixels8(page, data)
+        stored = without_orientation(page, data)
+        pixels = pixels16(page, stored) if deep else pixels8(page, stored)
         extras, orientation = extras_of(page, data)
         return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
 
@@ -93,6 +94,25 @@ def check_page(page: Any) -> None:
         entries = np.asarray(page.tags[COLOUR_MAP].value)
         if bool(((entries % 257 != 0) & (entries % 256 != 0)).any()):
             raise ValueError("has a palette of more than 8 bits a channel; expected 8")
+
+
+def without_orientation(page: Any, data: bytes) -> bytes:
+    """The same file that asks for no turning: libraries differ in whether they turn the pixels.
+
+    Pillow turns them, tifffile and OpenCV do not, so that `upright` would turn some of them twice.
+    """
+    changed = bytearray(data)
+    for tag in page.tags:
+        start, end = tag.valueoffset, tag.valueoffset + tag.valuebytecount
+        if tag.code == ORIENTATION:
+            order = {"<": "little", ">": "big"}[page.parent.byteorder]
+            changed[start:end] = (1).to_bytes(end - start, order)  # type: ignore[arg-type]
+        elif tag.code == XMP:
+            changed[start:end] = upright_xmp(data[start:end])
+        else:
+            continue
+        data = bytes(changed)
+    return data
 
 
 def pixels8(page: Any, data: bytes) -> Tensor:

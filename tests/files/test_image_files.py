@@ -150,7 +150,9 @@ def test_orientation(tmp_path: Path, suffix: str, where: str, orientation: int) 
         8: Image.Transpose.ROTATE_90,
     }
     with Image.open(path) as image:
-        seen = image.transpose(turns[orientation]) if orientation > 1 else image.copy()
+        # Pillow turns a TIFF by itself.
+        done = path.suffix == ".tif" or orientation == 1
+        seen = image.convert("RGB") if done else image.transpose(turns[orientation])
     expected = torch.from_numpy(np.array(seen)).permute(2, 0, 1).int()
     found = read_picture(path)
     assert torch.equal(found.colour.int(), expected)

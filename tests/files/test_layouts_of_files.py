@@ -185,6 +185,40 @@ def test_orientation_of_any_type(type_number: int, layout: str, before: bytes) -
     assert found.extras.exif == upright
 
 
+TURNED = {  # by its orientation, what a picture is to be seen as
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: np.rot90(x, 2).swapaxes(0, 1),
+    8: lambda x: np.rot90(x),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("packing", [None, "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("mode", ["1", "P", "L", "RGB", "I;16"])
+@pytest.mark.parametrize("where", ["tag", "XMP"])
+def test_orientation_of_tiff(
+    tmp_path: Path, where: str, mode: str, packing: str | None, orientation: int
+) -> None:
+    """Pixels are turned once, whichever library decodes them, of which some turn them as well."""
+    deep = Image.fromarray(DEEP[..., 0])
+    image = deep if mode == "I;16" else Image.fromarray(COLOUR).convert(mode)
+    shown = np.array(
+        image if mode in ("L", "I;16") else image.convert("L" if mode == "1" else "RGB")
+    )
+    xmp = b'<a xmlns:tiff="x" tiff:Orientation="%d"/>' % orientation
+    tags = {274: orientation} if where == "tag" else {700: xmp}
+    image.save(tmp_path / "in.tif", tiffinfo=tags, compression=packing)
+    expected = TURNED[orientation](shown.reshape(13, 18, -1))
+    assert np.array_equal(pixels(read_picture(tmp_path / "in.tif")), expected)
+    written = tifffile.imread(through(tmp_path / "in.tif"))
+    assert np.array_equal(written.reshape(expected.shape), expected)
+
+
 def test_what_was_true_of_the_old_pixels(tmp_path: Path) -> None:
     """The least and largest value and the layers of a TIFF do not stand beside other pixels."""
     tags = [(281, 3, 1, 4095, True), (37724, 7, len(LAYERS), LAYERS, True), (65000, 3, 1, 7, True)]

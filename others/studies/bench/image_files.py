@@ -1,6 +1,6 @@
 """What reading and writing image files costs beside the bare libraries that decode and encode them.
 
-    python -m others.studies.bench.image_files [--rounds 15] [--json PATH]
+    python -m others.studies.bench.image_files [--rounds 9] [--json PATH]
 
 Every kind, depth and packing that `others.files` keeps, on an image of 3000x2000 pixels in memory.
 Reading is `picture_of`, which also checks the file and takes what lies beside the pixels; beside it
@@ -171,7 +171,7 @@ def row(name: str, case: Case, size: tuple[int, int], rounds: int) -> dict[str, 
     steps = [lambda: picture_of(data, name), lambda: case.read(data)]
     read, bare_read = fastest(steps, rounds)
     steps = [lambda: bytes_of(target, picture), lambda: again(shown)]
-    write, bare_write = fastest(steps, max(1, rounds // 5))
+    write, bare_write = fastest(steps, max(1, rounds // 2))
     return {
         "name": name,
         "read": round(read / bare_read, 3),
@@ -195,7 +195,7 @@ def listing(count: int, rounds: int) -> dict[str, Any]:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    result.add_argument("--rounds", type=command.whole(1), default=15, help="turns of each row")
+    result.add_argument("--rounds", type=command.whole(1), default=9, help="turns of each row")
     result.add_argument("--json", type=Path, default=FILE, help="file of the results")
     return result
 

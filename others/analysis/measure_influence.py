@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from others.analysis.influence import measure
-from others.analysis.influence_weights import Smoothing
+from others.analysis.influence.claims import measure
+from others.analysis.influence.weights import Smoothing
 from others.data.course import VALIDATION, load_pair
 from others.engine import command
 from others.networks.pretrained import load_network

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
-from others.records.formats import Spread, decimals, plain, spread, whole, with_digits
+from others.records.formats import Spread, decimals, plain, power, spread, whole, with_digits
 from others.records.paths import RESULTS, ROOT
 from others.records.table import Column, Table, markdown
 from others.report import tables
@@ -91,6 +91,35 @@ def straightforward(results: Results) -> Table:
         ],
         rows,
     )
+
+
+def channels_last(results: Results) -> Table:
+    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
+    rows = [
+        [row["name"], row["ratio"], quantiles(row), row["difference"]]
+        for row in results.read("bench/channels_last")["rows"]
+    ]
+    return Table(
+        [
+            Column("network"),
+            Column("time", decimals),
+            Column("10 %–90 %", plain),
+            Column("difference", power),
+        ],
+        rows,
+    )
+
+
+def image_files(results: Results) -> Table:
+    """Reading and writing of image files, over the bare libraries."""
+    rows = [
+        [row["name"], row["read"], row["read_ms"], row.get("write"), row.get("write_ms")]
+        for row in results.read("bench/image_files")["rows"]
+    ]
+    columns = [Column("kind")]
+    for name in ("reading", "writing"):
+        columns += [Column(name, decimals), Column("time", whole, "ms")]
+    return Table(columns, rows)
 
 
 def memory(results: Results) -> Table:
@@ -286,8 +315,8 @@ PAGES: dict[Path, PageTables] = {
             "steps": training_steps,
             "blocks": blocks,
             "straightforward": straightforward,
-            "channels last": tables.channels_last,
-            "image files": tables.image_files,
+            "channels last": channels_last,
+            "image files": image_files,
             "memory": memory,
             "exactness": tables.exactness,
         }

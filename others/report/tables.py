@@ -265,35 +265,6 @@ def exactness(results: Results) -> Table:
     return Table([Column("layer"), Column("type"), *numbers], rows)
 
 
-def channels_last(results: Results) -> Table:
-    """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
-    rows = [
-        [row["name"], row["ratio"], quantiles(row), row["difference"]]
-        for row in results.read("bench/channels_last")["rows"]
-    ]
-    return Table(
-        [
-            Column("network"),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("difference", power),
-        ],
-        rows,
-    )
-
-
-def image_files(results: Results) -> Table:
-    """Reading and writing of image files, over the bare libraries."""
-    rows = [
-        [row["name"], row["read"], row["read_ms"], row.get("write"), row.get("write_ms")]
-        for row in results.read("bench/image_files")["rows"]
-    ]
-    columns = [Column("kind")]
-    for name in ("reading", "writing"):
-        columns += [Column(name, decimals), Column("time", whole, "ms")]
-    return Table(columns, rows)
-
-
 def quantiles(row: dict[str, Any]) -> str:
     """The 10 % and the 90 % quantile of the ratios of a comparison."""
     return f"{decimals(row['low'])}–{decimals(row['high'])}"

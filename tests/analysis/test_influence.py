@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from others.analysis.influence import measure
-from others.analysis.influence_edges import DRAWS, at_edges, edge_contrast, edge_places
-from others.analysis.influence_weights import MARGIN, Smoothing, around, claimed, figure
+from others.analysis.influence.claims import measure
+from others.analysis.influence.edges import DRAWS, at_edges, edge_contrast, edge_places
+from others.analysis.influence.weights import MARGIN, Smoothing, around, claimed, figure
 from others.analysis.measure_influence import main
 from others.data.course import VALIDATION, save_pair
 from others.networks.catalogue import make_network

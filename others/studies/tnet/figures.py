@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from others.analysis.influence_weights import MARGIN
+from others.analysis.influence.weights import MARGIN
 from others.analysis.panels import add_scale, close_up, grid, magnitude, save, show
 from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
 from others.data.course import VALIDATION, load_pair

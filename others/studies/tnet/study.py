@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from others.analysis.influence import measure
-from others.analysis.influence_weights import Smoothing
+from others.analysis.influence.claims import measure
+from others.analysis.influence.weights import Smoothing
 from others.data.course import make_data
 from others.data.sets import checksum
 from others.networks.receptive_field import multiply_adds, parameters_of

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from Miniproject_1.model import WEIGHTS, Model
-from others.analysis.influence_weights import Smoothing
+from others.analysis.influence.weights import Smoothing
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.records.paths import RESULTS
 from others.records.study import read_study

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from others.analysis.influence_weights import (
+from others.analysis.influence.weights import (
     MARGIN,
     Figures,
     Smoothing,

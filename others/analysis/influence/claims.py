@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from others.analysis.influence_edges import at_edges
-from others.analysis.influence_noise import by_intervention, by_noise, whole_maps
-from others.analysis.influence_weights import Figures, Smoothing
+from others.analysis.influence.edges import at_edges
+from others.analysis.influence.noise import by_intervention, by_noise, whole_maps
+from others.analysis.influence.weights import Figures, Smoothing
 from others.analysis.smooth_grad import Network
 
 

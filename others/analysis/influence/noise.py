@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from others.analysis.influence_weights import (
+from others.analysis.influence.weights import (
     BATCH,
     Figures,
     Smoothing,

@@ -48,28 +48,35 @@ def comparable(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bo
     return abs(ours["noisy"] - theirs["noisy"]) < COMPARABLE
 
 
+WITHOUT_WEAK = "without weak noise"  # the weights before the stretch that had some, in unseen.json
+WEAK = "Gaussian, σ 10"
+
+
 def other_noises(results: Results) -> dict[str, str]:
     """Noises that the training pairs do not have: what our weights and public ones gain."""
     found = results.read("unseen")
+    rows, worse = found["rows"], found["made_worse"]
     theirs = results.read("public")["unseen"]["rows"]
-    gains = {name: row["shipped"] - row["noisy"] for name, row in found["rows"].items()}
-    shared = [name for name in gains if comparable(found["rows"][name], theirs.get(name))]
-    public = {
-        name: max(theirs[name]["psnr_per_image_db"]) - theirs[name]["noisy"] for name in shared
+    gains = {name: row["shipped"] - row["noisy"] for name, row in rows.items()}
+    shared = [name for name in gains if comparable(rows[name], theirs.get(name))]
+    ahead = {
+        name: gains[name] - max(theirs[name]["psnr_per_image_db"]) + theirs[name]["noisy"]
+        for name in shared
     }
-    worst = min(gains, key=lambda name: gains[name])
-    others = [share["shipped"] for name, share in found["made_worse"].items() if name != worst]
-    behind = max(shared, key=lambda name: public[name] - gains[name])
+    worst, behind = min(gains, key=gains.__getitem__), min(ahead, key=ahead.__getitem__)
+    most = max(share["shipped"] for share in worse.values())
+    counts = [in_words(number) for number in (sum(gap > 0 for gap in ahead.values()), len(shared))]
+    exception = f", and is furthest behind for ``{behind}'', by {decimals(-ahead[behind])}~dB"
     return {
         "UnseenImages": whole(found["images"]),
         "UnseenWorst": worst,
-        "UnseenWorstShare": percent(found["made_worse"][worst]["shipped"]),
-        "UnseenOtherShare": f"at most {percent(max(others))} %" if max(others) else "none",
         "UnseenWorstGain": signed(gains[worst]),
-        "UnseenAhead": in_words(sum(gains[name] > public[name] for name in shared)),
-        "UnseenShared": in_words(len(shared)),
-        "UnseenBehind": behind,
-        "UnseenBehindBy": decimals(public[behind] - gains[behind]),
+        "UnseenWorseShare": f"at most {percent(most)}\\,\\%" if most else "none",
+        "UnseenAhead": " of ".join(counts) + " noises" + (exception if ahead[behind] < 0 else ""),
+        "UnseenWeak": WEAK,
+        "UnseenWeakGain": signed(gains[WEAK]),
+        "UnseenWeakBefore": signed(rows[WEAK][WITHOUT_WEAK] - rows[WEAK]["noisy"]),
+        "UnseenWeakWorse": percent(worse[WEAK][WITHOUT_WEAK]),
     }
 
 

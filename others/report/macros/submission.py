@@ -15,6 +15,7 @@ from Miniproject_2.framework.training import Settings as SettingsTwo
 from Miniproject_2.model import CHANNELS
 from Miniproject_2.model import Model as ModelTwo
 from others.data.dead_leaves import SIZE
+from others.data.photographs import WEAK_POINTS, WEAK_STD
 from others.networks.receptive_field import multiply_adds
 from others.records.formats import NO_BREAK, decibels, decimals, enumeration, plain, signed, whole
 from others.report.results import Results, curve_points
@@ -106,6 +107,9 @@ def training_one(results: Results) -> dict[str, str]:
         "OneSmallBatch": f"{signed(after - before)}{NO_BREAK}dB in batches of "
         f"{plain(small['settings']['batch_size'])}",
         "OnePhotographs": whole(photographs),
+        "OneWeakPercent": plain(round(100 * later[-1]["weak"], 3)),
+        "OneWeakPoints": plain(WEAK_POINTS),
+        "OneWeakStd": plain(WEAK_STD),
         "OneEpochs": plain(log["epochs"]),
         "OnePairs": whole(log["pairs"]),
         "OneBatchSize": plain(settings["batch_size"]),

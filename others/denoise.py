@@ -253,9 +253,7 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(failures))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-from collections.abc import Sequence
 
 from nicegui import ui
 
@@ -51,9 +50,7 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

@@ -213,9 +213,7 @@ def run(options: argparse.Namespace) -> None:
     save_json(options.json, {**machine(), **setting, "rows": rows})
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

@@ -137,9 +137,7 @@ def in_words(name: str, found: dict[str, Any]) -> tuple[str, int]:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ the border. Figures go to --output, as deblurring.json, and deblurring.png shows
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -150,9 +149,7 @@ def run(options: argparse.Namespace) -> None:
     draw(options.output / "deblurring.png", clean, parts, options.model)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

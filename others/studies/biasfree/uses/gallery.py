@@ -83,9 +83,7 @@ def run(options: argparse.Namespace) -> None:
         print(path, flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    command.main(parser(), run, arguments)
+main = command.main_of(parser, run)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,13 @@ from others.networks.tnet import STAGES, BaseNet, TNet
 from others.networks.unet import UNet
 from others.records.paths import CONFIGS
 
-BIAS_FREE = ("biasfree_6", "biasfree_12", "biasfree_18")  # with 6, 12 and 18 residual blocks
+# Networks of residual blocks, whose number the name says, and a U-Net.
+BIAS_FREE = ("biasfree_6", "biasfree_12", "biasfree_18", "biasfree_large")
+    "biasfree_6",
+    "biasfree_12",
+    "biasfree_18",
+    "biasfree_large",
+)  # residual blocks; a U-Net
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {

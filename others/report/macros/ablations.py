@@ -125,7 +125,6 @@ def photographs(results: Results) -> dict[str, str]:
     """A short training on photographs of all collections, and on those like the course's alone."""
     everything, alike = results.read("exploration")["photographs"][1:]
     return {
-        "AlikeNumber": whole(alike["number"]),
         "AlikePairs": whole(alike["pairs"]),
         "AlikeGain": decimals(
             alike["self_ensemble_psnr_per_image_db"] - everything["self_ensemble_psnr_per_image_db"]

@@ -64,14 +64,14 @@ def other_noises(results: Results) -> dict[str, str]:
         for name in shared
     }
     worst, behind = min(gains, key=gains.__getitem__), min(ahead, key=ahead.__getitem__)
-    most = max(share["shipped"] for share in worse.values())
+    most = round(found["images"] * max(share["shipped"] for share in worse.values()))
     counts = [in_words(number) for number in (sum(gap > 0 for gap in ahead.values()), len(shared))]
     exception = f", and is furthest behind for ``{behind}'', by {decimals(-ahead[behind])}~dB"
     return {
         "UnseenImages": whole(found["images"]),
         "UnseenWorst": worst,
         "UnseenWorstGain": signed(gains[worst]),
-        "UnseenWorseShare": f"at most {percent(most)}\\,\\%" if most else "none",
+        "UnseenWorse": in_words(most) if most else "none",
         "UnseenAhead": " of ".join(counts) + " noises" + (exception if ahead[behind] < 0 else ""),
         "UnseenWeak": WEAK,
         "UnseenWeakGain": signed(gains[WEAK]),

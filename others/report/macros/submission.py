@@ -134,21 +134,19 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
     most = max(training.get("photographs", 0) for training in (log, *later))
 
     def told(training: dict[str, Any]) -> str:
-        settings, epochs = training["settings"], plain(training["epochs"])
-        if "of_a_schedule_of" in training:
-            epochs = f"the first {epochs} of {plain(training['of_a_schedule_of'])}"
         number, weak = training.get("photographs", most), training.get("weak", 0)
-        return (
-            f"{epochs} epochs of {whole(training['pairs'])} "
-            f"{f'from {whole(number)} photographs ' if number < most else ''}"
-            f"{f'({plain(round(100 * weak))} % with weak noise) ' if weak else ''}"
-            f"in batches of {plain(settings['batch_size'])} at {plain(settings['learning_rate'])}"
-            f"{', on a GPU' if training.get('device') == 'cuda' else ''} ({score(training)})"
-        )
+        notes = [
+            *([f"of {whole(number)} photographs"] if number < most else []),
+            *([f"{plain(round(100 * weak))} % with weak noise"] if weak else []),
+            f"in batches of {plain(training['settings']['batch_size'])}",
+            *(["on a GPU"] if training.get("device") == "cuda" else []),
+        ]
+        millions = decimals(training["pairs"] * training["epochs"] / 1e6, 1)
+        return f"{millions} million {', '.join(notes)} ({score(training)})"
 
     return (
         f" From these weights ({score(log)}) it went on with new pairs of the same "
-        f"scenes: {'; then '.join(map(told, later))}."
+        f"scenes: {'; '.join(map(told, later))}."
     )
 
 

@@ -21,11 +21,6 @@ from others.records.paths import CONFIGS
 
 # Networks of residual blocks, whose number the name says, and a U-Net.
 BIAS_FREE = ("biasfree_6", "biasfree_12", "biasfree_18", "biasfree_large")
-    "biasfree_6",
-    "biasfree_12",
-    "biasfree_18",
-    "biasfree_large",
-)  # residual blocks; a U-Net
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {

@@ -101,18 +101,21 @@ def without_orientation(page: Any, data: bytes) -> bytes:
 
     Pillow turns them, tifffile and OpenCV do not, so that `upright` would turn some of them twice.
     """
-    changed = bytearray(data)
+    order = {"<": "little", ">": "big"}[page.parent.byteorder]
+    changes: list[tuple[slice, bytes]] = []
     for tag in page.tags:
-        start, end = tag.valueoffset, tag.valueoffset + tag.valuebytecount
+        place = slice(tag.valueoffset, tag.valueoffset + tag.valuebytecount)
         if tag.code == ORIENTATION:
-            order = {"<": "little", ">": "big"}[page.parent.byteorder]
-            changed[start:end] = (1).to_bytes(end - start, order)  # type: ignore[arg-type]
+            plain: Any = (1).to_bytes(tag.valuebytecount, order)  # type: ignore[arg-type]
+            changes.append((place, plain))
         elif tag.code == XMP:
-            changed[start:end] = upright_xmp(data[start:end])
-        else:
-            continue
-        data = bytes(changed)
-    return data
+            changes.append((place, upright_xmp(data[place])))
+    if not changes:  # a copy would take longer than the library needs for all pixels
+        return data
+    changed = bytearray(data)
+    for place, value in changes:
+        changed[place] = value
+    return bytes(changed)
 
 
 def pixels8(page: Any, data: bytes) -> Tensor:

@@ -82,9 +82,11 @@ def test_a_flat_image_stays_flat(size: tuple[int, int], level: int) -> None:
 def test_flat_images_show_no_border(name: str) -> None:
     """For every model, a flat image of any size gets the answer that is given far from all borders.
 
-    It is the image itself within a level, but for two models of the DnCNN assignment, which know
-    noise of one strength alone and change flat images everywhere: by up to 2 and 4 levels."""
-    denoiser, own = load_denoiser(name), {"dudncnn": 2, "udncnn": 4}.get(name, 1)
+    It is the image itself within a level, but for three models that change flat images everywhere:
+    two of the DnCNN assignment, which know noise of one strength alone, by up to 2 and 4 levels,
+    and Miniproject 2, which makes the whole image anew behind a sigmoid, by up to 2."""
+    denoiser = load_denoiser(name)
+    own = {"dudncnn": 2, "udncnn": 4, "miniproject_2": 2}.get(name, 1)
     for level in (20, 200):
         flat = torch.full((3, 96, 128), level, dtype=torch.uint8)
         far = denoised(denoiser, Picture(flat, None, 255)).colour.int()[:, 32:, 32:]

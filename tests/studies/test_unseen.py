@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import torch
 from torch import Generator
 
 from Miniproject_1.model import WEIGHTS
+from others.records.json_files import read_json
 from others.studies.submission import unseen
 from tests.helpers.images import write_images
 
@@ -50,7 +50,7 @@ def test_the_command_on_photographs(
     again = f"again={WEIGHTS}"
     folder = ["--photographs", str(tmp_path / "photographs")]
     unseen.main([*folder, "--count", "2", "--model", again])
-    found = json.loads((tmp_path / "unseen.json").read_text())
+    found = read_json(tmp_path / "unseen.json")  # of which numbers may be infinite
     assert (found["images"], found["kind"]) == (2, "photographs")
     assert found["rows"].keys() == {*unseen.ON_SOURCE, *unseen.ON_CLEAN}
     for row in found["rows"].values():
@@ -61,7 +61,7 @@ def test_the_command_on_photographs(
         fallen = found["rows"][name]["shipped"] < found["rows"][name]["noisy"]
         assert shares["shipped"] > 0 or not fallen
     unseen.main([*folder, "--count", "2"])
-    assert json.loads((tmp_path / "unseen.json").read_text())["rows"] == found["rows"]
+    assert read_json(tmp_path / "unseen.json")["rows"] == found["rows"]
     unseen.main([*folder, "--count", "1"])
     assert "again" not in (tmp_path / "unseen.json").read_text()
     assert "impulses, 5 %" in capsys.readouterr().out

@@ -280,7 +280,7 @@ def test_answers_without_what_they_need(
     assert "expected --data with a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match=r"others\.studies\.assignment\.study"):
         command.main(["--data", "x", "--results", "none.json"])
-    assert not list(tmp_path.iterdir())
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_unfinished_results(tmp_path: Path) -> None:

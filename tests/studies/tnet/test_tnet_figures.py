@@ -35,7 +35,7 @@ def test_the_figures_are_drawn(
     with pytest.raises(SystemExit):
         figures.main([*inputs, str(tmp_path / "none"), "--image", "2"])
     assert "--image is 2; expected 0 to 1" in capsys.readouterr().err
-    assert not (tmp_path / "none").exists()
+    assert not list((tmp_path / "none").iterdir())
 
 
 def test_the_sharpest_edge_by_hand() -> None:

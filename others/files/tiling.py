@@ -26,7 +26,7 @@ from others.networks.pretrained import Denoiser
 from others.networks.receptive_field import Field
 
 TILE = 448  # pixels along a side that a tile contributes: for the miniprojects one pass
-DEFAULT = "biasfree_12"  # the model for pictures of which nothing is known
+DEFAULT = "biasfree_large"  # the model for pictures of which nothing is known
 MARGIN_OF_ALL = 32  # for a network that sees the whole image, whose borders its convolutions see
 
 

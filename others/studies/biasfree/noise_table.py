@@ -186,8 +186,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=models,
         metavar="NAME",
-        help=f"models of others.denoise, also as NAME:SHARE, NAME/grey or NAME/luma; or {NLM} "
-        f"(default: {' '.join(models)})",
+        help=f"models of others.denoise, also as NAME:SHARE, NAME/grey or NAME/luma; or {NLM}",
     )
     result.add_argument("--only", choices=("table", "papers"), help="one of the two tables")
     result.add_argument("--json", type=Path, help="file of the first table, which is then the only")

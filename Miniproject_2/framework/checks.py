@@ -6,9 +6,10 @@ the other; for that reason it uses nothing that the second miniproject may not.
 """
 
 import math
+from operator import index
 from pathlib import Path
 from reprlib import repr as short
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Mapping, Optional, SupportsIndex, Tuple
 
 from .files import check_writable
 from .tensor import Tensor
@@ -16,6 +17,7 @@ from .tensor import Tensor
 FLOATS = {f"torch.{name}" for name in ("bfloat16", "float16", "float32", "float64")}
 WHOLE = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 IMAGES = FLOATS | {f"torch.{name}" for name in WHOLE}
+LARGEST = 1e30  # float64 has larger values, which would become infinite in float32
 
 
 def check_images(images: object, name: str = "test_input") -> Tensor:
@@ -34,7 +36,11 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
     if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a tensor (N, 3, H, W), got a {type(images).__name__}")
     if str(images.dtype) not in IMAGES:
-        raise TypeError(f"{name} must be uint8 or floating point, got {images.dtype}")
+        raise TypeError(
+            f"{name} must hold whole numbers or floating point numbers, got {images.dtype}"
+        )
+    if getattr(images, "is_nested", False):
+        raise TypeError(f"{name} must hold images of one size, got a nested tensor")
     if str(images.layout) != "torch.strided" or images.device.type == "meta":
         raise TypeError(f"{name} must hold all its values, got {images.layout} on {images.device}")
     shape = tuple(images.shape)
@@ -44,11 +50,14 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
         raise ValueError(f"{name} must not be empty, got the shape {shape}")
     if str(images.dtype) == "torch.uint8":
         return images.detach()
-    images = images.detach().float()
+    images = images.detach()
+    images = images if str(images.dtype) == "torch.float64" else images.float()
     low, high = float(images.min()), float(images.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{name} must be finite, got values from {low} to {high}")
-    return images
+    if max(-low, high) > LARGEST:
+        images = images.clamp(-LARGEST, LARGEST)
+    return images.float()
 
 
 def check_pairs(train_input: object, train_target: object) -> Tuple[Tensor, Tensor]:
@@ -69,18 +78,22 @@ def check_pairs(train_input: object, train_target: object) -> Tuple[Tensor, Tens
     return inputs, targets
 
 
-def check_epochs(num_epochs: object) -> int:
-    """Return `num_epochs` if it is a whole number of at least 1.
+def check_epochs(num_epochs: SupportsIndex) -> int:
+    """Return `num_epochs` as an int if it is a whole number of at least 1; NumPy's are accepted.
 
     Raises:
-        TypeError: not an int (a bool is none).
+        TypeError: no whole number (a bool is none).
         ValueError: less than 1.
     """
-    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int):
+    try:
+        epochs = index(num_epochs)
+    except TypeError:
+        epochs = None
+    if epochs is None or isinstance(num_epochs, bool):
         raise TypeError(f"num_epochs must be a positive whole number, got {num_epochs!r}")
-    if num_epochs < 1:
-        raise ValueError(f"num_epochs must be at least 1, got {num_epochs}")
-    return num_epochs
+    if epochs < 1:
+        raise ValueError(f"num_epochs must be at least 1, got {epochs}")
+    return epochs
 
 
 def check_checkpoint(checkpoint: Optional[Path]) -> Optional[Path]:

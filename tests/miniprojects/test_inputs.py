@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -57,6 +58,11 @@ BAD_IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
     "one -infinity": (lambda x: with_value(x, -float("inf")), ValueError, "-inf"),
     "no values": (lambda x: x.to("meta"), TypeError, "on meta"),
     "a sparse tensor": (lambda x: x.to_sparse(), TypeError, r"torch\.sparse"),
+    "images of two sizes": (
+        lambda x: torch.nested.nested_tensor([x[0], x[0, :, :2]]),
+        TypeError,
+        "nested tensor",
+    ),
     "booleans": (lambda x: x > 100, TypeError, r"torch\.bool"),
     "complex numbers": (lambda x: torch.complex(x, x), TypeError, r"torch\.complex64"),
     "a list": (lambda x: x.tolist(), TypeError, "list"),
@@ -72,6 +78,7 @@ def with_value(images: Tensor, value: float) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", BAD_IMAGES)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 def test_bad_images(subject: Subject, kind: str) -> None:
     """Bad images are refused wherever they come in, the message says what came, nothing changes."""
     spoil, error, message = BAD_IMAGES[kind]
@@ -124,3 +131,19 @@ def test_bad_epochs(subject: Subject, number: object, error: type[Exception]) ->
     with pytest.raises(error, match=f"num_epochs .*got {number!r}"):
         model.train(first, second, number)
     assert same_bits(weights_of(model), before)
+
+
+def test_epochs_of_numpy(subject: Subject) -> None:
+    """A number of epochs may be one of NumPy's, as it is where it was read from a file."""
+    model, (first, second, _) = subject.rough(), noisy_images(4)
+    model.train(first, second, np.int64(1))
+    with pytest.raises(TypeError, match="num_epochs"):
+        model.train(first, second, np.float64(1))
+
+
+def test_beyond_float32(subject: Subject) -> None:
+    """A finite value that only float64 can hold is data: as good as any other far below 0."""
+    model, noisy = subject.rough(), noisy_images(2, 6, 8)[0].double()
+    far, less_far = with_value(noisy, -1e300), with_value(noisy, -1e30)
+    assert torch.equal(model.predict(far), model.predict(less_far))
+    model.train(far, noisy, 1)

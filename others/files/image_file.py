@@ -20,9 +20,8 @@ from others.files.kinds import (
     check_holds,
     check_size,
     kind_of,
-    parted,
 )
-from others.files.orientation import upright
+from others.files.orientation import turned
 from others.files.pixels import from_opencv, from_pillow
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -115,8 +114,7 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
             raise ValueError("holds several frames; expected one")
         deep = kind == "PPM" and pnm.is_deep(data)
         pixels = from_opencv(data) if deep else from_pillow(image)
-        extras, orientation = EXTRAS[kind](image, data)
-    return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+        return turned(pixels, 65535 if deep else 255, EXTRAS[kind](image, data))
 
 
 def in_table(name: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, JpegImagePlugin
 
 from others.files.kinds import Extras, Picture, Resolution, bytes_after
-from others.files.orientation import orientation_of, upright_exif, upright_xmp
+from others.files.orientation import orientation_of
 from others.files.pixels import to_pillow
 
 QUALITY = 95  # of a picture that was no JPEG: then with chroma at full size
@@ -57,34 +57,29 @@ def check_frame(data: bytes) -> None:
         raise ValueError("is a JPEG that is packed without loss; expected one packed with loss")
 
 
-def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a JPEG that Pillow has loaded holds beside pixels, and the orientation it asks for."""
+def extras_of(image: Any, data: bytes) -> Extras:
+    """What a JPEG that Pillow has loaded holds beside pixels."""
     info = image.info
     exif, xmp = info.get("exif", b"").removeprefix(EXIF), info.get("xmp")
-    orientation = orientation_of(exif, xmp)
-    resolution = resolution_of(info)
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     copied = [
         (name, content)
         for name, content in image.applist
         if name not in WRITTEN_ANEW and not content.startswith((EXIF, XMP, PROFILE))
     ]
     after = len(data[outline(data)[2] :].strip(b"\0"))
-    extras = Extras(
+    return Extras(
         format="JPEG",
         profile=info.get("icc_profile"),
-        exif=upright_exif(exif) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        exif=exif,
+        xmp=xmp,
+        resolution=resolution_of(info),
         own={
             "segments": b"".join(segment(name, content) for name, content in copied),
-            "options": packing_of(image, orientation >= 5),
+            "options": packing_of(image, orientation_of(exif, xmp) >= 5),
         },
         own_names=tuple(dict.fromkeys(name for name, _ in copied)),
         unkept=bytes_after(after),
     )
-    return extras, orientation
 
 
 def segment(name: str, content: bytes) -> bytes:

@@ -11,12 +11,32 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from others.files.kinds import Extras, Picture, parted
+
 ORIENTATION = 274
 XMP_PATTERN = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([1-8])""")
+
+
+def turned(pixels: Tensor, white: int, extras: Extras, orientation: int | None = None) -> Picture:
+    """The picture as it is to be seen, of the pixels (C, H, W) as a file has them.
+
+    Args:
+        extras: what the file has beside its pixels. EXIF and XMP of the picture ask for no turning
+            any more.
+        orientation: of the pixels; None for the one that EXIF or XMP asks for.
+    """
+    exif, xmp, resolution = extras.exif, extras.xmp, extras.resolution
+    orientation = orientation_of(exif, xmp) if orientation is None else orientation
+    if resolution is not None and orientation >= 5:
+        resolution = resolution.turned()
+    exif, xmp = upright_exif(exif) if exif else None, upright_xmp(xmp) if xmp else None
+    extras = replace(extras, exif=exif, xmp=xmp, resolution=resolution)
+    return parted(upright(pixels, orientation), white, extras)
 
 
 def upright(pixels: Tensor, orientation: int) -> Tensor:

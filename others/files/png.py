@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size, parted
-from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
+from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size
+from others.files.orientation import turned
 from others.files.pixels import from_opencv, to_opencv, to_pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -100,8 +100,7 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     pixels = pixels_of(data, depth, colour)
     if b"tRNS" in content and colour in (GREY, RGB):
         pixels = with_key(pixels, content[b"tRNS"], depth)
-    extras, orientation = extras_of(chunks, after)
-    return parted(upright(pixels, orientation), 65535 if depth == 16 else 255, extras)
+    return turned(pixels, 65535 if depth == 16 else 255, extras_of(chunks, after))
 
 
 def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
@@ -131,32 +130,26 @@ def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:
     return torch.cat([pixels, (white * (~clear).int()).to(pixels.dtype)])
 
 
-def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
-    """What the chunks hold beside pixels, and the orientation that they ask for."""
+def extras_of(chunks: Chunks, after: int) -> Extras:
+    """What the chunks hold beside pixels; `after` bytes follow them."""
     content = dict(reversed(chunks))
     profile = content.get(b"iCCP")
     exif, xmp, texts = texts_of(chunks)
-    exif = content.get(b"eXIf", exif or b"").removeprefix(EXIF) or None
-    orientation = orientation_of(exif, xmp)
-    resolution = resolution_of(content.get(b"pHYs"))
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     # Of the chunks that are not known here, those with a small letter at the end may be copied to a
     # file with other pixels, says the specification.
     unkept = [name.decode("latin-1") for name, _ in chunks if name not in READ and name[3] < 97]
     meaning = [chunk for chunk in chunks if chunk[0] in MEANING and chunk[0] != b"iCCP"]
-    extras = Extras(
+    return Extras(
         format="PNG",
         profile=unpacked(profile.partition(b"\0")[2][1:]) if profile else None,
         gamma=unusual(content),
-        exif=upright_exif(exif) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        exif=content.get(b"eXIf", exif or b"").removeprefix(EXIF),
+        xmp=xmp,
+        resolution=resolution_of(content.get(b"pHYs")),
         own={"chunks": [*meaning, *texts]},
         own_names=("text",) if texts else (),
         unkept=(*dict.fromkeys(unkept), *bytes_after(after)),
     )
-    return extras, orientation
 
 
 def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:

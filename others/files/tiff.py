@@ -17,8 +17,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, check_size, parted
-from others.files.orientation import ORIENTATION, orientation_of, upright, upright_xmp
+from others.files.kinds import Extras, Picture, Resolution, check_size
+from others.files.orientation import ORIENTATION, turned, upright_xmp
 from others.files.pixels import from_opencv, from_pillow
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_YCBCR = 0, 1, 2, 3, 6  # the photometric tag
@@ -61,8 +61,9 @@ def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
         deep = page.bitspersample == 16
         stored = without_orientation(page, data)
         pixels = pixels16(page, stored) if deep else pixels8(page, stored)
-        extras, orientation = extras_of(page, data)
-        return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+        asked = int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else None
+        orientation = asked if asked is None or 1 <= asked <= 8 else 1
+        return turned(pixels, 65535 if deep else 255, extras_of(page, data), orientation)
 
 
 def check_page(page: Any) -> None:
@@ -198,35 +199,28 @@ def grey_alpha16(page: Any, data: bytes) -> Tensor:
     return pixels
 
 
-def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
-    """What the tags hold beside pixels, and the orientation that they ask for."""
+def extras_of(page: Any, data: bytes) -> Extras:
+    """What the tags hold beside pixels."""
     tags = {tag.code: tag for tag in page.tags}
     raw = {
         code: data[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
         for code, tag in tags.items()
     }
-    xmp = raw.get(XMP)
-    orientation = int(tags[ORIENTATION].value) if ORIENTATION in tags else orientation_of(None, xmp)
-    orientation = orientation if 1 <= orientation <= 8 else 1
-    resolution = resolution_of(tags)
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     special = {*STORED, *DIRECTORIES, *OUTDATED, *RESOLUTION, XMP, PROFILE}
     own = [
         (code, int(tag.dtype), tag.count, raw[code], True)
         for code, tag in tags.items()
         if code not in special
     ]
-    extras = Extras(
+    return Extras(
         format="TIFF",
         profile=raw.get(PROFILE),
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        xmp=raw.get(XMP),
+        resolution=resolution_of(tags),
         own={"tags": own, "byteorder": page.parent.byteorder},
         own_names=tuple(tags[code].name for code, *_ in own),
         unkept=unkept_of(page, data),
     )
-    return extras, orientation
 
 
 def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:

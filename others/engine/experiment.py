@@ -96,7 +96,9 @@ class Experiment:
         if output_dir is not None:
             setting = {**self.setting(), **self.options.config}
             self.checkpoints = Checkpoints(Path(output_dir), setting, writer=rank() == 0)
-            self._resume(self.checkpoints)
+            state = self.checkpoints.load()
+            if state is not None:
+                self.load_state_dict(state, str(self.checkpoints.folder))
 
     def _check(self) -> None:
         check_whole("batch_size", self.batch_size, 1)
@@ -186,7 +188,9 @@ class Experiment:
                 x, d = self._draw(self.train_set, indices, self.epoch, number)
                 done = self.epoch * len(order) + number + 1
                 share = done / (num_epochs * len(order) + 1)
-                self._set_rates(self.options.schedule(share))
+                factor = self.options.schedule(share)
+                for group, rate in zip(self.optimizer.param_groups, self.rates):
+                    group["lr"] = rate * factor
                 self._step(x, d, share)
                 if self.average is not None:
                     self.average.update(self.net, done)
@@ -219,10 +223,6 @@ class Experiment:
         if x.dim() == 4 and (self.fast or self.device.type == "cpu"):  # up to half as fast again
             x = x.contiguous(memory_format=torch.channels_last)
         return x, d
-
-    def _set_rates(self, factor: float) -> None:
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * factor
 
     def _step(self, x: Tensor, d: Tensor, share: float) -> None:
         """One step on a batch, of which this process computes on its part."""
@@ -340,8 +340,3 @@ class Experiment:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.history, self.best = state["history"], state["best"]
-
-    def _resume(self, checkpoints: Checkpoints) -> None:
-        state = checkpoints.load()
-        if state is not None:
-            self.load_state_dict(state, str(checkpoints.folder))

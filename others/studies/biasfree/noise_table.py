@@ -217,8 +217,8 @@ def run_table(options: argparse.Namespace) -> None:
         options.models,
         lambda name: measure_scores(name, clean),
     )
-    header, lines = error_table(results)
-    for line in [header, *lines]:
+    table = error_table(results)
+    for line in [[column.header for column in table.columns], *table.rows]:
         print("\t".join(line))
     for line in findings_in_words(results):
         print(line)

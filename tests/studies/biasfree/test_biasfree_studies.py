@@ -151,13 +151,14 @@ def test_findings_by_hand() -> None:
     assert found["half"] == {"worse_than_input_at": [], "mae_over_source": 0.5}
 
 
-def test_the_table_is_header_and_lines() -> None:
+def test_the_table_of_errors() -> None:
     """Every line has a cell for each model and the source's two, all of them strings."""
     row = {str(s): {"mae": 1.234, "psnr_per_image_db": 30.0} for s in SIGMAS}
-    header, lines = error_table(study_of({"noisy": row, "other": row}))
-    assert header == ["σ", "noisy", "other", "source, noisy", "source, denoised"]
-    assert lines[0] == ["1", "1.23 (30.00 dB)", "1.23 (30.00 dB)", "0.65", "4.33"]
-    assert len(lines) == len(SIGMAS)
+    table = error_table(study_of({"noisy": row, "other": row}))
+    headers = [column.header for column in table.columns]
+    assert headers == ["σ", "noisy", "other", "source, noisy", "source, denoised"]
+    assert table.rows[0] == ["1", "1.23 (30.00 dB)", "1.23 (30.00 dB)", "0.65", "4.33"]
+    assert len(table.rows) == len(SIGMAS)
 
 
 def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
@@ -256,9 +257,9 @@ def test_verdicts_by_hand() -> None:
     assert [claim["verdict"] for claim in lines["residual"]["claims"]] == ["refuted"] * 3
     assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
-    header, table_lines = advice_table({"rows": rows})
-    assert table_lines[0][:2] == ["final norm", "−1.00 ± 0.00"]
-    assert len(header) == len(table_lines[0]) == 8
+    table = advice_table({"rows": rows})
+    assert table.rows[0][:2] == ["final norm", "−1.00 ± 0.00"]
+    assert len(table.columns) == len(table.rows[0]) == 8
 
 
 def test_worst_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

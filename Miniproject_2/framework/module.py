@@ -77,7 +77,7 @@ class Module:
     def backward(self, *gradients: Tensor) -> Tensor:
         """The gradient of the loss with respect to the input, given that of the output.
 
-        Of an output that is one number, the loss itself, that is 1 and may be left out.
+        Where the output is the loss itself, a single number, its gradient is 1 and may be left out.
 
         Raises:
             RuntimeError: there was no forward pass; what it kept has been changed in place; or

@@ -98,7 +98,7 @@ class Trainer:
             self.optimizer.velocities = velocities
 
     def _divide(self) -> None:
-        """The pairs into those to train on and those held out, the training into steps."""
+        """Set how many pairs are trained on, and held out, and how many steps the training has."""
         pairs, _, height, width = self.noisy_a.shape
         held_out = min(self.settings.held_out, pairs // 50)
         self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
@@ -185,7 +185,7 @@ class Trainer:
             self.network.load_state_dict(self.average)
 
     def _describe(self) -> Dict[str, Any]:
-        """What a saved state belongs to; its weights go on from those at the beginning alone."""
+        """What must be the same where a saved state is continued, the first weights included."""
         return {
             "num_epochs": self.num_epochs,
             "peak": self.peak,

@@ -35,7 +35,11 @@ def output_score(network: Network, pixels: Tensor | None = None) -> Score:
 def loss_score(network: Network, target: Tensor, pixels: Tensor | None = None) -> Score:
     """The mean squared error to `target` (N, 3, H, W), over the whole image or at one pixel.
 
-    `pixels` and errors as for `output_score`.
+    Args:
+        pixels: integers (N, 2) or (2,), row and column for each image or for all.
+
+    Raises:
+        ValueError: when the score is computed, for pixels of another shape or outside the image.
     """
 
     def score(images: Tensor) -> Tensor:

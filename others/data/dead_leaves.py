@@ -1,4 +1,4 @@
-"""Photograph-like images made from a seed, for whoever has neither the course's files nor photos.
+"""Photograph-like images made from a seed, where neither the course's files nor photos are there.
 
 A scene is a dead-leaves image (Lee, Mumford & Huang, "Occlusion models for natural images", 2001):
 opaque shapes whose sizes follow a power law lie on top of each other, textured and shaded, at 8

@@ -24,8 +24,8 @@ from others.files.kinds import REFUSED_SUFFIXES, SUFFIXES
 def image_files(folder: Path) -> list[Path]:
     """The images directly in `folder`, sorted by name; FileNotFoundError if there is none.
 
-    Images of kinds that are refused are among them, and links that lead nowhere: whoever reads them
-    is told so, and nothing in a folder is skipped without a word.
+    Images of kinds that are refused are among them, and links that lead nowhere: reading them gives
+    an error that says so, and no image of a folder is skipped without a word.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")

@@ -91,9 +91,9 @@ def output(text: str | Path) -> Path:
 
 
 def folder(text: str | Path) -> Path:
-    """The type of an option that names a folder for files: it is made, and tried, as by `output`.
+    """The type of an option that names a folder for files, which is made if it is not there.
 
-    A default has to be a text for that, too.
+    It is tried before the work, as by `output`, so a default has to be a text here too.
     """
     return output(Path(text) / "file").parent
 

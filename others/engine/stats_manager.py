@@ -77,7 +77,7 @@ class StatsManager:
         return self.figures(torch.stack(self.rows[-batches:]).double())
 
     def score(self, figures: Figures) -> float:
-        """What the best epoch has most of."""
+        """The number that decides which epoch is the best: the one with the highest."""
         return -figures["loss"]
 
     def __repr__(self) -> str:

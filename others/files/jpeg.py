@@ -103,7 +103,7 @@ def packing_of(image: Any, turned: bool) -> dict[str, Any]:
 
 
 def resolution_of(info: dict[Any, Any]) -> Resolution | None:
-    """That of the JFIF segment; None for none, and for square pixels of no size."""
+    """What the JFIF segment says; None if it is missing, or says only that pixels are square."""
     x, y = info.get("jfif_density", (0, 0))
     unit = UNITS.get(info.get("jfif_unit", 0), "")
     if not x or not y or (not unit and x == y):
@@ -128,7 +128,7 @@ def write_jpeg(picture: Picture) -> bytes:
 
 
 def with_resolution(data: bytes, resolution: Resolution | None) -> bytes:
-    """The same file with another resolution in its JFIF segment, which has whole numbers."""
+    """The bytes of a file with this resolution in its JFIF segment, which has whole numbers."""
     if resolution is None or not data.startswith(JFIF_START):
         return data
     if resolution.per == "metre":

@@ -1,4 +1,4 @@
-"""Orientations: files that ask whoever shows them to turn the image are turned here once.
+"""Orientations: a file may ask programs that show it to turn the image; it is turned here, once.
 
 The number is that of the TIFF tag 274, which EXIF and XMP share. What the row 0 and the column 0 of
 the stored pixels are in the image as it is to be seen:
@@ -82,7 +82,7 @@ def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def upright_exif(exif: bytes) -> bytes:
-    """The same EXIF with the orientation 1, every other byte as it was."""
+    """EXIF with the orientation 1, every other byte as it was."""
     entry = exif_entry(exif)
     if entry is None:
         return exif
@@ -91,5 +91,5 @@ def upright_exif(exif: bytes) -> bytes:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The same XMP with the orientation 1, every other byte as it was."""
+    """XMP with the orientation 1, every other byte as it was."""
     return XMP_PATTERN.sub(rb"\g<1>1", xmp)

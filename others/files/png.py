@@ -173,7 +173,7 @@ def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
 
 
 def resolution_of(content: bytes | None) -> Resolution | None:
-    """That of the chunk pHYs: pixels a unit along x and y, and whether the unit is a metre."""
+    """What the chunk pHYs says: pixels a unit along x and y, and whether the unit is a metre."""
     if content is None or len(content) != 9:
         return None
     x, y, unit = struct.unpack(">IIB", content)

@@ -98,9 +98,10 @@ def check_page(page: Any) -> None:
 
 
 def without_orientation(page: Any, data: bytes) -> bytes:
-    """The same file that asks for no turning: libraries differ in whether they turn the pixels.
+    """The bytes of a file that does not ask for turning, and is as `data` in all else.
 
-    Pillow turns them, tifffile and OpenCV do not, so that `upright` would turn some of them twice.
+    Pillow turns pixels as the file asks, tifffile and OpenCV do not. `turned` turns them all, so
+    that those which Pillow has read would be turned twice.
     """
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
     changes: list[tuple[slice, bytes]] = []
@@ -224,8 +225,9 @@ def extras_of(page: Any, data: bytes) -> Extras:
 
 
 def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
-    """Names of directories inside the page, of what was true of the old pixels, and how many tags
-    tifffile cannot read.
+    """What a written file will not have: names of tags, and how many tags cannot be read.
+
+    The tags are directories inside the page, and statements that were true of the old pixels alone.
     """
     names = [name for code, name in {**DIRECTORIES, **OUTDATED}.items() if code in page.tags]
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
@@ -236,7 +238,7 @@ def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
 
 
 def resolution_of(tags: dict[int, Any]) -> Resolution | None:
-    """That of the tags XResolution, YResolution and ResolutionUnit; None for 1 of no unit."""
+    """What the tags for the resolution say; None if that is only that pixels are square."""
     if not {282, 283} <= set(tags):
         return None
     (a, b), (c, d) = tags[282].value, tags[283].value

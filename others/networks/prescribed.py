@@ -45,7 +45,7 @@ def prescribed(
 
 
 def torch_twin(ours: f.Module) -> nn.Module:
-    """The same block or network in torch.nn, with copies of its weights."""
+    """The twin of a block or network in torch.nn, with copies of its weights."""
     theirs = _twin(ours)
     with torch.no_grad():
         for own, (value, _) in zip(theirs.parameters(), ours.param()):

@@ -155,7 +155,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
     Args:
         name: "miniproject_1", "miniproject_2", a network of `others.networks.catalogue`, or a
             bias-free model.
-        weights: as for `load_network`; for a miniproject a file as it saves itself.
+        weights: as for `load_network`; for a miniproject a file that its `save_model` has written.
         ensemble: answer with the mean over the eight flips and turns, for eight times the work.
 
     Raises:

@@ -187,7 +187,7 @@ class Parameters(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all trained values."""
         return sum(self)
 
 

@@ -204,7 +204,7 @@ def draw_pictures(data: Data) -> Figure:
 
 
 def draw_strip(data: Data) -> Figure:
-    """The same images in one column: noisy, by Miniproject 2, clean."""
+    """Generated images as wide as a column: noisy, denoised by Miniproject 2, clean."""
     figure = Figure(figsize=(COLUMN, 1.4), layout="constrained")
     FigureCanvasPdf(figure)
     kinds, grid = ("noisy", "Miniproject 2", "clean"), figure.subplots(2, 6, squeeze=False)

@@ -32,7 +32,7 @@ PageTables = Callable[[Results], Mapping[str, str]]  # the text of each table of
 Maker = Callable[[Results], Any]  # of a Table, or of a text
 
 TITLES = {"exif": "EXIF", "xmp": "XMP", "profile": "colour profile"}  # of extras of image files
-GENERALISATIONS = {  # the same study of several networks
+GENERALISATIONS = {  # files of others/results/biasfree/generalisation, by the rows' names
     "chain": "generalisation_chain",
     "plain": "generalisation_plain",
     "plain, 12 blocks": "generalisation_plain_deep",
@@ -242,7 +242,7 @@ def deblurring(results: Results) -> Table:
 
 
 def of_trainings(make: Callable[..., Table]) -> dict[str, Maker]:
-    """The same table about both miniprojects, and about Miniproject 2 as it is trained by SGD."""
+    """Three tables by `make`: of both miniprojects, and of Miniproject 2 trained by SGD."""
     names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
     return {name.replace("_", " "): partial(make, name=name) for name in names}
 

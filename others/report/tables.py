@@ -143,7 +143,7 @@ def submissions_two(results: Results) -> Table:
 
 
 def best_first(rows: list[list[Any]]) -> list[list[Any]]:
-    """Rows by their last value, the highest above."""
+    """The rows in the order of their last values, the highest first."""
 
     def score(row: list[Any]) -> float:
         return row[-1].value if isinstance(row[-1], Bold) else row[-1]

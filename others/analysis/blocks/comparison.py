@@ -27,7 +27,7 @@ def our_passes(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
 
 
 def torch_passes(theirs: nn.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
-    """The same by torch.nn and autograd, for the module that `torch_twin` makes of the block."""
+    """Output and gradients by torch.nn and autograd, of a block that `torch_twin` has made."""
     x = inputs[0].detach().requires_grad_()
     with torch.enable_grad():
         y = theirs(x, *inputs[1:])

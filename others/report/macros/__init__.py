@@ -40,7 +40,12 @@ GROUPS = (
 
 
 def all_macros(results: Results) -> Macros:
-    """All of them; ValueError or FileNotFoundError that names the file for results that lack."""
+    """The values of all macros by their names.
+
+    Raises:
+        FileNotFoundError, ValueError: results are missing or damaged, and the message names their
+            file; or two groups define the same macro.
+    """
     macros: Macros = {}
     for group in GROUPS:
         found = results.make(group)

@@ -102,7 +102,7 @@ def torch_answers(theirs: nn.Module, x: Tensor, gradient: Tensor) -> tuple[Tenso
 
 
 def our_answers(ours: Module, x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-    """The same from our forward and backward passes."""
+    """Our output, and the gradients of the input and of all parameters by our backward pass."""
     output = ours.forward(x)
     ours.zero_grad()
     x_grad = ours.backward(gradient)

@@ -43,7 +43,7 @@ Curve = dict[str, dict[str, float]]  # by σ, and then by the name of a quantity
 
 
 def twin(pipeline: Pipeline, bias: bool, seed: int) -> Pipeline:
-    """The same pipeline, for a network with or without biases, and with another seed."""
+    """A copy of a pipeline with this seed, for a network with or without biases."""
     return replace(
         pipeline,
         model=replace(pipeline.model, bias=bias),

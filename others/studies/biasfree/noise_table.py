@@ -17,11 +17,13 @@ means (Buades et al., 2005, by scikit-image) is told σ, and stands in the first
 go to table.json and papers.json in --output after each model. What is there is not measured again,
 unless a model has other weights now.
 
-NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of the weights
-of each convolution (others/results/biasfree/pruning.json). NAME/grey denoises grey images as three
-equal channels, and NAME/luma scores the luma alone of coloured ones; for both, all channels have
-the same noise (others/results/biasfree/grey.json). These are for the first table alone, which
---json FILE puts into another file.
+NAME may say more than a model, in the first table alone, which --json FILE puts into another file:
+
+    biasfree_6:0.5   half of the weights of each convolution, the smallest ones, are set to 0
+                     (others/results/biasfree/pruning.json)
+    biasfree_6/grey  grey images are denoised as three equal channels with the same noise
+    biasfree_6/luma  coloured images with the same noise in all channels are denoised, and their
+                     luma is scored (both: others/results/biasfree/grey.json)
 """
 
 from __future__ import annotations
@@ -225,7 +227,7 @@ def run_table(options: argparse.Namespace) -> None:
 
 
 def run_papers(options: argparse.Namespace) -> None:
-    """Noise as in papers, likewise."""
+    """Noise as in papers: measure what is missing, and print the table."""
     files = image_files(options.images)[: options.count]
     images = {path.stem: read_image(path)[None].float() / LEVELS for path in files}
     setting = {"images": len(images), "checksum": sum(checksum(x) for x in images.values())}

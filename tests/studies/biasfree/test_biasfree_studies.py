@@ -263,7 +263,7 @@ def test_verdicts_by_hand() -> None:
 
 
 def test_worst_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 3,000 values, one in a thousand is three: the fourth largest error is exceeded by them."""
+    """One in a thousand of 3,000 values is three of them, which exceed the fourth largest error."""
     clean = torch.full((1, 3, 10, 100), 0.2)
     errors = torch.zeros(3000)
     errors[[5, 50, 500, 1500, 2500]] = torch.tensor([50.0, 10.0, 40.0, 20.0, 30.0]) / 255
@@ -294,7 +294,7 @@ def test_published_table() -> None:
 
 @pytest.mark.parametrize("name", ["ablation", "ablation_again"])
 def test_a_published_study_can_be_continued(name: str) -> None:
-    """Its setting is that of the configuration, and its rows are those of the table of advice."""
+    """A published file has the setting of the configuration and the rows of the table of advice."""
     results = read_study(RESULTS / "biasfree" / f"{name}.json")
     assert results["setting"]["base"] == load_pipeline(CONFIGS / "ablation.json").as_json()
     assert {n: row["changes"] for n, row in results["rows"].items()} == {
@@ -324,7 +324,7 @@ def test_published_generalisation(name: str) -> None:
 
 
 def test_the_twin_of_the_chain_collapses() -> None:
-    """Its gain over the noisy image falls to less than half; that of the bias-free one rises."""
+    """The twin's gain over the noisy image falls to less than half; the bias-free one's rises."""
     rows = published("generalisation/generalisation_chain")["rows"]
     free, twin = ({s: rows[name][s]["gain_db"] for s in ("10", "100")} for name in TWINS)
     assert twin["100"] < twin["10"] / 2

@@ -3,17 +3,17 @@
     python -m others.studies.biasfree.uses.deblurring [--model NAME] [--images FOLDER]
         [--sigma 2.55 7.65] [--output FOLDER]
 
-y = A x + n, with a Gaussian blur A and white noise n of deviation σ. A prior says which x are
-images; wanted is an x that is one and that explains y. Half-quadratic splitting takes the two in
-turns, with a level τ that falls from turn to turn:
+What is given is y = A x + n, with a Gaussian blur A and white noise n of deviation σ. The answer x
+has to explain y, and it has to look like an image, which a prior judges. Half-quadratic splitting
+sees to these two in turns, with a level τ that falls from turn to turn:
 
     x ← argmin ‖A x − y‖² / σ² + λ ‖x − z‖² / τ²    in the Fourier domain, where A is a product
     z ← f(x + τ ε),   ε white noise                 the prior's step: noise out, image in
 
-The prior's step is that of a denoiser, whichever it is: "plug and play". Levels and λ are those of
-Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021, whose denoiser is
-told τ. A blind one removes the noise that it finds, so noise of that level is added for it to
-remove; and one without biases works at any level.
+The prior's step can be taken by any denoiser f: "plug and play". Levels and λ are those of Zhang et
+al., "Plug-and-play image restoration with deep denoiser prior", 2021, whose denoiser is told τ. A
+blind denoiser removes the noise that it finds, so noise of deviation τ is added for it to remove;
+a denoiser without biases does so at any level.
 
 Images are generated unless a folder is named. Beside the blurred image and the denoiser's answer to
 it stands the Wiener filter, x = Aᵀy / (AᵀA + r), with the r that suits these images best, which is

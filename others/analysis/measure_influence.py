@@ -8,8 +8,6 @@ says that some difference is positive. The command prints this difference with i
 and whether the claim holds.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

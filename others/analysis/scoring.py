@@ -5,8 +5,6 @@ are trained on (`others.data.corruptions`): truncated normal, another one for ea
 the same whenever the same level is asked for, so that all models denoise the same noisy images.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -9,8 +9,6 @@ The scores are those of the report on TNet (section 3): the loss and the output,
 or over the whole image. Images are float (N, 3, H, W) in [0, 1]; the noisy copies are not clipped.
 """
 
-from __future__ import annotations
-
 from typing import Callable
 
 import torch

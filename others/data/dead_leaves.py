@@ -8,8 +8,6 @@ The clean image is the mean over each cell. The constants of the distributions b
 that noise, colours and spectrum come out as they do for photographs sampled in the same way.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ The files are decoded once and kept as uint8. The crops of a batch are then read
 once, on whatever device it is: a training opens no file and needs no workers that load images.
 """
 
-from __future__ import annotations
-
 import copy
 import os
 import warnings
@@ -137,7 +135,7 @@ class Crops:
     def device(self) -> torch.device:
         return self.packed.device
 
-    def to(self, device: torch.device) -> Crops:
+    def to(self, device: torch.device) -> "Crops":
         moved = copy.copy(self)
         moved.packed = self.packed.to(device)
         return moved

@@ -11,8 +11,6 @@ Sources: Lehtinen et al., "Noise2Noise", 2018 (Gaussian, Poisson, Bernoulli, tex
 and the losses); the mini-project of EE-559, whose images are sampled at points.
 """
 
-from __future__ import annotations
-
 import random
 from functools import lru_cache, partial
 from typing import Any, Callable, NamedTuple, Union

@@ -9,8 +9,6 @@ Some of the pairs may therefore be given weak noise: in both copies a pixel then
 WEAK_POINTS pixels of its cell, each copy of other ones, and Gaussian noise of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

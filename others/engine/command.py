@@ -17,8 +17,6 @@ goes wrong. A command that was stopped ends with 128 and the number of the signa
 130 after Ctrl-C, 143 after SIGTERM, 141 where nobody reads its output any more.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

@@ -11,8 +11,6 @@ are equal to the bit on a CPU. Some kernels of a GPU add numbers in another orde
 torch.use_deterministic_algorithms forbids it.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from contextlib import nullcontext
@@ -144,7 +142,7 @@ class Experiment:
         return self.net if self.average is None else self.average.net
 
     def run(
-        self, num_epochs: int, plot: Callable[[Experiment], object] | None = None
+        self, num_epochs: int, plot: "Callable[[Experiment], object] | None" = None
     ) -> list[dict[str, Any]]:
         """Train until `num_epochs` are done in all, those of earlier runs included.
 

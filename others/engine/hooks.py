@@ -4,8 +4,6 @@ Each is called with the experiment before the first epoch and after each one, in
 acts in the first process only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable

@@ -1,7 +1,5 @@
 """How an experiment trains, beyond its network, data and optimizer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Callable
 

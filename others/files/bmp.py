@@ -1,7 +1,5 @@
 """BMP: what is around the pixels, which is the resolution."""
 
-from __future__ import annotations
-
 import io
 import struct
 from fractions import Fraction

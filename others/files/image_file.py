@@ -4,8 +4,6 @@
 by its name.
 """
 
-from __future__ import annotations
-
 import io
 import warnings
 from pathlib import Path

@@ -4,8 +4,6 @@ A JPEG is a row of segments, each of them 0xff, a number and a content. APP0 to 
 what does not concern the pixels. Source: ITU-T T.81, and "JPEG File Interchange Format" 1.02.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct

@@ -18,8 +18,6 @@ or its gamma.
 XMP, resolution, text, bytes after the end) and has no place in the kind of file that is written.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -41,14 +39,14 @@ class Resolution(NamedTuple):
     y: Fraction
     per: str  # a key of METRES, or "" where the file gives the ratio of x to y alone
 
-    def in_units(self, per: str) -> Resolution:
+    def in_units(self, per: str) -> "Resolution":
         """This resolution in another unit; a mere ratio stays one."""
         if not self.per or not per:
             return self._replace(per="")
         factor = METRES[per] / METRES[self.per]
         return Resolution(self.x * factor, self.y * factor, per)
 
-    def turned(self) -> Resolution:
+    def turned(self) -> "Resolution":
         """The resolution of the image after a quarter turn."""
         return Resolution(self.y, self.x, self.per)
 

@@ -7,8 +7,6 @@ the stored pixels are in the image as it is to be seen:
     5 left, top     6 right, top     7 right, bottom  8 left, bottom
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from dataclasses import replace

@@ -4,8 +4,6 @@ Pixels keep the type that they have in the file, uint8 or uint16: an image of 6 
 copied in a few milliseconds, and any wider type would take many times as long as decoding it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

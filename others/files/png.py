@@ -11,8 +11,6 @@ A PNG is a signature and chunks. A chunk is length (4 bytes), name (4), content 
 Source: "Portable Network Graphics (PNG) Specification", W3C, third edition.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """PGM, PPM and PBM, together PNM: a header of a few words, and the pixels."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any

@@ -4,8 +4,6 @@ A TIFF is directories of numbered tags, one directory for each image in it. Sour
 6.0", Adobe, 1992.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 from fractions import Fraction

@@ -4,8 +4,6 @@ A WebP is a RIFF file: 12 bytes, and then chunks of name (4), length (4) and con
 Container Specification", Google.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 from typing import Any

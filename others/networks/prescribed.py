@@ -4,8 +4,6 @@ It is Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsamp
 it is built on our own framework, and once more in torch.nn with the same weights, to compare both.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -8,8 +8,6 @@
 NAME.json, the configuration that the model was trained with, from which its network is built.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

@@ -4,8 +4,6 @@ Every function here gives plain Unicode, which a terminal and a README show as i
 any such text into LaTeX. What is measured is thus formatted in one place and escaped in one place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from statistics import mean, stdev

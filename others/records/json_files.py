@@ -1,7 +1,5 @@
 """Results and settings as small JSON files, and the lock of those who write them."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

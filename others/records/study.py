@@ -10,8 +10,6 @@ goes on with the same command. Results of other settings are never mixed with th
 refused with the difference. While a study runs, another process cannot run it.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence

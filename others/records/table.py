@@ -7,8 +7,6 @@
 Rows hold plain values; a column says how its values are printed. `tabulate` lays both out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
@@ -46,7 +44,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Any]
 
-    def select(self, headers: Sequence[str]) -> Table:
+    def select(self, headers: Sequence[str]) -> "Table":
         """The same table with some of its columns, by their headers."""
         names = [column.header for column in self.columns]
         places = [names.index(header) for header in headers]

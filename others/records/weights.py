@@ -1,7 +1,5 @@
 """The weights of a network in a file of their own, checked against the network that they fill."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """numbers.tex, and the digest that ties a PDF to the results it shows."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """How the figures of the reports are drawn: in greys, without a window, from plain values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import product

@@ -5,8 +5,6 @@ moves, `refreshed` finds the line anew. A page is written [`make demo` `/trainin
 with its address and a title.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The pages of Markdown whose tables come from results: which tables each README file has."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reading others/results for the reports and the README files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
@@ -34,7 +32,7 @@ class Results:
         self.asked.append(self.folder / f"{name}.json")
         return self.asked[-1]
 
-    def make(self, show: Callable[[Results], Shown]) -> Shown:
+    def make(self, show: "Callable[[Results], Shown]") -> Shown:
         """What `show` makes of the results.
 
         Raises:

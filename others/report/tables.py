@@ -4,8 +4,6 @@ A function gives a `Table`; where a report and a README show the same measuremen
 same function, and a report leaves out what its columns have no room for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Sentences that follow from numbers: which rows of a study gain, cost, or make no difference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A block of Miniproject 2's framework beside the same block of torch.nn: results and passes."""
 
-from __future__ import annotations
-
 from typing import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Matrices as SVG: a coloured cell for each number, in a frame where it is marked."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import NamedTuple, Sequence
 

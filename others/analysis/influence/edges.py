@@ -9,8 +9,6 @@ A *place* is a pixel p beside a straight edge, with its neighbours by their posi
                        b        differ from q by at most FLAT
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The weights of input pixels for one output pixel of each image, and figures over images."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

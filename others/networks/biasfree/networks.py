@@ -15,8 +15,6 @@ Sources: the library "blind image denoising" (N. Markou), and for the pyramid La
 accurate image super-resolution with deep Laplacian pyramid networks", 2018.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Callable
 

@@ -5,8 +5,6 @@ it: `\\OneDb` of Report_1.tex is `"OneDb"` in submission.py. Values are plain te
 turns all of them into LaTeX. A macro that no text uses is a fault, which a test finds.
 """
 
-from __future__ import annotations
-
 from others.report.macros import ablations, measurements, published, speed, submission
 from others.report.results import Results
 

@@ -1,7 +1,5 @@
 """What the studies that train say: ablations, both frameworks, first tries, other networks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -8,8 +8,6 @@ image, in turns in one process. A ratio is the time in channels-last over that i
 The difference is the largest one between the two answers, over the largest value of the answer.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 from typing import Any

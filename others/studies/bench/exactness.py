@@ -8,8 +8,6 @@ norm of what torch and its autograd give in float64: of the output, and of the g
 weights and bias. In float32 and bfloat16 torch's own error is given beside ours.
 """
 
-from __future__ import annotations
-
 import argparse
 from random import Random
 from typing import Any, Callable

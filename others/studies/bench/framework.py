@@ -13,8 +13,6 @@ training steps add to a fresh process at their highest, with channels first: by 
 or resident (CPU, on Linux alone).
 """
 
-from __future__ import annotations
-
 import argparse
 from copy import deepcopy
 from functools import partial

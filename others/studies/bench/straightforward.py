@@ -8,8 +8,6 @@ The products counted are those that the map needs for one image; `runs` are the 
 by which Gᵀ puts one image together, `copies` the numbers that G writes for it.
 """
 
-from __future__ import annotations
-
 import argparse
 from typing import Any, NamedTuple
 

@@ -12,8 +12,6 @@ more than the 95 % confidence of Student's t, is refuted if it is as far on the 
 undecided otherwise.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import statistics

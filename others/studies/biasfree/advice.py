@@ -4,8 +4,6 @@ Under "Designing the best possible denoiser", the library "blind image denoising
 seven claims, some of them in several parts.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 PLAIN = "plain"  # the row that the others are compared with

@@ -10,8 +10,6 @@ folder. Both files are compared with the model before anything is written, at an
 one that they were made with.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import warnings

@@ -13,8 +13,6 @@ Trainings lie in --output and are continued there; --json gets the PSNR at every
 standard deviation over seeds, and --picture the curve.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 Where a cell of a table has several figures, it is a text.
 """
 
-from __future__ import annotations
-
 import statistics
 from typing import Any
 

@@ -26,8 +26,6 @@ NAME may say more than a model, in the first table alone, which --json FILE puts
                      luma is scored (both: others/results/biasfree/grey.json)
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

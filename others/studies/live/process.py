@@ -4,8 +4,6 @@ A pipe connects the two processes. The training looks into it after every step, 
 page's end of it is closed, however the page's process has ended.
 """
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import signal

@@ -4,8 +4,6 @@ Both miniprojects train here as they do for the course, by the steps of their ow
 networks have few channels, so that a training takes a minute of one CPU core.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator

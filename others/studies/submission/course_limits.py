@@ -9,8 +9,6 @@ and `from_scratch` that of a new model after one epoch. Each result goes to othe
 soon as it is known, with the processor, the number of threads and the precision of the training.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from functools import partial

@@ -11,8 +11,6 @@ of all threads together, which other processes on the machine hardly change. Wit
 2 is trained by the handout's optimizer instead of Muon, with the settings of its ablation.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Sequence

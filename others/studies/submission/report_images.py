@@ -16,8 +16,6 @@ network with our framework, with torch.nn, and with transposed convolutions, at 
 settings with batches of 4, and draws what each makes of these images.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

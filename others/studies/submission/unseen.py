@@ -12,8 +12,6 @@ image. With photographs they go to others/results/unseen.json, otherwise to out/
 file is about the same noisy images, it keeps what it says of other models.
 """
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path

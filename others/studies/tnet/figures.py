@@ -10,8 +10,6 @@ and column. OUTPUT/smoothing.png shows how two of these gradients depend on n an
 networks are the pretrained TNet and, if its weights are there, UNet.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from pathlib import Path

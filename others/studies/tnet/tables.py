@@ -4,8 +4,6 @@ A figure with ± is the mean over the seeds and the standard deviation of one ru
 SmoothGrad it is the mean over images and its 95 % confidence.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -21,8 +21,6 @@ in its favour. The scheme was chosen on generated images with another seed. The 
 the border. Figures go to --output, as deblurring.json, and deblurring.png shows the first image.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from statistics import fmean, stdev

@@ -5,8 +5,6 @@ float32, so that each can be trained three times on any machine. The best rows o
 on the same budget stand beside them; sgd.py has the rest of theirs.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from others.records.study import Row

@@ -73,15 +73,6 @@ def lines_with(path: str, piece: str) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if piece in line]
 
 
-def unresolved(text: str) -> list[str]:
-    """The references whose line does not hold what is quoted."""
-    return [
-        f"{path}:{number} should have {piece!r}"
-        for path, number, piece in REFERENCE.findall(text)
-        if not (ROOT / path).is_file() or int(number) not in lines_with(path, piece)
-    ]
-
-
 def refreshed(text: str) -> str:
     """The text with every line number as it is now; ValueError where the quote is not unique."""
 

@@ -10,7 +10,7 @@ from torch import empty
 from .module import Module
 from .tensor import Tensor
 
-# The whole numbers of 2, 4 and 8 bytes, for floating point numbers of as many.
+# Types of whole numbers by their size in bytes: to read the bits of floating point numbers.
 BITS = {2: empty(0).short().dtype, 4: empty(0).int().dtype, 8: empty(0).long().dtype}
 
 

@@ -19,7 +19,7 @@ from others.data.packed import PackedImages
 
 LEAST_CELL = 4  # pixels of a photograph along a side of a cell, if it has that many
 CHUNK = 2**14  # pairs at once: the indices of more would take gigabytes
-WEAK_POINTS = 16  # the mean of as many leaves a quarter of the noise
+WEAK_POINTS = 16  # pixels of a cell whose mean is shown, which has a quarter of the noise
 WEAK_STD = 20.0  # the largest standard deviation of the Gaussian noise, in grey levels; 0 the least
 
 

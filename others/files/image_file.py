@@ -95,7 +95,7 @@ def picture_of(data: bytes, name: str, most_pixels: int | None = None) -> Pictur
 
 
 def _read(data: bytes, most_pixels: int | None) -> Picture:
-    """As `picture_of`, with the errors of the libraries."""
+    """The content of the bytes of a file; errors are those of the libraries, without its name."""
     if data.startswith(png.SIGNATURE):
         return png.read_png(data, most_pixels)
     if data.startswith(TIFF_STARTS):

@@ -127,7 +127,7 @@ class Picture(NamedTuple):
     """The content of an image file. What is read is of the type uint8, or uint16 for 16 bits."""
 
     colour: Tensor  # (1 or 3, H, W), whole numbers from 0 to `white`
-    alpha: Tensor | None  # (1, H, W), likewise
+    alpha: Tensor | None  # (1, H, W), from 0 for transparent to `white`
     white: int  # 255 or 65535
     extras: Extras = Extras()
 

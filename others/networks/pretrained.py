@@ -136,9 +136,10 @@ class Denoiser:
 
 
 def differentiable(name: str) -> nn.Module:
-    """As `load_network`, for Miniproject 2 too, whose own backward passes autograd then calls.
+    """A pretrained network that autograd can derive, Miniproject 2's included.
 
-    The module is the caller's alone: Miniproject 2's blocks serve one pass at a time.
+    Where Miniproject 2 is asked for, autograd calls the network's own backward passes. Each call
+    gives a new module, because the blocks of Miniproject 2 serve one pass at a time.
     """
     if name != "miniproject_2":
         return load_network(name)

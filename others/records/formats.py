@@ -58,7 +58,7 @@ def decimals(value: float, digits: int = 2) -> str:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """As `decimals`, with a plus where the number is not negative."""
+    """A number with its sign, also a plus, and this many digits after the point."""
     written = decimals(value, digits)
     return written if written.startswith(MINUS) else f"+{written}"
 

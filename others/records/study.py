@@ -33,7 +33,7 @@ class Row:
     changes: Mapping[str, Any] = field(default_factory=dict)
     # What else the file says of the row, such as a title; it is not compared.
     about: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int | None = None  # the most runs that the row gets; None for as many as are asked for
+    seeds: int | None = None  # the most runs that the row gets; None for all that are asked for
 
 
 class Study:

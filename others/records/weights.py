@@ -14,7 +14,7 @@ from others.records.configuration import differences
 
 
 def weights_of(net: nn.Module) -> dict[str, Tensor]:
-    """Its state on the CPU, ready to be written."""
+    """The state of a network on the CPU, ready to be written."""
     return {name: value.detach().cpu() for name, value in net.state_dict().items()}
 
 

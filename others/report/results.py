@@ -25,7 +25,7 @@ class Results:
         return read_json(self._path(name))
 
     def study(self, name: str) -> dict[str, Any]:
-        """As `read`, of a file that `records.study` wrote."""
+        """The content of `name`.json, a file that `records.study` wrote; errors name it."""
         return read_study(self._path(name))
 
     def _path(self, name: str) -> Path:

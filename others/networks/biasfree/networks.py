@@ -53,7 +53,7 @@ def stage(use: ModelSettings, channels: int | None = None) -> nn.Sequential:
 
 
 def stage_reach(use: ModelSettings) -> int | None:
-    """The reach of a `stage`: as many times the reach of one block as there are blocks in it."""
+    """The reach of a `stage`: the reach of one block times the number of blocks."""
     return total(*[use.block.reach] * use.blocks)
 
 

@@ -65,7 +65,7 @@ def over_seeds(row: Result, key: str) -> Spread:
 
 
 def chosen(results: dict[str, Result], names: Sequence[str]) -> dict[str, Result]:
-    """Those of the rows that have been run."""
+    """The rows with these names, as far as they have been run."""
     return {name: results[name] for name in names if name in results}
 
 

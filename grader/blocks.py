@@ -136,7 +136,7 @@ def not_asked_for(s: Subject, expression: str) -> str | None:
     used = set(re.findall(r"[A-Za-z]\w*(?=\()", expression))
     absent = sorted(name for name in used - set(REQUIRED) if not s.has(name))
     if absent:
-        names(s)  # refuses that neither of the two upsamplings is there
+        names(s)  # fails if neither of the two upsamplings is there
         return f"there is no {' and no '.join(absent)}, which the handout does not demand"
     if "Upsampling" in used and is_something_else(s):
         text = "Upsampling is something else than nearest upsampling and a convolution"

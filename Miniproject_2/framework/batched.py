@@ -34,8 +34,9 @@ from typing import Iterator, Optional, Tuple
 from .convolution import Geometry, Pair
 from .tensor import Tensor
 
-CACHED = 2**20  # numbers in the patches of a part of a batch: 4 MiB of float32, for a CPU's cache
-LARGEST = 2**28  # the same elsewhere: 1 GiB, for a GPU is fastest when it gets everything at once
+# How many numbers the patches of a part of a batch may have. A CPU has them in its cache, 4 MiB of
+# float32; a GPU is the fastest when it gets everything at once, at most 1 GiB.
+CACHED, LARGEST = 2**20, 2**28
 
 
 def convolve(

@@ -48,7 +48,7 @@ class Module:
 
     inputs = 1  # of `forward`
     images = False  # whether its inputs are images, (N, C, H, W) or (C, H, W)
-    in_channels = 0  # of those images: any number
+    in_channels = 0  # that its images must have; 0 stands for any number
     _memory: Optional[Memory] = None  # of the last forward pass
 
     def forward(self, *inputs: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 Network = Callable[[Tensor], Tensor]
-Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,): of each image, whatever the others are
+Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,), each number of its own image alone
 
 
 def output_score(network: Network, pixels: Tensor | None = None) -> Score:

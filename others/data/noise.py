@@ -21,9 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-Strength = Union[float, "tuple[float, float]", Tensor]
+Strength = Union[float, tuple[float, float], Tensor]
 CELL = 8  # source pixels along a side of a pixel sampled at a point
-MOST_TEXT = 0.9  # of an image: the last gaps would take words without end
+MOST_TEXT = 0.9  # share of an image; to fill the last gaps would take words without end
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 

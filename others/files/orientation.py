@@ -42,7 +42,7 @@ def upright(pixels: Tensor, orientation: int) -> Tensor:
     if orientation >= 5:
         pixels = pixels.mT
     flipped = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation, ())
-    # torch flips no uint16; the same bits as another type are turned alike.
+    # torch cannot flip uint16, so the bits are flipped as if they were int16.
     bits = pixels.view(torch.int16) if pixels.dtype == torch.uint16 else pixels
     return bits.flip(flipped).view(pixels.dtype) if flipped else pixels
 

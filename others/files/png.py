@@ -30,7 +30,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
 HEADER_END = 33  # bytes of signature and IHDR
-MOST_PACKED = 1032  # times smaller than its content: the most that deflate reaches
+MOST_PACKED = 1032  # deflate packs nothing into less than its length over this
 MOST_UNPACKED = 2**26  # bytes of a profile or a text
 # What says how the colours are meant; a reader takes the first of the upper row that it finds.
 MEANING = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")

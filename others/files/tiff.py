@@ -38,8 +38,9 @@ SUB_IFD, LAYERS = 330, 37724
 DIRECTORIES = {SUB_IFD: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
 # Of the old pixels: the least and the largest value, and Photoshop's layers.
 OUTDATED = {280: "MinSampleValue", 281: "MaxSampleValue", LAYERS: "layers"}
-# Of this many bytes a file with one can be: strips of one colour in the packings of TIFF.
-MOST_PACKED = 20000
+MOST_PACKED = (
+    20000  # a file unpacks to this many times its length at most, where it is of one colour
+)
 
 
 def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:

@@ -43,10 +43,7 @@ from others.studies.biasfree.judgement import judged
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.training import make_experiment
 
-SIGMAS_INSIDE, SIGMAS_BEYOND = (
-    (10, 25, 50),
-    (75, 100),
-)  # σ of the noise: as in the training, and more
+SIGMAS_INSIDE, SIGMAS_BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as trained, and more
 RARE = 1e-3  # the share of all values whose error may be larger than `worst`
 SIDE = 128  # pixels along a side of the test images
 SEEDS = 3  # runs of each row

@@ -80,7 +80,6 @@ ROWS: dict[str, Advice] = {
     "squeeze-and-excite": Advice({"model": {"block": {"squeeze_excite": True}}}, (EXCITE,)),
     "final norm": Advice({"model": {"final_norm": True}}, (FINAL_NORM,)),
     "residual": Advice({"model": {"residual": True}}, RESIDUAL),
-    "about mid-grey": Advice(
-        {"model": {"range": [-0.5, 0.5]}}
-    ),  # the source's range, without a claim
+    # The source's range, without a claim
+    "about mid-grey": Advice({"model": {"range": [-0.5, 0.5]}}),
 }

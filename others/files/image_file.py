@@ -12,13 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.files import bmp, jpeg, png, pnm, tiff, webp
-from others.files.kinds import (
-    FORMATS,
-    Picture,
-    check_holds,
-    check_size,
-    kind_of,
-)
+from others.files.kinds import FORMATS, Picture, check_holds, check_size, kind_of
 from others.files.orientation import turned
 from others.files.pixels import from_opencv, from_pillow
 

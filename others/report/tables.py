@@ -21,12 +21,7 @@ from others.records.formats import (
 from others.records.table import RULE, Bold, Column, Table
 from others.report.macros import submission
 from others.report.macros.measurements import comparable
-from others.report.results import (
-    AblationRow,
-    Results,
-    framework_pairs,
-    read_ablations,
-)
+from others.report.results import AblationRow, Results, framework_pairs, read_ablations
 from others.report.sources import (
     ABLATE,
     EVALUATE,

@@ -15,15 +15,7 @@ from scipy import stats
 from others.records.formats import Spread
 from others.records.paths import RESULTS
 from others.report import drawing, figures, oral
-from others.report.document import (
-    PAGES,
-    PDFS,
-    REPORT,
-    definitions,
-    digest,
-    numbers_tex,
-    problems,
-)
+from others.report.document import PAGES, PDFS, REPORT, definitions, digest, numbers_tex, problems
 from others.report.results import AblationRow, Results, curve_points
 from others.report.wording import chance, comparisons, printed_gap, seeds_of, significant
 from others.studies.submission.report_images import hexadecimal

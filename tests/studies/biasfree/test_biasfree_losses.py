@@ -9,12 +9,7 @@ import torch
 from torch import nn
 
 from others.networks.catalogue import make_network
-from others.studies.biasfree.objective import (
-    LossSettings,
-    Objective,
-    dead_zone,
-    hinge_mae,
-)
+from others.studies.biasfree.objective import LossSettings, Objective, dead_zone, hinge_mae
 from others.studies.biasfree.regularisers import (
     L1,
     L2,

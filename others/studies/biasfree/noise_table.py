@@ -36,7 +36,7 @@ from statistics import fmean
 from typing import Callable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from others.analysis.scoring import (
@@ -127,7 +127,7 @@ def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
         shared = Corruption(
             CorruptionSettings(additive=Strength(sigma, sigma, weight=1), per_channel=0)
         )
-        generator = Generator().manual_seed(seed_of("luma", sigma))
+        generator = seeded(seed_of("luma", sigma))
         noisy = shared(true if grey else clean, generator)
         found[f"{sigma:g}"] = score(lambda x: luma(denoise(x)), noisy, true)
     return found

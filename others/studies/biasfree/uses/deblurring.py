@@ -34,6 +34,7 @@ from others.data.generated import leaves
 from others.data.images import middle
 from others.data.seeds import seed_of, seeded
 from others.engine import command
+from others.engine.metrics import psnrs
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
@@ -73,8 +74,7 @@ def deblurred(denoise: Denoise, blurred: Tensor, sigma: float) -> Tensor:
 
 def psnr(answers: Tensor, clean: Tensor) -> list[float]:
     """PSNR of each image in dB, of answers clipped to [0, 1]."""
-    errors = (answers.clamp(0, 1) - clean).square().mean((1, 2, 3))
-    return (-10 * errors.log10()).tolist()
+    return psnrs(answers.clamp(0, 1), clean).tolist()
 
 
 def answers_to(denoise: Denoise, clean: Tensor, sigma: float) -> dict[str, Tensor]:

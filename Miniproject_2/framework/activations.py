@@ -47,9 +47,6 @@ class LeakyReLU(Module):
         positive = x.clone().gt_(0)
         return positive.mul_(1 - self.negative_slope).add_(self.negative_slope).mul_(gradient)
 
-    def __repr__(self) -> str:
-        return f"LeakyReLU(negative_slope={self.negative_slope})"
-
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)), any shape; the tensor method does not overflow, whatever x is."""

@@ -195,9 +195,6 @@ class NearestUpsampling(Module):
         """dx = the sum of g over each block of s×t pixels."""
         return sum_blocks(g, self.scale_factor)
 
-    def __repr__(self) -> str:
-        return f"NearestUpsampling(scale_factor={self.scale_factor})"
-
 
 class Upsampling(Conv2d):
     """`NearestUpsampling(scale_factor)`, then `Conv2d`: its arguments, weights and gradients.

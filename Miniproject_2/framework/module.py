@@ -201,7 +201,8 @@ class Module:
         return self.forward(*inputs)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        settings = (f"{name}={value}" for name, value in vars(self).items() if name != "_memory")
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     def __getstate__(self) -> Dict[str, Any]:
         """What copies and files get: not the memory, which belongs to a pass that is going on."""

@@ -23,6 +23,10 @@ class _Optimizer:
 
     def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
         self.params = check_pairs(params.param() if isinstance(params, Module) else list(params))
+        self._check(**settings)
+
+    def _check(self, **settings: float) -> None:
+        """ValueError for settings below 0."""
         wrong = {name: value for name, value in settings.items() if not value >= 0}
         if wrong:
             raise ValueError(f"{type(self).__name__} expects settings of at least 0, got {wrong}")
@@ -133,11 +137,7 @@ class Muon(SGD):
         bfloat16: bool = False,
     ) -> None:
         super().__init__(params, lr, momentum, nesterov=nesterov)
-        if not (bias_factor >= 0 and iterations >= 0):
-            raise ValueError(
-                "Muon expects bias_factor and iterations of at least 0, "
-                f"got {bias_factor} and {iterations}"
-            )
+        self._check(bias_factor=bias_factor, iterations=iterations)
         self.bias_factor, self.iterations, self.bfloat16 = bias_factor, iterations, bfloat16
 
     def _step(self) -> None:

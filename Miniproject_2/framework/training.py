@@ -87,11 +87,8 @@ class Trainer:
         self.before, self.average = network.state_dict(), network.state_dict()
         self.reached = self.before  # the weights to go on from
         self.random = Random(use.seed)
-        velocities: List[Tensor] = []
-        if checkpoint is not None:
-            self.described = self._describe()
-            if checkpoint.exists():
-                velocities = self._load(checkpoint)
+        self.described = self._describe() if checkpoint else {}
+        velocities = self._load(checkpoint) if checkpoint and checkpoint.exists() else []
         # Not earlier, because the optimizer computes in the precision of a saved state.
         self.optimizer = (make_optimizer or self._new_optimizer)(network, self.peak)
         if velocities:

@@ -109,6 +109,6 @@ if __name__ == "__main__":
             sys.exit(main())
         except KeyboardInterrupt:  # Ctrl-C, after which the judged process has been ended
             sys.exit(130)
-        except BrokenPipeError:  # whoever read the output has seen enough
+        except BrokenPipeError:  # nobody reads the output any more
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)

@@ -81,7 +81,7 @@ OPTIMIZERS = ["SGD(p, 0.1)", "SGD(p, 0.1, 0.9)", "SGD(p, lr=0.1, momentum=0.5)"]
 
 
 def names(s: Subject) -> None:
-    """model.py has every name that the handout demands; TransposeConv2d or NearestUpsampling do."""
+    """model.py has every name that the handout demands, and one of the two upsamplings."""
     missing = [name for name in REQUIRED if not s.has(name)]
     if not any(s.has(name) for name in EITHER):
         missing.append(" or ".join(EITHER))
@@ -119,10 +119,10 @@ def require_same_pairs(pairs: list[tuple[Tensor, Tensor]], reference: nn.Module)
 
 
 def is_something_else(s: Subject) -> bool:
-    """Whether Upsampling is no nearest upsampling and convolution: the handout leaves it open.
+    """Whether Upsampling is something else than nearest upsampling and a convolution.
 
-    One that is a transposed convolution has a weight of (in, out, ...), another takes no such
-    arguments at all.
+    The handout leaves open what it is. A transposed convolution is known by its weight of
+    (in, out, ...), and other kinds take no such arguments at all.
     """
     try:
         pairs = s.module.Upsampling(3, 4, 3, padding=1).param()
@@ -136,7 +136,7 @@ def not_asked_for(s: Subject, expression: str) -> str | None:
     used = set(re.findall(r"[A-Za-z]\w*(?=\()", expression))
     absent = sorted(name for name in used - set(REQUIRED) if not s.has(name))
     if absent:
-        names(s)  # refuses that neither of the two upsamplings is there
+        names(s)  # fails if neither of the two upsamplings is there
         return f"there is no {' and no '.join(absent)}, which the handout does not demand"
     if "Upsampling" in used and is_something_else(s):
         text = "Upsampling is something else than nearest upsampling and a convolution"

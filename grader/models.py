@@ -66,7 +66,7 @@ def importing(s: Subject) -> None:
 def plain_import(s: Subject) -> None:
     """`from model import ...` works with the miniproject's folder as the working folder.
 
-    The handout shows it for the blocks of Miniproject_2; whoever works in the other does the same.
+    The handout shows it for the blocks of Miniproject_2; a test of Miniproject_1 may do the same.
     """
     _ = s.module  # what cannot be imported at all is refused at once
     wanted = [*blocks.REQUIRED, *blocks.EITHER] if s.number == 2 else []
@@ -100,7 +100,10 @@ def dummy(s: Subject) -> None:
 
 
 def predict(s: Subject) -> None:
-    """The same images come out however they go in, of any size; the input is not modified."""
+    """predict answers alike whatever the type, the batches and the memory layout of its input.
+
+    It takes images of any size, and does not modify its input.
+    """
     model, images = s.pretrained(), s.noisy[:103].clone()  # 103: few sizes of chunk divide it
     floats, turned = images.float(), images.transpose(2, 3).contiguous().transpose(2, 3)
     whole = require_image(images, model.predict(images))

@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterator
 
 VARIABLE = "GRADER_FOLDER"  # tells a process that it is a judged one, and where its request lies
 POLL = 0.02  # seconds between two looks at what the judged process has written
-KEPT = 10_000  # bytes of what is printed in a check: a progress bar may print for hours
+KEPT = 10_000  # bytes that are kept of what a check prints: a progress bar may print for hours
 
 
 class JudgedProcess:

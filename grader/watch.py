@@ -110,7 +110,10 @@ class Watch:
             self.blame("opens the validation file")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """The finder: is asked for every module before it is loaded, and looks who wants it."""
+        """Called by Python before a module is loaded: judge the import if the submission wants it.
+
+        It finds no module itself; those that stand behind it do.
+        """
         frame = sys._getframe(1)
         while frame.f_back is not None and any(m in frame.f_code.co_filename for m in MACHINERY):
             frame = frame.f_back

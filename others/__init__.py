@@ -8,7 +8,7 @@ its work on, `others.engine.command` handles Ctrl-C.
 import signal
 import sys
 
-# The name of a program is "-m" while Python looks for the module that it shall run, and for no
-# longer. Whoever imports something from here in a program of his own keeps his handlers.
+# The name of a program is "-m" while Python looks for the module that it shall run, and only then:
+# a program of another kind that imports something from here keeps its handlers.
 if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

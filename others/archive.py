@@ -6,8 +6,6 @@ stay out: the course grades with a script of its own. The same files give the sa
 machine.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import io

@@ -7,8 +7,6 @@ scores are not those of photographs: the first line says which file they are abo
 the DnCNN assignment are scored by `python -m others.studies.assignment.evaluate`.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import platform

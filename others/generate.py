@@ -5,8 +5,6 @@
 A file that is there, such as the course's own, is kept as it is.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from others.data.course import make_data

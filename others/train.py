@@ -11,8 +11,6 @@ continues a training that was stopped. --dry-run takes two steps with every netw
 or with those that are given, and leaves nothing behind.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import tempfile

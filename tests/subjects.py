@@ -15,7 +15,7 @@ Weights = dict[str, Tensor]
 
 
 class Subject:
-    """One of the two miniprojects; what has two names in the two has one here."""
+    """One of the two miniprojects, with one name for what each calls by a name of its own."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -36,7 +36,7 @@ class Subject:
         return importlib.import_module(f"{self.package}.model").Model()
 
     def rough(self, seed: int = 0) -> Any:
-        """A Model that changes images at random, as the first one does not before it is trained."""
+        """A Model with random weights; an untrained one of Miniproject 1 answers with its input."""
         model = self.untrained(seed)
         if self.number == 1:
             torch.nn.init.normal_(model.network.head.weight, std=0.01)
@@ -55,7 +55,7 @@ def weights_of(model: Any) -> Weights:
 
 
 def loss(model: Any, first: Tensor, second: Tensor) -> float:
-    """The mean squared difference, both ways, between what is made of a copy and the other one."""
+    """The mean squared error of the answer to each noisy copy against the other copy."""
     ways = (first, second), (second, first)
     return sum(float((model.predict(a) - b.float()).square().mean()) for a, b in ways)
 

@@ -122,7 +122,7 @@ class Trainer:
                 self._load(checkpoint)
 
     def _divide(self) -> None:
-        """The pairs into those to train on and those held out, the training into steps."""
+        """Set how many pairs are trained on, and held out, and how many steps the training has."""
         pairs, _, height, width = self.noisy_a.shape
         held_out = min(self.settings.held_out, pairs // 50)
         self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
@@ -181,11 +181,14 @@ class Trainer:
         return self.peak * learning_rate_factor(step, self.steps, self.settings)
 
     def average_decay(self, step: int) -> float:
-        """The share of the old average that is left; the first steps forget their start sooner."""
+        """The share of the old average that a step keeps: less in the first steps.
+
+        The average begins with the untrained weights, which it has to forget soon.
+        """
         return min(self.settings.average, (step + 1) / (step + 10))
 
     def update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
-        """Change the weights by a batch, and their average by this share of the new weights."""
+        """Change the weights by a batch; `share` is that of the new weights in their average."""
         with torch.autocast(self.device.type, torch.bfloat16, self.bfloat16):
             loss = self.loss(self.network, batch)
         self.optimizer.zero_grad()
@@ -225,7 +228,7 @@ class Trainer:
             self.network.load_state_dict(self.average.state_dict())
 
     def _describe(self) -> Dict[str, object]:
-        """What a saved state belongs to; its weights go on from those at the beginning alone."""
+        """What must be the same where a saved state is continued, the first weights included."""
         return {
             "num_epochs": self.num_epochs,
             "peak": str(self.peak),

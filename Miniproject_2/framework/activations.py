@@ -10,7 +10,7 @@ from torch import empty
 from .module import Module
 from .tensor import Tensor
 
-# The whole numbers of 2, 4 and 8 bytes, for floating point numbers of as many.
+# Types of whole numbers by their size in bytes: to read the bits of floating point numbers.
 BITS = {2: empty(0).short().dtype, 4: empty(0).int().dtype, 8: empty(0).long().dtype}
 
 
@@ -46,9 +46,6 @@ class LeakyReLU(Module):
         """dx = g where x > 0, else negative_slope · g."""
         positive = x.clone().gt_(0)
         return positive.mul_(1 - self.negative_slope).add_(self.negative_slope).mul_(gradient)
-
-    def __repr__(self) -> str:
-        return f"LeakyReLU(negative_slope={self.negative_slope})"
 
 
 class Sigmoid(Module):

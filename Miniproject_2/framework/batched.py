@@ -34,14 +34,15 @@ from typing import Iterator, Optional, Tuple
 from .convolution import Geometry, Pair
 from .tensor import Tensor
 
-CACHED = 2**20  # numbers in the patches of a part of a batch: 4 MiB of float32, for a CPU's cache
-LARGEST = 2**28  # the same elsewhere: 1 GiB, for a GPU is fastest when it gets everything at once
+# How many numbers the patches of a part of a batch may have. A CPU has them in its cache, 4 MiB of
+# float32; a GPU is the fastest when it gets everything at once, at most 1 GiB.
+CACHED, LARGEST = 2**20, 2**28
 
 
 def convolve(
     x: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, positions: Pair
 ) -> Tensor:
-    """As `convolution.convolve`."""
+    """y = G x M + bias, with the arguments and the result of `convolution.convolve`."""
     matrix = to_matrix(weight)
     y = x.new_empty(len(x), *positions, len(weight))
     for part in parts(x, positions, matrix.shape[1]):
@@ -51,7 +52,7 @@ def convolve(
 
 
 def weight_gradient(x: Tensor, g: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """As `convolution.weight_gradient`."""
+    """((G x)ᵀ g)ᵀ, with the arguments and the result of `convolution.weight_gradient`."""
     positions, gradient = (g.shape[2], g.shape[3]), None
     for part in parts(x, positions, weight[0].numel()):
         patches = gather(x[part], geometry, positions)
@@ -62,7 +63,7 @@ def weight_gradient(x: Tensor, g: Tensor, weight: Tensor, geometry: Geometry) ->
 def transpose_backward(
     g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry
 ) -> Tuple[Tensor, Tensor]:
-    """As `convolution.transpose_backward`; the patches serve both gradients."""
+    """G g M and (G g)ᵀ x, as `convolution.transpose_backward`; the patches G g serve both."""
     matrix, positions, gradient = to_matrix(weight), (x.shape[2], x.shape[3]), None
     x_grad = x.new_empty(len(x), *positions, len(weight))
     for part in parts(x, positions, matrix.shape[1]):
@@ -75,7 +76,7 @@ def transpose_backward(
 def transpose(
     x: Tensor, weight: Tensor, bias: Optional[Tensor], geometry: Geometry, size: Pair
 ) -> Tensor:
-    """As `convolution.transpose`, by phases where they apply."""
+    """y = Gᵀ(x Mᵀ) + bias, as `convolution.transpose`, by phases where there are some."""
     positions, (height, width), (top, left) = (x.shape[2], x.shape[3]), size, geometry.padding
     start, outputs = x.new_zeros(()) if bias is None else bias, weight.shape[1]
     rows, columns, s, t = height + 2 * top, width + 2 * left, 1, 1

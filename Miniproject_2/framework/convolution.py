@@ -76,7 +76,10 @@ class Geometry(NamedTuple):
         return rows, columns
 
     def size_from(self, rows: int, columns: int) -> Pair:
-        """The smallest image with so many positions: what a transposed convolution gives."""
+        """The size of the smallest image in which the kernel has these numbers of positions.
+
+        A transposed convolution gives an image of this size.
+        """
         height, width = (
             (count - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
             for count, kernel, stride, padding, dilation in zip((rows, columns), *self)

@@ -22,9 +22,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Replace the file at `path` by what `write` writes, or leave it as it is.
 
     The content is collected in memory, written to a temporary file in the same folder, and that
-    file is renamed: whoever is killed, or finds the disk full, leaves the old file whole. A link
-    stays a link to the file that is replaced, and a replaced file keeps its permissions. A device
-    or a pipe cannot be replaced, so the content goes straight into it.
+    file is renamed. So the old file stays whole if the process is killed or the disk is full. A
+    link stays a link to the file that is replaced, and a replaced file keeps its permissions. A
+    device or a pipe cannot be replaced, so the content goes straight into it.
 
     Args:
         path: any number of threads and processes may write to it; the last one wins.

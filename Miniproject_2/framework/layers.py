@@ -1,8 +1,9 @@
 """The layers on images: Conv2d, TransposeConv2d, NearestUpsampling and Upsampling.
 
 Signatures, defaults, weight layouts and initialisation are torch's; images are (N, C, H, W) or
-(C, H, W), of any floating point type, on any device, and the parameters follow them there, as
-float32 to images of 16 bits. `torch.autocast` changes nothing: 16 bits come with the images.
+(C, H, W), of any floating point type, on any device. The parameters take the type and the device
+of the images, but stay float32 where images have 16 bits. `torch.autocast` changes nothing: a layer
+computes in 16 bits if its images have 16 bits.
 `convolution.py` holds the mathematics, for a single image; `batched.py` has the same for batches.
 """
 
@@ -96,7 +97,8 @@ class _Convolution(Module):
     def _follow(self, x: Tensor) -> None:
         """Move the parameters to the type and the device of the input.
 
-        To an input of 16 bits they do not descend: it is weighed with rounded copies of them.
+        With an input of 16 bits they stay float32, so that small steps of a training are not lost;
+        the products take copies that are rounded to 16 bits.
         """
         like = x[:0].float() if is_short(x) else x
         if (self.weight.dtype, self.weight.device) != (like.dtype, like.device):
@@ -193,9 +195,6 @@ class NearestUpsampling(Module):
         """dx = the sum of g over each block of s×t pixels."""
         return sum_blocks(g, self.scale_factor)
 
-    def __repr__(self) -> str:
-        return f"NearestUpsampling(scale_factor={self.scale_factor})"
-
 
 class Upsampling(Conv2d):
     """`NearestUpsampling(scale_factor)`, then `Conv2d`: its arguments, weights and gradients.
@@ -244,7 +243,10 @@ class Upsampling(Conv2d):
         return super()._map(enlarge(x, self.scale_factor), weight, bias, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
-        """As in `Conv2d` and `NearestUpsampling`, or as in `TransposeConv2d`, then smeared back."""
+        """The gradients of `Conv2d`, and dx summed over the copies of each pixel.
+
+        Or those of `TransposeConv2d` with smeared weights, and dM brought back to the kernel.
+        """
         scale = self.scale_factor
         if self._is_smeared(x):
             x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)

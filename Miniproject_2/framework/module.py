@@ -48,7 +48,7 @@ class Module:
 
     inputs = 1  # of `forward`
     images = False  # whether its inputs are images, (N, C, H, W) or (C, H, W)
-    in_channels = 0  # of those images: any number
+    in_channels = 0  # that its images must have; 0 stands for any number
     _memory: Optional[Memory] = None  # of the last forward pass
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Module:
     def backward(self, *gradients: Tensor) -> Tensor:
         """The gradient of the loss with respect to the input, given that of the output.
 
-        Of an output that is one number, the loss itself, that is 1 and may be left out.
+        Where the output is the loss itself, a single number, its gradient is 1 and may be left out.
 
         Raises:
             RuntimeError: there was no forward pass; what it kept has been changed in place; or
@@ -201,7 +201,8 @@ class Module:
         return self.forward(*inputs)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        settings = (f"{name}={value}" for name, value in vars(self).items() if name != "_memory")
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     def __getstate__(self) -> Dict[str, Any]:
         """What copies and files get: not the memory, which belongs to a pass that is going on."""

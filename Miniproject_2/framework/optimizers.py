@@ -23,6 +23,10 @@ class _Optimizer:
 
     def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
         self.params = check_pairs(params.param() if isinstance(params, Module) else list(params))
+        self._check(**settings)
+
+    def _check(self, **settings: float) -> None:
+        """ValueError for settings below 0."""
         wrong = {name: value for name, value in settings.items() if not value >= 0}
         if wrong:
             raise ValueError(f"{type(self).__name__} expects settings of at least 0, got {wrong}")
@@ -133,11 +137,7 @@ class Muon(SGD):
         bfloat16: bool = False,
     ) -> None:
         super().__init__(params, lr, momentum, nesterov=nesterov)
-        if not (bias_factor >= 0 and iterations >= 0):
-            raise ValueError(
-                "Muon expects bias_factor and iterations of at least 0, "
-                f"got {bias_factor} and {iterations}"
-            )
+        self._check(bias_factor=bias_factor, iterations=iterations)
         self.bias_factor, self.iterations, self.bfloat16 = bias_factor, iterations, bfloat16
 
     def _step(self) -> None:
@@ -189,7 +189,7 @@ class Adam(_Optimizer):
 
 
 def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
-    """Return pairs (parameter, gradient), each once, if these are some.
+    """Return pairs (parameter, gradient) without repetitions, after checking that they are such.
 
     Raises:
         TypeError, ValueError: as `_Optimizer` says.
@@ -222,8 +222,8 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """Nearly U Vᵀ for the matrix U S Vᵀ, by Newton and Schulz's iteration.
 
     X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X leaves U and V alone and takes each singular value σ to
-    a σ + b σ³ + c σ⁵. It begins with values in [0, 1], for the matrix is divided by its norm. The
-    coefficients are Jordan's: the slope a at zero is as large as it can be, so that five steps
+    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that its values are in [0, 1].
+    The coefficients are Jordan's: the slope a at zero is as large as it can be, so that five steps
     bring small values up, at the price that large ones end anywhere from 0.7 to 1.2.
     """
     tall = matrix.shape[0] > matrix.shape[1]

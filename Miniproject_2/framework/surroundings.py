@@ -83,7 +83,7 @@ def in_new_thread(work: Callable[[], Result]) -> Result:
     """
     results: List[Result] = []
     errors: List[BaseException] = []  # what `work` raised
-    stops: List[BaseException] = []  # what came here meanwhile: Ctrl-C, or no thread can be started
+    stops: List[BaseException] = []  # what was raised here: Ctrl-C, or that no thread can start
     untold: List[type] = []  # the kinds of stops that the new thread has not got yet
     threads: List[int] = []  # the number of the new thread while it may be interrupted
     wake = allocate_lock()

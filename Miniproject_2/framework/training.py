@@ -87,18 +87,15 @@ class Trainer:
         self.before, self.average = network.state_dict(), network.state_dict()
         self.reached = self.before  # the weights to go on from
         self.random = Random(use.seed)
-        velocities: List[Tensor] = []
-        if checkpoint is not None:
-            self.described = self._describe()
-            if checkpoint.exists():
-                velocities = self._load(checkpoint)
+        self.described = self._describe() if checkpoint else {}
+        velocities = self._load(checkpoint) if checkpoint and checkpoint.exists() else []
         # Not earlier, because the optimizer computes in the precision of a saved state.
         self.optimizer = (make_optimizer or self._new_optimizer)(network, self.peak)
         if velocities:
             self.optimizer.velocities = velocities
 
     def _divide(self) -> None:
-        """The pairs into those to train on and those held out, the training into steps."""
+        """Set how many pairs are trained on, and held out, and how many steps the training has."""
         pairs, _, height, width = self.noisy_a.shape
         held_out = min(self.settings.held_out, pairs // 50)
         self.count = pairs - (held_out if held_out >= LEAST_HELD_OUT else 0)
@@ -185,7 +182,7 @@ class Trainer:
             self.network.load_state_dict(self.average)
 
     def _describe(self) -> Dict[str, Any]:
-        """What a saved state belongs to; its weights go on from those at the beginning alone."""
+        """What must be the same where a saved state is continued, the first weights included."""
         return {
             "num_epochs": self.num_epochs,
             "peak": self.peak,

@@ -1,7 +1,5 @@
 """What a model makes of a noisy image: the denoised image, its score and where it errs."""
 
-from __future__ import annotations
-
 import time
 from functools import lru_cache
 from typing import NamedTuple

@@ -3,12 +3,10 @@
     python -m others.analysis.measure_influence --net tnet [--data data] [--n 8] [--json PATH]
 
 The claims are that a noisy pixel has little influence on its own denoised value, and that an edge
-stops the influence of the pixels beyond it. The noisy images are those of val_data.pkl. For each
-claim the command prints the difference that it says is positive, with its 95 % confidence, and
-whether the claim holds.
+stops the influence of the pixels beyond it. The noisy images are those of val_data.pkl. Each claim
+says that some difference is positive. The command prints this difference with its 95 % confidence,
+and whether the claim holds.
 """
-
-from __future__ import annotations
 
 import argparse
 from pathlib import Path

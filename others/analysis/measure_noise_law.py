@@ -9,8 +9,6 @@ of pairs is like val_data.pkl: noisy images and their clean versions, without a 
 Only the noise is looked at; nothing is trained or chosen.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

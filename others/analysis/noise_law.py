@@ -4,8 +4,6 @@ Noise is what a noisy copy of an image has beyond the clean image: (N, 3, H, W),
 range from black to white.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Images and maps side by side in one figure."""
 
-from __future__ import annotations
-
 import base64
 from pathlib import Path
 from typing import Any

@@ -5,19 +5,17 @@ are trained on (`others.data.corruptions`): truncated normal, another one for ea
 the same whenever the same level is asked for, so that all models denoise the same noisy images.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from others.data.corruptions import LEVELS, Corruption, CorruptionSettings, Strength
 from others.data.images import image_files, middle, read_image
-from others.data.seeds import seed_of
+from others.data.seeds import seed_of, seeded
 from others.engine import command
 from others.engine.metrics import psnr_per_image
 
@@ -54,7 +52,7 @@ def with_noise(clean: Tensor, sigma: float, clip: bool = True, *seed: object) ->
     noise = Strength(sigma, sigma, weight=1)
     corruption = Corruption(CorruptionSettings(additive=noise, per_channel=1, clip=clip))
     level = int(sigma) if sigma == int(sigma) else sigma  # 10 and 10.0 are one level, with one seed
-    return corruption(clean, Generator().manual_seed(seed_of("test", level, *seed)))
+    return corruption(clean, seeded(seed_of("test", level, *seed)))
 
 
 @torch.no_grad()

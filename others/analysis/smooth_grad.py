@@ -9,15 +9,13 @@ The scores are those of the report on TNet (section 3): the loss and the output,
 or over the whole image. Images are float (N, 3, H, W) in [0, 1]; the noisy copies are not clipped.
 """
 
-from __future__ import annotations
-
 from typing import Callable
 
 import torch
 from torch import Generator, Tensor
 
 Network = Callable[[Tensor], Tensor]
-Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,): of each image, whatever the others are
+Score = Callable[[Tensor], Tensor]  # (N, 3, H, W) -> (N,), each number of its own image alone
 
 
 def output_score(network: Network, pixels: Tensor | None = None) -> Score:
@@ -35,7 +33,11 @@ def output_score(network: Network, pixels: Tensor | None = None) -> Score:
 def loss_score(network: Network, target: Tensor, pixels: Tensor | None = None) -> Score:
     """The mean squared error to `target` (N, 3, H, W), over the whole image or at one pixel.
 
-    `pixels` and errors as for `output_score`.
+    Args:
+        pixels: integers (N, 2) or (2,), row and column for each image or for all.
+
+    Raises:
+        ValueError: when the score is computed, for pixels of another shape or outside the image.
     """
 
     def score(images: Tensor) -> Tensor:

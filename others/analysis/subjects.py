@@ -4,8 +4,6 @@ source = source_of("generated", 9, Path("data"))
 noisy, clean = Subject(source, "gaussian", 25, draw=0).images()
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple

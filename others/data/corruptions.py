@@ -10,8 +10,6 @@ the cut (`cut`), and the clipping for all images (`clip`) or for a part of them 
 Images are (N, 3, H, W) in [0, 1]; all randomness comes from the generator, on their device.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, field
 from typing import Annotated, Any

@@ -7,8 +7,6 @@ measurements that compare with clean targets: the first noisy image of each pair
 and its clean image, which is known of generated images alone.
 """
 
-from __future__ import annotations
-
 import os
 import zipfile
 from pathlib import Path

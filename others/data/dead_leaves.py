@@ -1,4 +1,4 @@
-"""Photograph-like images made from a seed, for whoever has neither the course's files nor photos.
+"""Photograph-like images made from a seed, where neither the course's files nor photos are there.
 
 A scene is a dead-leaves image (Lee, Mumford & Huang, "Occlusion models for natural images", 2001):
 opaque shapes whose sizes follow a power law lie on top of each other, textured and shaded, at 8
@@ -7,8 +7,6 @@ of the scene, picked at random in the pixel's own 8x8 cell, the same one for red
 The clean image is the mean over each cell. The constants of the distributions below were set so
 that noise, colours and spectrum come out as they do for photographs sampled in the same way.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Training and validation sets from a folder: the course's files, or images to add noise to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Callable
 

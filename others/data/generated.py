@@ -5,8 +5,6 @@ is one pixel of the scene, picked at random in the pixel's own cell, the same on
 blue. A clean image is the mean over each cell.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -4,8 +4,6 @@ The files are decoded once and kept as uint8. The crops of a batch are then read
 once, on whatever device it is: a training opens no file and needs no workers that load images.
 """
 
-from __future__ import annotations
-
 import copy
 import os
 import warnings
@@ -24,8 +22,8 @@ from others.files.kinds import REFUSED_SUFFIXES, SUFFIXES
 def image_files(folder: Path) -> list[Path]:
     """The images directly in `folder`, sorted by name; FileNotFoundError if there is none.
 
-    Images of kinds that are refused are among them, and links that lead nowhere: whoever reads them
-    is told so, and nothing in a folder is skipped without a word.
+    Images of kinds that are refused are among them, and links that lead nowhere: reading them gives
+    an error that says so, and no image of a folder is skipped without a word.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")
@@ -137,7 +135,7 @@ class Crops:
     def device(self) -> torch.device:
         return self.packed.device
 
-    def to(self, device: torch.device) -> Crops:
+    def to(self, device: torch.device) -> "Crops":
         moved = copy.copy(self)
         moved.packed = self.packed.to(device)
         return moved

@@ -11,8 +11,6 @@ Sources: Lehtinen et al., "Noise2Noise", 2018 (Gaussian, Poisson, Bernoulli, tex
 and the losses); the mini-project of EE-559, whose images are sampled at points.
 """
 
-from __future__ import annotations
-
 import random
 from functools import lru_cache, partial
 from typing import Any, Callable, NamedTuple, Union
@@ -23,9 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-Strength = Union[float, "tuple[float, float]", Tensor]
+Strength = Union[float, tuple[float, float], Tensor]
 CELL = 8  # source pixels along a side of a pixel sampled at a point
-MOST_TEXT = 0.9  # of an image: the last gaps would take words without end
+MOST_TEXT = 0.9  # share of an image; to fill the last gaps would take words without end
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 

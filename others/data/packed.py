@@ -5,8 +5,6 @@ image 0, 2x3     image 1, 1x2        pixels: a b c d e f g h     starts: 0 6
   d e f                              image 0, row 1, column 2 is at 0 + 1 * 3 + 2: f
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 
@@ -27,7 +25,7 @@ class PackedImages:
     def device(self) -> torch.device:
         return self.pixels.device
 
-    def to(self, device: torch.device) -> PackedImages:
+    def to(self, device: torch.device) -> "PackedImages":
         moved = copy.copy(self)
         moved.pixels, moved.sizes = self.pixels.to(device), self.sizes.to(device)
         moved.starts = self.starts.to(device)

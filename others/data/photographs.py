@@ -9,8 +9,6 @@ Some of the pairs may therefore be given weak noise: in both copies a pixel then
 WEAK_POINTS pixels of its cell, each copy of other ones, and Gaussian noise of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -21,7 +19,7 @@ from others.data.packed import PackedImages
 
 LEAST_CELL = 4  # pixels of a photograph along a side of a cell, if it has that many
 CHUNK = 2**14  # pairs at once: the indices of more would take gigabytes
-WEAK_POINTS = 16  # the mean of as many leaves a quarter of the noise
+WEAK_POINTS = 16  # pixels of a cell whose mean is shown, which has a quarter of the noise
 WEAK_STD = 20.0  # the largest standard deviation of the Gaussian noise, in grey levels; 0 the least
 
 

@@ -1,7 +1,5 @@
 """Random generators, and seeds for them that are computed from what they are for."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -7,8 +7,6 @@ gives clean images. All randomness comes from the generator, so that any process
 Anything else with `len` and `[]` is taken for a torch Dataset of pairs.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import Any, Callable, Protocol
 
@@ -91,7 +89,7 @@ class Pairs:
             "augmentation": self.augmentation,
         }
 
-    def to(self, device: torch.device) -> Pairs:
+    def to(self, device: torch.device) -> "Pairs":
         return Pairs(self.input.to(device), self.target.to(device), self.augmentation)
 
     def __len__(self) -> int:
@@ -132,7 +130,7 @@ class Noisy:
             "noisy_targets": self.noisy_targets,
         }
 
-    def to(self, device: torch.device) -> Noisy:
+    def to(self, device: torch.device) -> "Noisy":
         moved = copy.copy(self)
         moved.source = self.source.to(device)
         return moved

@@ -5,8 +5,6 @@
 The page needs no network, and is served to this machine alone unless --host says otherwise.
 """
 
-from __future__ import annotations
-
 import argparse
 import socket
 

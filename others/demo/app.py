@@ -1,7 +1,5 @@
 """What all pages share: the header, the light and dark switch, and the addresses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import ModuleType
 from typing import Callable

@@ -1,7 +1,5 @@
 """The controls of a page: each keeps its value in the address, and a change draws the page anew."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Callable
 

@@ -1,7 +1,5 @@
 """Pictures on a page: images and maps, with titles, legends and alternative texts."""
 
-from __future__ import annotations
-
 from typing import Callable
 
 import torch

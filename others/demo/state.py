@@ -1,7 +1,5 @@
 """What a page shows: the values in its address, and the newest request for answers to them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

@@ -1,7 +1,5 @@
 """A moving average of a network's weights, smoother than the weights themselves."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -17,8 +17,6 @@ goes wrong. A command that was stopped ends with 128 and the number of the signa
 130 after Ctrl-C, 143 after SIGTERM, 141 where nobody reads its output any more.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
@@ -91,9 +89,9 @@ def output(text: str | Path) -> Path:
 
 
 def folder(text: str | Path) -> Path:
-    """The type of an option that names a folder for files: it is made, and tried, as by `output`.
+    """The type of an option that names a folder for files, which is made if it is not there.
 
-    A default has to be a text for that, too.
+    It is tried before the work, as by `output`, so a default has to be a text here too.
     """
     return output(Path(text) / "file").parent
 

@@ -1,7 +1,5 @@
 """A sheet of small images as a PNG: a column for each kind of image, a row for each image."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image, ImageDraw

@@ -8,8 +8,6 @@ so that networks with it give other numbers than in one process. torch's SyncBat
 the same ones, but runs on GPUs only.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import contextmanager
 from typing import Iterator

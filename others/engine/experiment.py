@@ -11,8 +11,6 @@ are equal to the bit on a CPU. Some kernels of a GPU add numbers in another orde
 torch.use_deterministic_algorithms forbids it.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from contextlib import nullcontext
@@ -96,7 +94,9 @@ class Experiment:
         if output_dir is not None:
             setting = {**self.setting(), **self.options.config}
             self.checkpoints = Checkpoints(Path(output_dir), setting, writer=rank() == 0)
-            self._resume(self.checkpoints)
+            state = self.checkpoints.load()
+            if state is not None:
+                self.load_state_dict(state, str(self.checkpoints.folder))
 
     def _check(self) -> None:
         check_whole("batch_size", self.batch_size, 1)
@@ -142,7 +142,7 @@ class Experiment:
         return self.net if self.average is None else self.average.net
 
     def run(
-        self, num_epochs: int, plot: Callable[[Experiment], object] | None = None
+        self, num_epochs: int, plot: "Callable[[Experiment], object] | None" = None
     ) -> list[dict[str, Any]]:
         """Train until `num_epochs` are done in all, those of earlier runs included.
 
@@ -186,7 +186,9 @@ class Experiment:
                 x, d = self._draw(self.train_set, indices, self.epoch, number)
                 done = self.epoch * len(order) + number + 1
                 share = done / (num_epochs * len(order) + 1)
-                self._set_rates(self.options.schedule(share))
+                factor = self.options.schedule(share)
+                for group, rate in zip(self.optimizer.param_groups, self.rates):
+                    group["lr"] = rate * factor
                 self._step(x, d, share)
                 if self.average is not None:
                     self.average.update(self.net, done)
@@ -219,10 +221,6 @@ class Experiment:
         if x.dim() == 4 and (self.fast or self.device.type == "cpu"):  # up to half as fast again
             x = x.contiguous(memory_format=torch.channels_last)
         return x, d
-
-    def _set_rates(self, factor: float) -> None:
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
-            group["lr"] = rate * factor
 
     def _step(self, x: Tensor, d: Tensor, share: float) -> None:
         """One step on a batch, of which this process computes on its part."""
@@ -340,8 +338,3 @@ class Experiment:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.history, self.best = state["history"], state["best"]
-
-    def _resume(self, checkpoints: Checkpoints) -> None:
-        state = checkpoints.load()
-        if state is not None:
-            self.load_state_dict(state, str(checkpoints.folder))

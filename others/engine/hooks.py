@@ -4,8 +4,6 @@ Each is called with the experiment before the first epoch and after each one, in
 acts in the first process only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
@@ -17,6 +15,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from Miniproject_1.noise2noise.files import write_atomically
+from others.data.seeds import seeded
 from others.engine.contact_sheet import save_picture
 from others.engine.distributed import rank
 from others.engine.experiment import Experiment
@@ -61,7 +60,7 @@ def iterated(experiment: Experiment) -> Tensor:
     A denoiser leads noise towards what it takes for an image; artefacts of its own show there.
     """
     x = experiment.samples()["noisy"]
-    x = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    x = torch.rand(x.shape, generator=seeded(0)).to(x)
     with evaluating(experiment.denoiser) as net:
         for _ in range(ITERATIONS):
             x = net(x).clamp(0, 1)

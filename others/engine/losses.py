@@ -16,8 +16,6 @@ Each loss takes prediction and target (N, C, H, W) and the share of the training
 therefore the loss of the batch.
 """
 
-from __future__ import annotations
-
 from typing import Callable
 
 from torch import Tensor

@@ -5,8 +5,6 @@
 handout, under "Evaluation and Submission". Say which one, wherever a figure is given.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

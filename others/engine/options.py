@@ -1,7 +1,5 @@
 """How an experiment trains, beyond its network, data and optimizer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -26,7 +24,7 @@ class TrainingOptions:
     average: float | None = None
     clip: float | None = None  # the largest norm that the gradient may have; None: any
     precision: str = "float32"  # of the training's products, where the hardware has bfloat16
-    steps_per_epoch: int | None = None  # full batches; None: as many as show every image once
+    steps_per_epoch: int | None = None  # full batches; None: every image is shown once
     config: dict[str, Any] = field(default_factory=dict)  # entries added to the configuration
     progress: bool | None = None  # whether to draw a bar; None: on a terminal only
 

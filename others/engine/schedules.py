@@ -1,7 +1,5 @@
 """Learning rates over a training: each maps the share that is done, in (0, 1), to a factor."""
 
-from __future__ import annotations
-
 import math
 from typing import Callable
 

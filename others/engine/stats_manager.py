@@ -12,8 +12,6 @@ Sums have two merits. Where several processes each compute on a part of a mini-b
 up to its row. And a row stays on the device, so that a GPU is waited for only in `summarize`.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from typing import Callable
@@ -77,7 +75,7 @@ class StatsManager:
         return self.figures(torch.stack(self.rows[-batches:]).double())
 
     def score(self, figures: Figures) -> float:
-        """What the best epoch has most of."""
+        """The number that decides which epoch is the best: the one with the highest."""
         return -figures["loss"]
 
     def __repr__(self) -> str:
@@ -181,7 +179,7 @@ class Progress:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in stats.recent().items()})
             self.drawn = time.monotonic()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *error: object) -> None:

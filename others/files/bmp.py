@@ -1,7 +1,5 @@
 """BMP: what is around the pixels, which is the resolution."""
 
-from __future__ import annotations
-
 import io
 import struct
 from fractions import Fraction
@@ -16,8 +14,8 @@ PROFILES = (b"DEBM", b"KNIL")  # "MBED" and "LINK", backwards: the profile is in
 PILLOWS_METRE = 39.3701  # inches, as Pillow computes with them
 
 
-def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a BMP holds beside pixels, and the orientation 1; ValueError if it has a profile."""
+def extras_of(image: Any, data: bytes) -> Extras:
+    """What a BMP holds beside pixels; ValueError if it has a colour profile."""
     (length,) = struct.unpack_from("<I", data, HEADER)
     if length >= LONGEST and data[HEADER + 56 : HEADER + 60] in PROFILES:
         raise ValueError("holds a colour profile, which is not read from BMP; expected none")
@@ -30,7 +28,7 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
     unkept = bytes_after(len(data) - end if end > HEADER else 0)
     if has_fourth(image.size, data, length):
         unkept = ("the fourth byte of each pixel", *unkept)
-    return Extras(format="BMP", resolution=resolution, unkept=unkept), 1
+    return Extras(format="BMP", resolution=resolution, unkept=unkept)
 
 
 def has_fourth(size: tuple[int, int], data: bytes, length: int) -> bool:

@@ -4,8 +4,6 @@
 by its name.
 """
 
-from __future__ import annotations
-
 import io
 import warnings
 from pathlib import Path
@@ -14,15 +12,8 @@ from PIL import Image, UnidentifiedImageError
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.files import bmp, jpeg, png, pnm, tiff, webp
-from others.files.kinds import (
-    FORMATS,
-    Picture,
-    check_holds,
-    check_size,
-    kind_of,
-    parted,
-)
-from others.files.orientation import upright
+from others.files.kinds import FORMATS, Picture, check_holds, check_size, kind_of
+from others.files.orientation import turned
 from others.files.pixels import from_opencv, from_pillow
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -98,7 +89,7 @@ def picture_of(data: bytes, name: str, most_pixels: int | None = None) -> Pictur
 
 
 def _read(data: bytes, most_pixels: int | None) -> Picture:
-    """As `picture_of`, with the errors of the libraries."""
+    """The content of the bytes of a file; errors are those of the libraries, without its name."""
     if data.startswith(png.SIGNATURE):
         return png.read_png(data, most_pixels)
     if data.startswith(TIFF_STARTS):
@@ -115,8 +106,7 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
             raise ValueError("holds several frames; expected one")
         deep = kind == "PPM" and pnm.is_deep(data)
         pixels = from_opencv(data) if deep else from_pillow(image)
-        extras, orientation = EXTRAS[kind](image, data)
-    return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+        return turned(pixels, 65535 if deep else 255, EXTRAS[kind](image, data))
 
 
 def in_table(name: str | None) -> str:

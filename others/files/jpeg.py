@@ -4,8 +4,6 @@ A JPEG is a row of segments, each of them 0xff, a number and a content. APP0 to 
 what does not concern the pixels. Source: ITU-T T.81, and "JPEG File Interchange Format" 1.02.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct
@@ -15,7 +13,7 @@ from typing import Any
 from PIL import Image, JpegImagePlugin
 
 from others.files.kinds import Extras, Picture, Resolution, bytes_after
-from others.files.orientation import orientation_of, upright_exif, upright_xmp
+from others.files.orientation import orientation_of
 from others.files.pixels import to_pillow
 
 QUALITY = 95  # of a picture that was no JPEG: then with chroma at full size
@@ -57,34 +55,29 @@ def check_frame(data: bytes) -> None:
         raise ValueError("is a JPEG that is packed without loss; expected one packed with loss")
 
 
-def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a JPEG that Pillow has loaded holds beside pixels, and the orientation it asks for."""
+def extras_of(image: Any, data: bytes) -> Extras:
+    """What a JPEG that Pillow has loaded holds beside pixels."""
     info = image.info
     exif, xmp = info.get("exif", b"").removeprefix(EXIF), info.get("xmp")
-    orientation = orientation_of(exif, xmp)
-    resolution = resolution_of(info)
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     copied = [
         (name, content)
         for name, content in image.applist
         if name not in WRITTEN_ANEW and not content.startswith((EXIF, XMP, PROFILE))
     ]
     after = len(data[outline(data)[2] :].strip(b"\0"))
-    extras = Extras(
+    return Extras(
         format="JPEG",
         profile=info.get("icc_profile"),
-        exif=upright_exif(exif) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        exif=exif,
+        xmp=xmp,
+        resolution=resolution_of(info),
         own={
             "segments": b"".join(segment(name, content) for name, content in copied),
-            "options": packing_of(image, orientation >= 5),
+            "options": packing_of(image, orientation_of(exif, xmp) >= 5),
         },
         own_names=tuple(dict.fromkeys(name for name, _ in copied)),
         unkept=bytes_after(after),
     )
-    return extras, orientation
 
 
 def segment(name: str, content: bytes) -> bytes:
@@ -108,7 +101,7 @@ def packing_of(image: Any, turned: bool) -> dict[str, Any]:
 
 
 def resolution_of(info: dict[Any, Any]) -> Resolution | None:
-    """That of the JFIF segment; None for none, and for square pixels of no size."""
+    """What the JFIF segment says; None if it is missing, or says only that pixels are square."""
     x, y = info.get("jfif_density", (0, 0))
     unit = UNITS.get(info.get("jfif_unit", 0), "")
     if not x or not y or (not unit and x == y):
@@ -133,7 +126,7 @@ def write_jpeg(picture: Picture) -> bytes:
 
 
 def with_resolution(data: bytes, resolution: Resolution | None) -> bytes:
-    """The same file with another resolution in its JFIF segment, which has whole numbers."""
+    """The bytes of a file with this resolution in its JFIF segment, which has whole numbers."""
     if resolution is None or not data.startswith(JFIF_START):
         return data
     if resolution.per == "metre":

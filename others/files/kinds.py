@@ -18,8 +18,6 @@ or its gamma.
 XMP, resolution, text, bytes after the end) and has no place in the kind of file that is written.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -41,15 +39,15 @@ class Resolution(NamedTuple):
     y: Fraction
     per: str  # a key of METRES, or "" where the file gives the ratio of x to y alone
 
-    def in_units(self, per: str) -> Resolution:
-        """The same in another unit; a mere ratio stays one."""
+    def in_units(self, per: str) -> "Resolution":
+        """This resolution in another unit; a mere ratio stays one."""
         if not self.per or not per:
             return self._replace(per="")
         factor = METRES[per] / METRES[self.per]
         return Resolution(self.x * factor, self.y * factor, per)
 
-    def turned(self) -> Resolution:
-        """That of the image after a quarter turn."""
+    def turned(self) -> "Resolution":
+        """The resolution of the image after a quarter turn."""
         return Resolution(self.y, self.x, self.per)
 
 
@@ -107,8 +105,8 @@ class Extras:
         format: of the file, as in `Kind`.
         profile: the ICC profile.
         gamma: names of the chunks that give a PNG's colours another meaning than that of sRGB.
-        exif: as TIFF, without the word "Exif" before it; it asks for no turning any more.
-        xmp: likewise.
+        exif: in TIFF's form, without the word "Exif" before it.
+        xmp: a text in XML.
         own: what only a file of the same format can hold, as its reader gives it to its writer.
         own_names: of what in `own` is lost when another kind of file is written.
         unkept: names of what no file that is written here holds.
@@ -129,13 +127,13 @@ class Picture(NamedTuple):
     """The content of an image file. What is read is of the type uint8, or uint16 for 16 bits."""
 
     colour: Tensor  # (1 or 3, H, W), whole numbers from 0 to `white`
-    alpha: Tensor | None  # (1, H, W), likewise
+    alpha: Tensor | None  # (1, H, W), from 0 for transparent to `white`
     white: int  # 255 or 65535
     extras: Extras = Extras()
 
     @property
     def mode(self) -> str:
-        """As Pillow names it, with ";16" for 16 bits."""
+        """The kind of pixels by Pillow's name, such as "RGBA", with ";16" behind it for 16 bits."""
         name = ("L" if len(self.colour) == 1 else "RGB") + ("" if self.alpha is None else "A")
         return name if self.white == 255 else f"{name};16"
 
@@ -148,7 +146,7 @@ def parted(pixels: Tensor, white: int, extras: Extras) -> Picture:
 
 
 def bytes_after(count: int) -> tuple[str, ...]:
-    """The name, for `Extras.unkept`, of so many bytes after the end of an image, if there are."""
+    """What `Extras.unkept` has for bytes after the end of an image: "3 bytes after the end"."""
     return (f"{count} bytes after the end",) if count > 0 else ()
 
 
@@ -162,9 +160,9 @@ def check_size(
     """ValueError for an image of no or too many pixels, before memory is taken for them.
 
     Args:
-        length: bytes that the pixels take unpacked, to be compared with
-        most_packed: the most that a file of this length can unpack to.
-        most_pixels: of the image, MOST_PIXELS unless given.
+        length: bytes that the pixels take when they are unpacked; None to leave this unchecked.
+        most_packed: the largest number of bytes that the file can unpack to, by its own length.
+        most_pixels: that the image may have, MOST_PIXELS unless given.
     """
     most_pixels = MOST_PIXELS if most_pixels is None else most_pixels
     if not 0 < width * height <= most_pixels:

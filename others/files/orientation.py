@@ -1,4 +1,4 @@
-"""Orientations: files that ask whoever shows them to turn the image are turned here once.
+"""Orientations: a file may ask programs that show it to turn the image; it is turned here, once.
 
 The number is that of the TIFF tag 274, which EXIF and XMP share. What the row 0 and the column 0 of
 the stored pixels are in the image as it is to be seen:
@@ -7,16 +7,34 @@ the stored pixels are in the image as it is to be seen:
     5 left, top     6 right, top     7 right, bottom  8 left, bottom
 """
 
-from __future__ import annotations
-
 import re
 import struct
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from others.files.kinds import Extras, Picture, parted
+
 ORIENTATION = 274
 XMP_PATTERN = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([1-8])""")
+
+
+def turned(pixels: Tensor, white: int, extras: Extras, orientation: int | None = None) -> Picture:
+    """The picture as it is to be seen, of the pixels (C, H, W) as a file has them.
+
+    Args:
+        extras: what the file has beside its pixels. EXIF and XMP of the picture ask for no turning
+            any more.
+        orientation: of the pixels; None for the one that EXIF or XMP asks for.
+    """
+    exif, xmp, resolution = extras.exif, extras.xmp, extras.resolution
+    orientation = orientation_of(exif, xmp) if orientation is None else orientation
+    if resolution is not None and orientation >= 5:
+        resolution = resolution.turned()
+    exif, xmp = upright_exif(exif) if exif else None, upright_xmp(xmp) if xmp else None
+    extras = replace(extras, exif=exif, xmp=xmp, resolution=resolution)
+    return parted(upright(pixels, orientation), white, extras)
 
 
 def upright(pixels: Tensor, orientation: int) -> Tensor:
@@ -24,7 +42,7 @@ def upright(pixels: Tensor, orientation: int) -> Tensor:
     if orientation >= 5:
         pixels = pixels.mT
     flipped = {2: (2,), 3: (1, 2), 4: (1,), 6: (2,), 7: (1, 2), 8: (1,)}.get(orientation, ())
-    # torch flips no uint16; the same bits as another type are turned alike.
+    # torch cannot flip uint16, so the bits are flipped as if they were int16.
     bits = pixels.view(torch.int16) if pixels.dtype == torch.uint16 else pixels
     return bits.flip(flipped).view(pixels.dtype) if flipped else pixels
 
@@ -62,7 +80,7 @@ def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def upright_exif(exif: bytes) -> bytes:
-    """The same EXIF with the orientation 1, every other byte as it was."""
+    """EXIF with the orientation 1, every other byte as it was."""
     entry = exif_entry(exif)
     if entry is None:
         return exif
@@ -71,5 +89,5 @@ def upright_exif(exif: bytes) -> bytes:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The same XMP with the orientation 1, every other byte as it was."""
+    """XMP with the orientation 1, every other byte as it was."""
     return XMP_PATTERN.sub(rb"\g<1>1", xmp)

@@ -4,8 +4,6 @@ Pixels keep the type that they have in the file, uint8 or uint16: an image of 6 
 copied in a few milliseconds, and any wider type would take many times as long as decoding it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2
@@ -45,7 +43,11 @@ def to_pillow(pixels: Tensor, mode: str) -> Image.Image:
 
 
 def from_opencv(data: bytes, bits: int = 16) -> Tensor:
-    """uint8 or uint16 (C, H, W) of a file with so many bits a channel; OSError if damaged."""
+    """The pixels of a file, uint8 or uint16 (C, H, W); OSError if they are damaged.
+
+    Args:
+        bits: a channel, as the file declares them: 8 or 16.
+    """
     logging = cv2.utils.logging
     # What OpenCV would print about a damaged file comes as an exception from here.
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
@@ -62,7 +64,7 @@ def from_opencv(data: bytes, bits: int = 16) -> Tensor:
 
 
 def to_opencv(pixels: Tensor, suffix: str) -> bytes:
-    """The bytes of a file of 16 bits out of (1, 3 or 4, H, W) from 0 to 65535."""
+    """The bytes of a file with 16 bits a channel, made of (1, 3 or 4, H, W) from 0 to 65535."""
     values: Any = pixels.permute(1, 2, 0).to(torch.uint16).contiguous().numpy()
     if len(pixels) in BLUE_FIRST:
         values = cv2.cvtColor(values, BLUE_FIRST[len(pixels)])

@@ -11,8 +11,6 @@ A PNG is a signature and chunks. A chunk is length (4 bytes), name (4), content 
 Source: "Portable Network Graphics (PNG) Specification", W3C, third edition.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib
@@ -24,15 +22,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size, parted
-from others.files.orientation import orientation_of, upright, upright_exif, upright_xmp
+from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size
+from others.files.orientation import turned
 from others.files.pixels import from_opencv, to_opencv, to_pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
 HEADER_END = 33  # bytes of signature and IHDR
-MOST_PACKED = 1032  # times smaller than its content: the most that deflate reaches
+MOST_PACKED = 1032  # deflate packs nothing into less than its length over this
 MOST_UNPACKED = 2**26  # bytes of a profile or a text
 # What says how the colours are meant; a reader takes the first of the upper row that it finds.
 MEANING = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
@@ -100,8 +98,7 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     pixels = pixels_of(data, depth, colour)
     if b"tRNS" in content and colour in (GREY, RGB):
         pixels = with_key(pixels, content[b"tRNS"], depth)
-    extras, orientation = extras_of(chunks, after)
-    return parted(upright(pixels, orientation), 65535 if depth == 16 else 255, extras)
+    return turned(pixels, 65535 if depth == 16 else 255, extras_of(chunks, after))
 
 
 def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
@@ -131,32 +128,26 @@ def with_key(pixels: Tensor, key: bytes, depth: int) -> Tensor:
     return torch.cat([pixels, (white * (~clear).int()).to(pixels.dtype)])
 
 
-def extras_of(chunks: Chunks, after: int) -> tuple[Extras, int]:
-    """What the chunks hold beside pixels, and the orientation that they ask for."""
+def extras_of(chunks: Chunks, after: int) -> Extras:
+    """What the chunks hold beside pixels; `after` bytes follow them."""
     content = dict(reversed(chunks))
     profile = content.get(b"iCCP")
     exif, xmp, texts = texts_of(chunks)
-    exif = content.get(b"eXIf", exif or b"").removeprefix(EXIF) or None
-    orientation = orientation_of(exif, xmp)
-    resolution = resolution_of(content.get(b"pHYs"))
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     # Of the chunks that are not known here, those with a small letter at the end may be copied to a
     # file with other pixels, says the specification.
     unkept = [name.decode("latin-1") for name, _ in chunks if name not in READ and name[3] < 97]
     meaning = [chunk for chunk in chunks if chunk[0] in MEANING and chunk[0] != b"iCCP"]
-    extras = Extras(
+    return Extras(
         format="PNG",
         profile=unpacked(profile.partition(b"\0")[2][1:]) if profile else None,
         gamma=unusual(content),
-        exif=upright_exif(exif) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        exif=content.get(b"eXIf", exif or b"").removeprefix(EXIF),
+        xmp=xmp,
+        resolution=resolution_of(content.get(b"pHYs")),
         own={"chunks": [*meaning, *texts]},
         own_names=("text",) if texts else (),
         unkept=(*dict.fromkeys(unkept), *bytes_after(after)),
     )
-    return extras, orientation
 
 
 def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
@@ -180,7 +171,7 @@ def texts_of(chunks: Chunks) -> tuple[bytes | None, bytes | None, Chunks]:
 
 
 def resolution_of(content: bytes | None) -> Resolution | None:
-    """That of the chunk pHYs: pixels a unit along x and y, and whether the unit is a metre."""
+    """What the chunk pHYs says: pixels a unit along x and y, and whether the unit is a metre."""
     if content is None or len(content) != 9:
         return None
     x, y, unit = struct.unpack(">IIB", content)

@@ -1,7 +1,5 @@
 """PGM, PPM and PBM, together PNM: a header of a few words, and the pixels."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any
@@ -39,8 +37,8 @@ def is_deep(data: bytes) -> bool:
     return maximum == 65535
 
 
-def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a PNM holds beside pixels, which is nothing but comments, and the orientation 1.
+def extras_of(image: Any, data: bytes) -> Extras:
+    """What a PNM holds beside pixels, which is nothing but comments.
 
     ValueError if another image follows, as the format allows.
     """
@@ -49,7 +47,7 @@ def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
     if after[:1] == b"P" and after[1:2].isdigit():
         raise ValueError("holds several images; expected one")
     comments = ("comments",) if WITH_COMMENT.match(data) else ()
-    return Extras(format="PPM", unkept=comments + bytes_after(len(after.strip()))), 1
+    return Extras(format="PPM", unkept=comments + bytes_after(len(after.strip())))
 
 
 def end_of(width: int, height: int, data: bytes) -> int:

@@ -4,8 +4,6 @@ A TIFF is directories of numbered tags, one directory for each image in it. Sour
 6.0", Adobe, 1992.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 from fractions import Fraction
@@ -17,8 +15,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, check_size, parted
-from others.files.orientation import ORIENTATION, orientation_of, upright, upright_xmp
+from others.files.kinds import Extras, Picture, Resolution, check_size
+from others.files.orientation import ORIENTATION, turned, upright_xmp
 from others.files.pixels import from_opencv, from_pillow
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_YCBCR = 0, 1, 2, 3, 6  # the photometric tag
@@ -40,8 +38,9 @@ SUB_IFD, LAYERS = 330, 37724
 DIRECTORIES = {SUB_IFD: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
 # Of the old pixels: the least and the largest value, and Photoshop's layers.
 OUTDATED = {280: "MinSampleValue", 281: "MaxSampleValue", LAYERS: "layers"}
-# Of this many bytes a file with one can be: strips of one colour in the packings of TIFF.
-MOST_PACKED = 20000
+MOST_PACKED = (
+    20000  # a file unpacks to this many times its length at most, where it is of one colour
+)
 
 
 def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
@@ -61,8 +60,9 @@ def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
         deep = page.bitspersample == 16
         stored = without_orientation(page, data)
         pixels = pixels16(page, stored) if deep else pixels8(page, stored)
-        extras, orientation = extras_of(page, data)
-        return parted(upright(pixels, orientation), 65535 if deep else 255, extras)
+        asked = int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else None
+        orientation = asked if asked is None or 1 <= asked <= 8 else 1
+        return turned(pixels, 65535 if deep else 255, extras_of(page, data), orientation)
 
 
 def check_page(page: Any) -> None:
@@ -97,9 +97,10 @@ def check_page(page: Any) -> None:
 
 
 def without_orientation(page: Any, data: bytes) -> bytes:
-    """The same file that asks for no turning: libraries differ in whether they turn the pixels.
+    """The bytes of a file that does not ask for turning, and is as `data` in all else.
 
-    Pillow turns them, tifffile and OpenCV do not, so that `upright` would turn some of them twice.
+    Pillow turns pixels as the file asks, tifffile and OpenCV do not. `turned` turns them all, so
+    that those which Pillow has read would be turned twice.
     """
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
     changes: list[tuple[slice, bytes]] = []
@@ -198,40 +199,34 @@ def grey_alpha16(page: Any, data: bytes) -> Tensor:
     return pixels
 
 
-def extras_of(page: Any, data: bytes) -> tuple[Extras, int]:
-    """What the tags hold beside pixels, and the orientation that they ask for."""
+def extras_of(page: Any, data: bytes) -> Extras:
+    """What the tags hold beside pixels."""
     tags = {tag.code: tag for tag in page.tags}
     raw = {
         code: data[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
         for code, tag in tags.items()
     }
-    xmp = raw.get(XMP)
-    orientation = int(tags[ORIENTATION].value) if ORIENTATION in tags else orientation_of(None, xmp)
-    orientation = orientation if 1 <= orientation <= 8 else 1
-    resolution = resolution_of(tags)
-    if resolution is not None and orientation >= 5:
-        resolution = resolution.turned()
     special = {*STORED, *DIRECTORIES, *OUTDATED, *RESOLUTION, XMP, PROFILE}
     own = [
         (code, int(tag.dtype), tag.count, raw[code], True)
         for code, tag in tags.items()
         if code not in special
     ]
-    extras = Extras(
+    return Extras(
         format="TIFF",
         profile=raw.get(PROFILE),
-        xmp=upright_xmp(xmp) if xmp else None,
-        resolution=resolution,
+        xmp=raw.get(XMP),
+        resolution=resolution_of(tags),
         own={"tags": own, "byteorder": page.parent.byteorder},
         own_names=tuple(tags[code].name for code, *_ in own),
         unkept=unkept_of(page, data),
     )
-    return extras, orientation
 
 
 def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
-    """Names of directories inside the page, of what was true of the old pixels, and how many tags
-    tifffile cannot read.
+    """What a written file will not have: names of tags, and how many tags cannot be read.
+
+    The tags are directories inside the page, and statements that were true of the old pixels alone.
     """
     names = [name for code, name in {**DIRECTORIES, **OUTDATED}.items() if code in page.tags]
     order = {"<": "little", ">": "big"}[page.parent.byteorder]
@@ -242,7 +237,7 @@ def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
 
 
 def resolution_of(tags: dict[int, Any]) -> Resolution | None:
-    """That of the tags XResolution, YResolution and ResolutionUnit; None for 1 of no unit."""
+    """What the tags for the resolution say; None if that is only that pixels are square."""
     if not {282, 283} <= set(tags):
         return None
     (a, b), (c, d) = tags[282].value, tags[283].value

@@ -12,8 +12,6 @@ multiples of the network's step, so that its poolings fall on the same pixels in
 joined tiles are what one tile as large as the image gives.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

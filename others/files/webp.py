@@ -4,8 +4,6 @@ A WebP is a RIFF file: 12 bytes, and then chunks of name (4), length (4) and con
 Container Specification", Google.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 from typing import Any
@@ -13,7 +11,6 @@ from typing import Any
 import torch
 
 from others.files.kinds import Extras, Picture, bytes_after
-from others.files.orientation import orientation_of, upright_exif, upright_xmp
 from others.files.pixels import to_pillow
 
 QUALITY = 95  # of a picture that was no WebP, or a lossy one, which does not say its quality
@@ -30,22 +27,19 @@ def chunk_names(data: bytes, end: int) -> list[bytes]:
     return names
 
 
-def extras_of(image: Any, data: bytes) -> tuple[Extras, int]:
-    """What a WebP holds beside pixels, and the orientation that it asks for."""
-    exif = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
-    xmp = image.info.get("xmp")
+def extras_of(image: Any, data: bytes) -> Extras:
+    """What a WebP holds beside pixels."""
     (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
     names = chunk_names(data, 8 + length)
     unknown = tuple(name.decode("latin-1") for name in names if name not in KNOWN)
-    extras = Extras(
+    return Extras(
         format="WEBP",
         profile=image.info.get("icc_profile") or None,
-        exif=upright_exif(exif) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
+        exif=image.info.get("exif", b"").removeprefix(b"Exif\0\0"),
+        xmp=image.info.get("xmp"),
         own={"lossless": b"VP8L" in names},
         unkept=unknown + bytes_after(len(data) - 8 - length),
     )
-    return extras, orientation_of(exif, xmp)
 
 
 def write_webp(picture: Picture) -> bytes:

@@ -4,8 +4,6 @@
 and SmoothGrad, which need autograd, can be computed by our backward passes.
 """
 
-from __future__ import annotations
-
 from typing import Any, Iterator
 
 import torch

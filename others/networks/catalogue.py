@@ -4,8 +4,6 @@ Each maps float (N, 3, H, W) in [0, 1] to the same shape, for any H and W. `netw
 loads those that there are trained weights for.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Callable
 

@@ -8,8 +8,6 @@ pixel sees: UDnCNN pools and unpools, and DUDnCNN dilates its filters where UDnC
 Images are float (N, 3, H, W) in [-1, 1], of any H and W; answers are not clipped.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

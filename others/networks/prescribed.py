@@ -4,8 +4,6 @@ It is Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsamp
 it is built on our own framework, and once more in torch.nn with the same weights, to compare both.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 
@@ -45,7 +43,7 @@ def prescribed(
 
 
 def torch_twin(ours: f.Module) -> nn.Module:
-    """The same block or network in torch.nn, with copies of its weights."""
+    """The twin of a block or network in torch.nn, with copies of its weights."""
     theirs = _twin(ours)
     with torch.no_grad():
         for own, (value, _) in zip(theirs.parameters(), ours.param()):

@@ -8,8 +8,6 @@
 NAME.json, the configuration that the model was trained with, from which its network is built.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -138,9 +136,10 @@ class Denoiser:
 
 
 def differentiable(name: str) -> nn.Module:
-    """As `load_network`, for Miniproject 2 too, whose own backward passes autograd then calls.
+    """A pretrained network that autograd can derive, Miniproject 2's included.
 
-    The module is the caller's alone: Miniproject 2's blocks serve one pass at a time.
+    Where Miniproject 2 is asked for, autograd calls the network's own backward passes. Each call
+    gives a new module, because the blocks of Miniproject 2 serve one pass at a time.
     """
     if name != "miniproject_2":
         return load_network(name)
@@ -155,7 +154,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
     Args:
         name: "miniproject_1", "miniproject_2", a network of `others.networks.catalogue`, or a
             bias-free model.
-        weights: as for `load_network`; for a miniproject a file as it saves itself.
+        weights: as for `load_network`; for a miniproject a file that its `save_model` has written.
         ensemble: answer with the mean over the eight flips and turns, for eight times the work.
 
     Raises:

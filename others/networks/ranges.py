@@ -1,7 +1,5 @@
 """Networks whose source works in another range than [0, 1]."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -7,8 +7,6 @@ the output pixel is not zero, for random weights and images. Under a pooling, pi
 positions have fields of different sizes, so both ways look at every position until they repeat.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from typing import Any, NamedTuple
@@ -187,7 +185,7 @@ class Parameters(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all trained values."""
         return sum(self)
 
 

@@ -1,7 +1,5 @@
 """Networks as an experiment sees them: the assignment's base class, and evaluation mode."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

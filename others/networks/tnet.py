@@ -5,8 +5,6 @@ Images are float (N, 3, H, W) in [0, 1], with any H and W of at least 1. Where a
 the strides, the last row and column are repeated, and cut off again. Answers are not clipped.
 """
 
-from __future__ import annotations
-
 from typing import Collection
 
 import torch

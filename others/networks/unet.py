@@ -4,8 +4,6 @@ Every block of the decoder has weights of its own, and the network 991,203 param
 are in circulation in which one block serves three scales, with 576,099 parameters.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -8,8 +8,6 @@
 Every file is written whole or not at all, and read without running code from it.
 """
 
-from __future__ import annotations
-
 import copy
 import os
 from contextlib import AbstractContextManager, nullcontext

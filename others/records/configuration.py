@@ -1,7 +1,5 @@
 """Settings as plain JSON, and what differs between two of them."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from functools import partial

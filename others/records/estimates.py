@@ -5,8 +5,6 @@ found.mean, found.confidence           # 2.0 and 0.2483: the mean is 2.0 ± 0.25
 verdict(found.mean, found.confidence)  # "holds", for a claim that the difference is positive
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 import warnings

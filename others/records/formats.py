@@ -4,8 +4,6 @@ Every function here gives plain Unicode, which a terminal and a README show as i
 any such text into LaTeX. What is measured is thus formatted in one place and escaped in one place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -60,7 +58,7 @@ def decimals(value: float, digits: int = 2) -> str:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """As `decimals`, with a plus where the number is not negative."""
+    """A number with its sign, also a plus, and this many digits after the point."""
     written = decimals(value, digits)
     return written if written.startswith(MINUS) else f"+{written}"
 

@@ -1,7 +1,5 @@
 """Results and settings as small JSON files, and the lock of those who write them."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -23,7 +21,7 @@ STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, StopIterati
 
 
 class Entries(dict[str, Any]):
-    """An object in a file: whoever asks for an entry that it lacks is told the file's name."""
+    """An object of a JSON file. The error for an entry that it lacks names the file."""
 
     def __init__(self, content: dict[str, Any], path: Path) -> None:
         super().__init__(content)
@@ -35,10 +33,10 @@ class Entries(dict[str, Any]):
 
 @contextmanager
 def blaming(paths: Iterable[Path]) -> Iterator[None]:
-    """Make a ValueError that names the files of what the code inside stumbles over in them.
+    """Turn errors that damaged files cause in the code inside into a ValueError with their names.
 
     Args:
-        paths: they may become more while the code runs; if there are none, its errors pass.
+        paths: the files. The code may add some while it runs; without any, errors stay as they are.
     """
     try:
         yield
@@ -72,7 +70,7 @@ def save_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _texts(value: Any) -> Any:
-    """The same with texts for the numbers that are not finite."""
+    """A copy of a value for JSON, with texts in the place of numbers that are not finite."""
     if isinstance(value, dict):
         return {name: _texts(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -83,7 +81,7 @@ def _texts(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """The same with numbers for those texts; objects have been seen to."""
+    """The inverse of `_texts`, of a value whose inner objects are converted already."""
     if isinstance(value, list):
         return [_numbers(one) for one in value]
     return NOT_FINITE.get(value, value) if isinstance(value, str) else value

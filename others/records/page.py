@@ -7,8 +7,6 @@
 The text around the markers is written by hand, and stays.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -13,8 +13,6 @@ another number; an entry that is not declared is refused. The result is a frozen
 `dataclasses.replace` and `dataclasses.asdict` work as usual.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Collection

@@ -10,8 +10,6 @@ goes on with the same command. Results of other settings are never mixed with th
 refused with the difference. While a study runs, another process cannot run it.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,7 +33,7 @@ class Row:
     changes: Mapping[str, Any] = field(default_factory=dict)
     # What else the file says of the row, such as a title; it is not compared.
     about: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int | None = None  # the most runs that the row gets; None for as many as are asked for
+    seeds: int | None = None  # the most runs that the row gets; None for all that are asked for
 
 
 class Study:

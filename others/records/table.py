@@ -7,9 +7,7 @@
 Rows hold plain values; a column says how its values are printed. `tabulate` lays both out.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 
@@ -46,7 +44,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Any]
 
-    def select(self, headers: Sequence[str]) -> Table:
+    def select(self, headers: Sequence[str]) -> "Table":
         """The same table with some of its columns, by their headers."""
         names = [column.header for column in self.columns]
         places = [names.index(header) for header in headers]
@@ -54,14 +52,20 @@ class Table:
         return Table([self.columns[place] for place in places], rows)
 
 
+def of_rows(rows: Iterable[Any], *columns: tuple[str | Callable[[Any], Any], Column]) -> Table:
+    """A table of dictionaries: each column beside its key in them, or a function of them."""
+    lines = [
+        [value(row) if callable(value) else row[value] for value, _ in columns] for row in rows
+    ]
+    return Table([column for _, column in columns], lines)
+
+
 def markdown(table: Table) -> str:
     """The table for a README, all of its columns of equal width."""
-    headers = [_escaped(column.header) for column in table.columns]
+    columns = table.columns
+    headers = [_escaped(column.header) for column in columns]
     rows = [
-        [
-            _marked(cell, column, _markdown_cell, "**{}**")
-            for cell, column in zip(row, table.columns)
-        ]
+        [_text(cell, column, "**{}**", _escaped, column.unit) for cell, column in zip(row, columns)]
         for row in table.rows
         if row != RULE  # Markdown's tables have one rule only, under the header
     ]
@@ -75,14 +79,12 @@ def latex(table: Table, blocks: int = 1, tight: bool = False) -> str:
         blocks: the rows go into this many blocks beside each other.
         tight: without the space before the first and after the last column.
     """
-    headers = [tex(column.short or column.header) for column in table.columns]
+    columns = table.columns
+    headers = [tex(column.short or column.header) for column in columns]
     rows: list[Any] = [
         SEPARATING_LINE
         if row == RULE
-        else [
-            _marked(cell, column, _latex_cell, r"\textbf{{{}}}")
-            for cell, column in zip(row, table.columns)
-        ]
+        else [_text(cell, column, r"\textbf{{{}}}", tex) for cell, column in zip(row, columns)]
         for row in table.rows
     ]
     letters = "".join(align[0] for align in _alignment(table))
@@ -119,25 +121,15 @@ def _alignment(table: Table) -> list[str]:
     return ["left" if column.show is str else "right" for column in table.columns]
 
 
-def _marked(cell: Any, column: Column, written: Callable[[Any, Column], str], bold: str) -> str:
-    """A cell as text, in bold if it asks for that."""
-    if isinstance(cell, Bold):
-        text = written(cell.value, column)
-        return bold.format(text) if text else ""
-    return written(cell, column)
-
-
-def _markdown_cell(value: Any, column: Column) -> str:
-    """A value for a README, with the unit of its column."""
+def _text(
+    cell: Any, column: Column, bold: str, escape: Callable[[str], str], unit: str = ""
+) -> str:
+    """A cell as text: None as nothing, every other value with the unit behind it."""
+    value = cell.value if isinstance(cell, Bold) else cell
     if value is None:
         return ""
-    unit = f" {column.unit}" if column.unit else ""
-    return _escaped(column.show(value)) + unit
-
-
-def _latex_cell(value: Any, column: Column) -> str:
-    """A value for a report."""
-    return "" if value is None else tex(column.show(value))
+    text = escape(column.show(value)) + (f" {unit}" if unit else "")
+    return bold.format(text) if isinstance(cell, Bold) else text
 
 
 def _escaped(text: str) -> str:

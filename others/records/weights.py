@@ -1,7 +1,5 @@
 """The weights of a network in a file of their own, checked against the network that they fill."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from others.records.configuration import differences
 
 
 def weights_of(net: nn.Module) -> dict[str, Tensor]:
-    """Its state on the CPU, ready to be written."""
+    """The state of a network on the CPU, ready to be written."""
     return {name: value.detach().cpu() for name, value in net.state_dict().items()}
 
 

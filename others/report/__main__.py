@@ -9,8 +9,6 @@ line numbers in report/ORAL.md. The second looks for complaints in the logs that
 PDF, so that a test can tell whether a PDF shows the results as they are now.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

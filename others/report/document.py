@@ -1,7 +1,5 @@
 """numbers.tex, and the digest that ties a PDF to the results it shows."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -40,7 +38,10 @@ def definitions(results: Results) -> str:
 
 
 def digest(results: Results) -> str:
-    """Of the numbers, the tables, the figures' data and the texts, without a figure's drawing."""
+    """A hash of all that the reports show: numbers, tables, data of the figures, and texts.
+
+    How a figure is drawn does not count.
+    """
     texts = [(REPORT / name).read_text(encoding="utf-8") for name in SOURCES]
     content = json.dumps([definitions(results), shown(results), texts], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -1,7 +1,5 @@
 """How the figures of the reports are drawn: in greys, without a window, from plain values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import product
@@ -204,19 +202,14 @@ def draw_pictures(data: Data) -> Figure:
 
 
 def draw_strip(data: Data) -> Figure:
-    """The same images in one column: noisy, by Miniproject 2, clean."""
+    """Generated images as wide as a column: noisy, denoised by Miniproject 2, clean."""
     figure = Figure(figsize=(COLUMN, 1.4), layout="constrained")
     FigureCanvasPdf(figure)
-    kinds = ("noisy", "Miniproject 2", "clean")
-    draw_images(figure.subplots(2, 6, squeeze=False), data, kinds)
-    return figure
-
-
-def draw_images(grid: Any, data: Data, kinds: tuple[str, ...]) -> None:
-    """Two images in each line of the grid of axes, in all kinds, with their PSNR."""
-    for index, image in enumerate(data["images"]):
+    kinds, grid = ("noisy", "Miniproject 2", "clean"), figure.subplots(2, 6, squeeze=False)
+    for index, image in enumerate(data["images"]):  # two in each line
         start = index % 2 * len(kinds)
         draw_kinds(grid[index // 2][start:], image, kinds, data["size"])
+    return figure
 
 
 def draw_kinds(line: Any, image: dict[str, Any], kinds: Sequence[str], size: int) -> None:

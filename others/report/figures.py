@@ -4,8 +4,6 @@ A figure is two functions: `…_data` gives plain values, and one of `drawing.py
 into a vector PDF with embedded fonts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO

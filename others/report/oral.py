@@ -5,8 +5,6 @@ moves, `refreshed` finds the line anew. A page is written [`make demo` `/trainin
 with its address and a title.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -73,15 +71,6 @@ def lines_with(path: str, piece: str) -> list[int]:
     """The numbers of the lines of a file that contain a piece."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     return [number for number, line in enumerate(lines, 1) if piece in line]
-
-
-def unresolved(text: str) -> list[str]:
-    """The references whose line does not hold what is quoted."""
-    return [
-        f"{path}:{number} should have {piece!r}"
-        for path, number, piece in REFERENCE.findall(text)
-        if not (ROOT / path).is_file() or int(number) not in lines_with(path, piece)
-    ]
 
 
 def refreshed(text: str) -> str:

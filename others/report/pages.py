@@ -1,8 +1,6 @@
 """The pages of Markdown whose tables come from results: which tables each README file has."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
@@ -10,7 +8,7 @@ from typing import Any, Callable
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
 from others.records.formats import Spread, decimals, plain, power, spread, whole, with_digits
 from others.records.paths import RESULTS, ROOT
-from others.records.table import Column, Table, markdown
+from others.records.table import Column, Table, markdown, of_rows
 from others.report import tables
 from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
@@ -27,11 +25,12 @@ from others.studies.biasfree.judgement import (
 from others.studies.submission.models import table as printed_table
 from others.studies.tnet.tables import page_tables
 
+RANGE = (quantiles, Column("10 %–90 %", plain))  # of a table's measured ratios
 PageTables = Callable[[Results], Mapping[str, str]]  # the text of each table of a page
 Maker = Callable[[Results], Any]  # of a Table, or of a text
 
 TITLES = {"exif": "EXIF", "xmp": "XMP", "profile": "colour profile"}  # of extras of image files
-GENERALISATIONS = {  # the same study of several networks
+GENERALISATIONS = {  # files of others/results/biasfree/generalisation, by the rows' names
     "chain": "generalisation_chain",
     "plain": "generalisation_plain",
     "plain, 12 blocks": "generalisation_plain_deep",
@@ -50,92 +49,66 @@ def printed_by_make_run(results: Results) -> str:
 
 def training_steps(results: Results) -> Table:
     """Whole training steps of the framework over torch.nn: time and peak memory."""
-    rows = [
-        [kind, batch, row["ratio"], quantiles(row), row["ours_mib"] / row["torch_mib"]]
-        for kind, by_batch in network_steps(results).items()
-        for batch, row in by_batch.items()
-    ]
-    return Table(
-        [
-            Column("network"),
-            Column("batch", whole),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("peak memory", decimals),
-        ],
-        rows,
+    return of_rows(
+        (row for by_batch in network_steps(results).values() for row in by_batch.values()),
+        ("kind", Column("network")),
+        ("batch", Column("batch", whole)),
+        ("ratio", Column("time", decimals)),
+        RANGE,
+        (lambda row: row["ours_mib"] / row["torch_mib"], Column("peak memory", decimals)),
     )
 
 
 def blocks(results: Results) -> Table:
     """Each block of the framework over torch.nn, forward and backward together: time."""
-    rows = []
-    for name, parts in block_times(results).items():
-        rows.append([name, parts["both"]["ratio"], quantiles(parts["both"])])
-    return Table([Column("block"), Column("time", decimals), Column("10 %–90 %", plain)], rows)
+    rows = (parts["both"] for parts in block_times(results).values())
+    return of_rows(rows, ("name", Column("block")), ("ratio", Column("time", decimals)), RANGE)
 
 
 def straightforward(results: Results) -> Table:
     """Plain fold and unfold over the framework's way on batches: time."""
-    rows = [
-        [row["name"], row["straightforward_ms"], row["ours_ms"], row["ratio"], quantiles(row)]
-        for row in results.read("bench/straightforward")["rows"]
-    ]
-    return Table(
-        [
-            Column("layer"),
-            Column("fold and unfold", with_digits(decimals, 0), "ms"),
-            Column("ours", with_digits(decimals, 0), "ms"),
-            Column("ratio", decimals),
-            Column("10 %–90 %", plain),
-        ],
-        rows,
+    return of_rows(
+        results.read("bench/straightforward")["rows"],
+        ("name", Column("layer")),
+        ("straightforward_ms", Column("fold and unfold", with_digits(decimals, 0), "ms")),
+        ("ours_ms", Column("ours", with_digits(decimals, 0), "ms")),
+        ("ratio", Column("ratio", decimals)),
+        RANGE,
     )
 
 
 def channels_last(results: Results) -> Table:
     """The networks of `others.denoise` in channels-last over the usual format: time, difference."""
-    rows = [
-        [row["name"], row["ratio"], quantiles(row), row["difference"]]
-        for row in results.read("bench/channels_last")["rows"]
-    ]
-    return Table(
-        [
-            Column("network"),
-            Column("time", decimals),
-            Column("10 %–90 %", plain),
-            Column("difference", power),
-        ],
-        rows,
+    return of_rows(
+        results.read("bench/channels_last")["rows"],
+        ("name", Column("network")),
+        ("ratio", Column("time", decimals)),
+        RANGE,
+        ("difference", Column("difference", power)),
     )
 
 
 def image_files(results: Results) -> Table:
     """Reading and writing of image files, over the bare libraries."""
-    rows = [
-        [row["name"], row["read"], row["read_ms"], row.get("write"), row.get("write_ms")]
-        for row in results.read("bench/image_files")["rows"]
-    ]
-    columns = [Column("kind")]
-    for name in ("reading", "writing"):
-        columns += [Column(name, decimals), Column("time", whole, "ms")]
-    return Table(columns, rows)
+    return of_rows(
+        results.read("bench/image_files")["rows"],
+        ("name", Column("kind")),
+        ("read", Column("reading", decimals)),
+        ("read_ms", Column("time", whole, "ms")),
+        (lambda row: row.get("write"), Column("writing", decimals)),
+        (lambda row: row.get("write_ms"), Column("time", whole, "ms")),
+    )
 
 
 def memory(results: Results) -> Table:
     """Page faults and time of a training step, with and without keeping freed memory."""
-    rows = [
-        [row["who"], "yes" if row["kept"] else "no", row["faults"], 1000 * row["seconds"]]
-        for row in results.read("bench/memory")["rows"]
-    ]
-    return Table(
-        [
-            Column("framework"),
-            Column("memory kept", plain),
-            Column("page faults a step", whole),
-            Column("time of a step", with_digits(decimals, 0), "ms"),
-        ],
-        rows,
+    milliseconds = Column("time of a step", with_digits(decimals, 0), "ms")
+    return of_rows(
+        results.read("bench/memory")["rows"],
+        ("who", Column("framework")),
+        (lambda row: "yes" if row["kept"] else "no", Column("memory kept", plain)),
+        ("faults", Column("page faults a step", whole)),
+        (lambda row: 1000 * row["seconds"], milliseconds),
     )
 
 
@@ -222,16 +195,10 @@ def other_noises(results: Results) -> Table:
     return Table([*columns, Column("made worse", with_digits(decimals, 0), "%")], rows)
 
 
-def of_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose values are text already."""
-    words = (header[0], "claims")  # columns of words stand to the left, others to the right
-    return Table([Column(name, str if name in words else plain) for name in header], rows)
-
-
 def own_errors(results: Results, name: str) -> Table:
     """The table of noise and error of other models, without the source's columns."""
-    header, lines = error_table(results.study(f"biasfree/{name}"))
-    return of_text(header[:-2], [line[:-2] for line in lines])
+    table = error_table(results.study(f"biasfree/{name}"))
+    return table.select([column.header for column in table.columns[:-2]])
 
 
 def masks(results: Results) -> Table:
@@ -273,7 +240,7 @@ def deblurring(results: Results) -> Table:
 
 
 def of_trainings(make: Callable[..., Table]) -> dict[str, Maker]:
-    """The same table about both miniprojects, and about Miniproject 2 as it is trained by SGD."""
+    """Three tables by `make`: of both miniprojects, and of Miniproject 2 trained by SGD."""
     names = ("miniproject_1", "miniproject_2", "miniproject_2_sgd")
     return {name.replace("_", " "): partial(make, name=name) for name in names}
 
@@ -323,7 +290,7 @@ PAGES: dict[Path, PageTables] = {
     ),
     RESULTS / "biasfree" / "README.md": each(
         {
-            "noise levels": lambda results: of_text(*error_table(results.study("biasfree/table"))),
+            "noise levels": lambda results: error_table(results.study("biasfree/table")),
             "papers": lambda results: papers_table(results.study("biasfree/papers")),
             "claims": lambda results: claims_table(results.study("biasfree/claims")),
             "pruning": partial(own_errors, name="pruning"),
@@ -331,7 +298,7 @@ PAGES: dict[Path, PageTables] = {
             "generalisation": generalisation,
             "masks": masks,
             "deblurring": deblurring,
-            "advice": lambda results: of_text(*advice_table(results.study("biasfree/ablation"))),
+            "advice": lambda results: advice_table(results.study("biasfree/ablation")),
         }
     ),
     RESULTS / "curve" / "README.md": each(of_trainings(curve)),

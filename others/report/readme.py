@@ -7,8 +7,6 @@ What stands between `<!-- table NAME -->` and `<!-- end of NAME -->` is rewritte
 it is written by hand. With --check nothing is written, and the status is 1 if a page differs.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

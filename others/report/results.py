@@ -1,7 +1,5 @@
 """Reading others/results for the reports and the README files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
@@ -27,14 +25,14 @@ class Results:
         return read_json(self._path(name))
 
     def study(self, name: str) -> dict[str, Any]:
-        """As `read`, of a file that `records.study` wrote."""
+        """The content of `name`.json, a file that `records.study` wrote; errors name it."""
         return read_study(self._path(name))
 
     def _path(self, name: str) -> Path:
         self.asked.append(self.folder / f"{name}.json")
         return self.asked[-1]
 
-    def make(self, show: Callable[[Results], Shown]) -> Shown:
+    def make(self, show: "Callable[[Results], Shown]") -> Shown:
         """What `show` makes of the results.
 
         Raises:

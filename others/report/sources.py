@@ -3,8 +3,6 @@
 The commands are those of others/README.md, which says what they need and how long they take.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -4,8 +4,6 @@ A function gives a `Table`; where a report and a README show the same measuremen
 same function, and a report leaves out what its columns have no room for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,12 +21,7 @@ from others.records.formats import (
 from others.records.table import RULE, Bold, Column, Table
 from others.report.macros import submission
 from others.report.macros.measurements import comparable
-from others.report.results import (
-    AblationRow,
-    Results,
-    framework_pairs,
-    read_ablations,
-)
+from others.report.results import AblationRow, Results, framework_pairs, read_ablations
 from others.report.sources import (
     ABLATE,
     EVALUATE,
@@ -143,7 +136,7 @@ def submissions_two(results: Results) -> Table:
 
 
 def best_first(rows: list[list[Any]]) -> list[list[Any]]:
-    """Rows by their last value, the highest above."""
+    """The rows in the order of their last values, the highest first."""
 
     def score(row: list[Any]) -> float:
         return row[-1].value if isinstance(row[-1], Bold) else row[-1]

@@ -79,7 +79,7 @@ def test_rows_of_a_linear_network() -> None:
 
 
 def test_a_mean_filter() -> None:
-    """Its mask is 1/9 at nine pixels: sum 1, area 9, and 1/9 for the pixel itself."""
+    """The mask of a mean over 3x3 pixels is 1/9 at nine pixels: sum 1, area 9, own weight 1/9."""
 
     class Box(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

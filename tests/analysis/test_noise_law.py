@@ -15,7 +15,7 @@ from others.data.generated import clean_of_pairs, noisy_pairs
 
 
 def test_the_command_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It measures the images that have a clean version, and refuses clean images of others."""
+    """The command measures the images that have a clean version, and refuses those of others."""
     noisy_a, noisy_b = noisy_pairs(6, Generator().manual_seed(0))
     clean = clean_of_pairs(4, Generator().manual_seed(0))
     save_pair(tmp_path / TRAIN, noisy_a, noisy_b)

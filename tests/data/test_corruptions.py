@@ -36,7 +36,7 @@ def only(kind: str, low: float, high: float, **other: Any) -> Corruption:
 
 
 def test_additive_noise() -> None:
-    """Its deviation is 0.88 of one drawn for each image; one field, or one for each channel."""
+    """An image's noise has 0.88 of the drawn deviation, and one field or one for each channel."""
     clean = torch.full((400, 3, 16, 16), 0.5)
     noise = only("additive", 0, 80, per_channel=0.5)(clean, Generator().manual_seed(0)) - clean
     stds = 255 * noise.flatten(1).std(1) / 0.88

@@ -93,7 +93,7 @@ def test_a_clean_image_is_the_rounded_mean_of_each_cell() -> None:
 
 
 def test_the_clean_images_of_pairs_belong_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are the means of the scenes that the pairs show, in every batch of scenes."""
+    """Clean images are the means of the scenes that the pairs show, in every batch of scenes."""
     monkeypatch.setattr(dead_leaves, "BATCH", 2)
     pairs, clean = noisy_pairs(5, seeded(7)), clean_of_pairs(5, seeded(7))
     assert clean.shape == (5, 3, SIZE, SIZE)

@@ -100,7 +100,7 @@ def test_mean_and_deviation(name: str) -> None:
 
 
 def test_which_noises_keep_the_mean() -> None:
-    """Those are all but the two that are paired with the median and the mode."""
+    """All noises keep the mean but two, whose losses converge to the median and to the mode."""
     others = {name for name in TABLE if name not in STD}
     assert {PAIRED_LOSS[name] for name in others} == {"l1", "annealed_l0"}
     assert {PAIRED_LOSS[name] for name in STD} == {"l2", "hdr"}

@@ -58,7 +58,7 @@ def test_other_errors_are_one_line_and_status_1(kind: type[Exception]) -> None:
 
 
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
-    """They are a usage error too, though only the command itself can know."""
+    """Options that only the command itself can judge end as a usage error too."""
 
     def run(options: argparse.Namespace) -> None:
         raise command.UsageError("expected --name with --count")

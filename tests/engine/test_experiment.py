@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 def stop_at(epoch: int) -> Callable[[Experiment], None]:
-    """A hook that stops the training after so many epochs."""
+    """A hook that stops the training when this number of epochs is done."""
 
     def hook(experiment: Experiment) -> None:
         if experiment.epoch == epoch:

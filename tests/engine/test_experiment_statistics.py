@@ -52,7 +52,7 @@ def test_the_assignments_psnr() -> None:
 
 
 def test_psnr_per_image() -> None:
-    """It is that of `engine.metrics` over all images, clipped; it is left out while training."""
+    """The PSNR per image is `engine.metrics`' of all clipped images; a training leaves it out."""
     manager = DenoisingStatsManager(0, 1)
     pairs = batches()
     outputs, desired = (torch.cat(images) for images in zip(*pairs))
@@ -117,7 +117,7 @@ def test_report_and_pictures(
 
 
 def test_bar(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    """Asked for, a bar shows loss, PSNR, images a second and the time left."""
+    """Where a bar is asked for, it shows loss, PSNR, images a second and the time left."""
     make(progress=True).run(1)
     drawn = capsys.readouterr().err
     for part in ("epoch 1", "loss=", "PSNR=", "images/s", "<"):

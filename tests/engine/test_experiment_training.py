@@ -48,8 +48,8 @@ def test_best(make: Make, tmp_path: Path) -> None:
 
 
 def test_order(make: Make) -> None:
-    """An epoch shows every image once, in another order than the last; with steps_per_epoch it is
-    so many full batches."""
+    """An epoch shows every image once, in another order than the last; with steps_per_epoch it
+    is this number of full batches."""
 
     class Counting(Pairs):
         def to(self, device: torch.device) -> Pairs:

@@ -35,7 +35,7 @@ def test_a_transparent_grey(tmp_path: Path, depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_transparent_colour(tmp_path: Path, depth: int) -> None:
-    """It becomes an alpha channel; only where all three numbers agree."""
+    """A transparent colour becomes alpha 0 in pixels that have it in all three channels."""
     rows = np.array([[[5, 6, 7], [5, 6, 8], [200, 6, 7]]])
     key = (b"tRNS", struct.pack(">HHH", 5, 6, 7))
     (tmp_path / "in.png").write_bytes(png(rows, depth, "RGB", [key]))
@@ -205,8 +205,10 @@ def test_tiff_of_16_bits(tmp_path: Path, photometric: str, packing: str | None) 
 
 @pytest.mark.parametrize("predictor", [1, 2])
 def test_packed_grey_with_alpha(tmp_path: Path, predictor: int) -> None:
-    """Neither library reads LZW of 16 bits with two samples, nor writes it: a file of grey of twice
-    the width becomes one when its tags are changed. With a predictor it holds differences."""
+    """LZW of 16 bits with two samples is read, with a predictor too, whose file holds differences.
+
+    No library here writes such a file: one of grey and twice the width becomes it by other tags.
+    """
     pixels = values(2, 8, 9, 65535)
     array = pixels.permute(1, 2, 0).numpy().astype(np.uint16)
     stored = np.diff(array, axis=1, prepend=np.zeros((8, 1, 2), np.uint16))

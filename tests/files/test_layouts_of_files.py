@@ -114,7 +114,7 @@ def test_packings_of_tiff(packing: str) -> None:
 @pytest.mark.parametrize("predictor", [0, 1])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_packings_of_a_deep_tiff(channels: int, predictor: int) -> None:
-    """So does LZW of 16 bits, with and without differences of neighbours."""
+    """LZW of 16 bits gives the same pixels, with and without differences of neighbours."""
     options = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 1 + predictor]
     order = [0] if channels == 1 else [2, 1, 0]
     array = DEEP[..., :channels]

@@ -59,7 +59,7 @@ def test_tiffs(tmp_path: Path, name: str) -> None:
 
 
 def test_tiff_of_12_bits(tmp_path: Path) -> None:
-    """They are not taken for 12 of 16 bits."""
+    """A TIFF of 12 bits is refused, and not read as if 12 of 16 bits were used."""
     tags = [
         (256, 2),
         (257, 1),
@@ -79,14 +79,14 @@ def test_tiff_of_12_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
 def test_frames(tmp_path: Path, suffix: str) -> None:
-    """Of several frames none is written as if it were all."""
+    """A file of several frames is refused, and not reduced to one of them."""
     frames = [Image.new("RGB", (3, 3), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / f"in{suffix}", save_all=True, append_images=frames[1:])
     assert "expected one" in refusal(tmp_path / f"in{suffix}")
 
 
 def test_frames_of_16_bits(tmp_path: Path) -> None:
-    """So it is for an animated PNG whose frames have 16 bits."""
+    """An animated PNG is refused also where its frames have 16 bits."""
     chunk = (b"acTL", struct.pack(">II", 2, 0))
     (tmp_path / "in.png").write_bytes(png(np.zeros((2, 2, 3), int), 16, "RGB", [chunk]))
     assert "several frames" in refusal(tmp_path / "in.png")
@@ -121,7 +121,7 @@ def test_inks_and_floats(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_kinds_that_no_library_here_reads(tmp_path: Path, kind: str) -> None:
-    """They are named by how they begin, whatever the name of the file says."""
+    """A refused file is named by the kind that its first bytes tell, whatever its own name says."""
     for start in OTHERS[kind]:
         before = bytes(4) if start.startswith(b"ftyp") else b""
         (tmp_path / "in.jpg").write_bytes(before + start + bytes(100))
@@ -178,7 +178,7 @@ def test_a_chunk_that_has_to_be_understood(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [2, 4])
 def test_colours_of_few_bits_in_a_tiff(tmp_path: Path, depth: int) -> None:
-    """Neither library reads RGB of 2 or 4 bits a channel, and the file is not called no image."""
+    """RGB of 2 or 4 bits a channel, which no library here reads, is refused by its bits."""
     tifffile.imwrite(tmp_path / "in.tif", np.zeros((4, 8, 3), np.uint8), photometric="rgb")
     with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as file:
         page: Any = file.pages[0]
@@ -187,7 +187,7 @@ def test_colours_of_few_bits_in_a_tiff(tmp_path: Path, depth: int) -> None:
 
 
 def test_a_bmp_with_a_profile(tmp_path: Path) -> None:
-    """Its profile is not read, so that the file is refused."""
+    """A BMP with a colour profile is refused, because the profile is not read."""
     data = bytearray(b"BM" + bytes(12) + struct.pack("<IiiHHI", 124, 1, 1, 1, 24, 0) + bytes(104))
     data[10:14], data[70:74] = struct.pack("<I", 138), b"DEBM"
     (tmp_path / "in.bmp").write_bytes(bytes(data) + bytes(4))

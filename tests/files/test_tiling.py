@@ -140,7 +140,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_network_that_sees_everything_has_one_tile() -> None:
-    """It is refused for images larger than a tile, with the option that would do."""
+    """Such a network refuses an image larger than a tile, and names the --tile that would do."""
     assert len(list(tiles(30, 40, Field(None, 1), 40))) == 1
     with pytest.raises(ValueError, match=r"whole image of 30x41 pixels at once; .* --tile 41 "):
         list(tiles(30, 41, Field(None, 1), 40))

@@ -171,7 +171,7 @@ def test_backward_belongs_to_the_last_forward(make: Callable[[], f.Module]) -> N
 
 
 def test_a_second_backward_with_another_gradient() -> None:
-    """It is linear: two backward passes of one forward pass add up to that of the sum."""
+    """Backward is linear: two passes after one forward pass add up to the pass of the sum."""
     layer, x = conv(), image()
     layer.forward(x)
     both = layer.backward(image(1)) + layer.backward(image(2))

@@ -87,7 +87,7 @@ def test_contents(project: Path, tmp_path: Path, with_others: bool, expected: li
 
 
 def test_extracted(project: Path, tmp_path: Path) -> None:
-    """It unpacks into exactly the two folders that the handout names, and no file beside them."""
+    """The archive unpacks into exactly the two folders that the handout names."""
     path = archive.write_archive(project, SCIPERS, tmp_path / "dist")
     with zipfile.ZipFile(path) as content:
         content.extractall(tmp_path / "unpacked")

@@ -158,7 +158,7 @@ def complete(job: Job, folder: Path) -> list[Any]:
 
 
 def killed(name: str, folder: str, times: int) -> None:
-    """Kill a job at random moments, and hold what is left against a run that nobody killed.
+    """Kill a job at random moments, and compare what is left with a run that nobody killed.
 
     Prints how often it was killed and how many strays were seen on the way, as JSON.
     """
@@ -196,7 +196,7 @@ def killed(name: str, folder: str, times: int) -> None:
 
 
 def check(job: Job, folder: Path, whole: list[Any]) -> None:
-    """Each result is not there or as it will be; a study may lack rows, the best epoch may come."""
+    """AssertionError unless each result is missing, or final but for rows and epochs to come."""
     for path, found, wanted in zip(job.results, results(job, folder), whole):
         if path.endswith("best.pth") and found is not None:
             read_checkpoint(folder / path)

@@ -64,7 +64,7 @@ class Make:
 
 
 def untimed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without what depends on the clock."""
+    """A copy without the entries that depend on the clock."""
     return [
         {name: value for name, value in entry.items() if "second" not in name} for entry in history
     ]

@@ -118,7 +118,7 @@ def altered(value: Any, random: Random, tensors: float = 0.0) -> Any:
 
 
 def odd(value: Any, random: Random, tensors: float) -> Any:
-    """Something that is not expected in the place of the value."""
+    """Another value in the place of this one, which no loader expects there."""
     if random.random() < (0.8 if isinstance(value, Tensor) else tensors):
         try:
             return random.choice(list(ODD.values()))(value if isinstance(value, Tensor) else ONES)
@@ -156,7 +156,7 @@ class Tally:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Time and memory end for what is inside."""
+    """Limit the time and the memory of the code inside."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Hang
@@ -265,7 +265,7 @@ def tried(load: Callable[[], object], name: str) -> tuple[bool, str]:
 
 
 def torch_alter(path: Path) -> Callable[[Random], None]:
-    """An `alter` for `fuzz`: of what `torch.save` has written to the path."""
+    """An `alter` for `fuzz`: changes what `torch.save` has written to the path."""
     content = torch.load(path, weights_only=True)
 
     def alter(random: Random) -> None:
@@ -278,7 +278,7 @@ def torch_alter(path: Path) -> Callable[[Random], None]:
 
 
 def state_alter(path: Path) -> Callable[[Random], None]:
-    """An `alter` for `fuzz`: of the JSON in a file of Miniproject 2, whose checksum then fits."""
+    """An `alter` for `fuzz`: changes the JSON in a file of Miniproject 2, and its checksum."""
     text, _, numbers = path.read_bytes()[:-4].partition(b"\n")
     content = json.loads(text)
 
@@ -290,7 +290,7 @@ def state_alter(path: Path) -> Callable[[Random], None]:
 
 
 def json_alter(path: Path) -> Callable[[Random], None]:
-    """An `alter` for `fuzz`: of the JSON at the path."""
+    """An `alter` for `fuzz`: changes the JSON at the path."""
     content = json.loads(path.read_text(encoding="utf-8"))
 
     def alter(random: Random) -> None:
@@ -300,7 +300,7 @@ def json_alter(path: Path) -> Callable[[Random], None]:
 
 
 def bytes_alter(path: Path, start: int = 64) -> Callable[[Random], None]:
-    """An `alter` for `fuzz` where there is no library that writes nonsense: of the first bytes."""
+    """An `alter` for `fuzz` where no library writes nonsense: changes some of the first bytes."""
     content = path.read_bytes()
 
     def alter(random: Random) -> None:

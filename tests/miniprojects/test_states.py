@@ -180,7 +180,7 @@ def test_read_only_place(subject: Subject, tmp_path: Path, monkeypatch: pytest.M
 
 
 class Interruption:
-    """Raises `error` where the miniproject's code has run so many lines; 0: it only counts them."""
+    """Raises `error` after some lines of the miniproject's code; for 0 it only counts them."""
 
     def __init__(self, subject: Subject, lines: int, error: type[BaseException]) -> None:
         self.folder, self.stop, self.error = f"{subject.package}{os.sep}", lines, error

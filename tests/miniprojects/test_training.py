@@ -228,7 +228,7 @@ class StoppedError(Exception):
 
 
 def stop_after(images: int, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the training of the miniproject stop after so many images."""
+    """Make the training of the miniproject stop after this number of images."""
     progress = subject.part("training").Progress
 
     class Stopping(progress):
@@ -248,7 +248,7 @@ def trained(subject: Subject, path: Path | None, seed: int) -> Weights:
 
 
 def stopped(subject: Subject, path: Path, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same training, stopped after so many images."""
+    """A training that is stopped after this number of images."""
     with monkeypatch.context() as patch:
         stop_after(images, subject, patch)
         with pytest.raises(StoppedError):

@@ -61,7 +61,7 @@ def test_homogeneous(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_twin_is_not_homogeneous(name: str) -> None:
-    """The same network with biases is not, so the test above can fail."""
+    """A network with biases is not homogeneous, so the test of those without can fail."""
     net, x = shaken(replace(SETTINGS[name], bias=True)), images()
     with torch.no_grad():
         y = net.body(x)
@@ -130,7 +130,7 @@ def test_scale_norm() -> None:
 
 
 def test_differentiable_relu() -> None:
-    """Close to min(max(x − ..., 0)) away from its corners; without a maximum it goes on."""
+    """The differentiable ReLU is 0 far below its threshold, x above it, and at most its maximum."""
     x = torch.tensor([-3.0, 3.0, 20.0])
     torch.testing.assert_close(
         differentiable_relu(x, 0.0, 6.0, 10.0), torch.tensor([0.0, 3.0, 6.0]), atol=1e-5, rtol=0
@@ -145,7 +145,7 @@ def test_differentiable_relu() -> None:
 
 @pytest.mark.parametrize(("threshold", "zeros"), [(0.0, 0.5), (1.0, 0.841), (2.0, 0.977)])
 def test_sparsity(threshold: float, zeros: float) -> None:
-    """Of normal features so many become 0; the others stay as they are; reverse is the rest."""
+    """The expected share of normal features becomes 0, others stay; `reverse` keeps the rest."""
     x = 5 + 3 * torch.randn(2, 16, 40, 40, generator=Generator().manual_seed(0))
     y = Sparse("threshold", threshold)(x)
     assert float((y == 0).float().mean()) == pytest.approx(zeros, abs=0.01)
@@ -199,7 +199,7 @@ def test_pyramid_of_a_flat_image() -> None:
 
 
 def test_the_picture_of_a_reach() -> None:
-    """As the docstring of `reach_below` says: 5 pixels to a side of pixel 4, 4 of pixel 5."""
+    """The picture in `reach_below` is right: 5 pixels to a side of pixel 4, 4 of pixel 5."""
     x = torch.zeros(1, 1, 32, 32, dtype=torch.float64, requires_grad=True)
     for pixel, first, last in ((16, 11, 19), (17, 13, 21)):  # the picture's 4 and 5, off the border
         coarse = F.avg_pool2d(down(x, 3), 3, 1, 1)  # something that sees one pixel to each side

@@ -17,7 +17,7 @@ def test_an_interval_is_that_of_students_t() -> None:
 
 
 def test_an_interval_may_be_that_of_the_normal_distribution() -> None:
-    """Asked for it, the same values are known to ± 1.96 / sqrt(3)."""
+    """With `normal`, the mean of 1, 2 and 3 is known to ± 1.96 / sqrt(3)."""
     assert estimate([1.0, 2.0, 3.0], normal=True).confidence == pytest.approx(1.96 / math.sqrt(3))
 
 

@@ -53,7 +53,7 @@ def test_what_is_left_out_keeps_its_value() -> None:
 
 
 def test_settings_are_frozen_dataclasses() -> None:
-    """They are changed by making new ones, which are checked too."""
+    """Settings cannot be changed; new ones are made of them, and checked too."""
     with pytest.raises(FrozenInstanceError):
         Outer().count = 4  # type: ignore[misc]
     assert replace(Outer(), count=4).count == 4

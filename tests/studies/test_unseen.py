@@ -15,7 +15,7 @@ from tests.helpers.images import write_images
 
 
 def test_the_middle_of_an_image() -> None:
-    """It has as many whole cells as fit; an image with fewer pixels than 32 a side is refused."""
+    """The square is the largest of whole cells; an image below 32 pixels a side is refused."""
     image = torch.arange(3 * 70 * 101).view(3, 70, 101)
     assert torch.equal(unseen.largest_square(image)[0], image[:, 3:67, 18:82])
     with pytest.raises(ValueError, match="31x40"):

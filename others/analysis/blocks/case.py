@@ -1,7 +1,5 @@
 """A block, a small input, and one pixel of the output: what a page shows of the framework."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

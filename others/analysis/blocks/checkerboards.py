@@ -7,8 +7,6 @@ away from the border. The unevenness is the standard deviation over the root mea
 Source: Odena, Dumoulin, Olah, "Deconvolution and checkerboard artifacts", Distill 2016.
 """
 
-from __future__ import annotations
-
 from typing import Callable
 
 import torch

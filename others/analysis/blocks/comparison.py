@@ -1,7 +1,5 @@
 """A block of Miniproject 2's framework beside the same block of torch.nn: results and passes."""
 
-from __future__ import annotations
-
 from typing import Sequence
 
 import torch
@@ -27,7 +25,7 @@ def our_passes(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
 
 
 def torch_passes(theirs: nn.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
-    """The same by torch.nn and autograd, for the module that `torch_twin` makes of the block."""
+    """Output and gradients by torch.nn and autograd, of a block that `torch_twin` has made."""
     x = inputs[0].detach().requires_grad_()
     with torch.enable_grad():
         y = theirs(x, *inputs[1:])

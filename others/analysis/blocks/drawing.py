@@ -1,7 +1,5 @@
 """Matrices as SVG: a coloured cell for each number, in a frame where it is marked."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import NamedTuple, Sequence
 
@@ -11,7 +9,7 @@ from torch.nn.functional import pad
 from Miniproject_2.framework.convolution import Pair
 from others.analysis.panels import coloured
 
-READABLE = 19  # pixels: in smaller cells a number is only told where the pointer rests
+READABLE = 19  # pixels; the number of a smaller cell is shown where the pointer rests on it alone
 PADDING = "#9a9a9a"  # grey
 
 

@@ -6,8 +6,6 @@ matrices, and marks in them what belongs to one pixel of the output. The framewo
 compute what they hold. A layer with groups is shown for the group of that pixel.
 """
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any, Iterable, NamedTuple, Sequence
 
@@ -50,7 +48,7 @@ class Group(NamedTuple):
     taps: list[Tap]
 
     @classmethod
-    def of(cls, block: Any, x: Tensor, g: Tensor, pixel: Pixel) -> Group:
+    def of(cls, block: Any, x: Tensor, g: Tensor, pixel: Pixel) -> "Group":
         """The group that computes this pixel of a block's output."""
         number, channel = divmod(pixel[0], block.out_channels // block.groups)
         x, g = (one.chunk(block.groups, 1)[number] for one in (x, g))

@@ -1,7 +1,5 @@
 """Which pixels of the input one pixel of a block's output is made of, and blocks to ask it of."""
 
-from __future__ import annotations
-
 from inspect import signature
 from itertools import product
 from typing import Any, Iterable, Mapping

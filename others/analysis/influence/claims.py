@@ -10,8 +10,6 @@ is being denoised, when the input pixel becomes lighter in all channels: 1/9 for
 pixels. In a filter that keeps a flat image as it is, all weights add up to 1.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from others.analysis.influence.edges import at_edges

@@ -9,8 +9,6 @@ A *place* is a pixel p beside a straight edge, with its neighbours by their posi
                        b        differ from q by at most FLAT
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -65,10 +63,11 @@ def edge_places(clean: Tensor, generator: Generator) -> EdgePlaces:
 
 
 def edge_contrast(grey: Tensor, across: tuple[int, int]) -> Tensor:
-    """|q − p| at every pixel p of images (N, H, W), and 0 where p and q are no place.
+    """The contrast |q − p| at every pixel p of images (N, H, W), and 0 where p is no *place*.
 
-    `across` is the direction from p to q. Images are taken to go on at their opposite side, so the
-    values at the border mean nothing.
+    Args:
+        across: the direction from p to q. Images are taken to go on at their opposite side, so the
+            values at the border mean nothing.
     """
     along = across[1], across[0]
     q = _shifted(grey, across)

@@ -1,7 +1,5 @@
 """The first claim: what a pixel's own noise has to do with its weight for its denoised value."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,13 +1,12 @@
 """The weights of input pixels for one output pixel of each image, and figures over images."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from others.analysis.smooth_grad import Network, output_score, smooth_grad
+from others.data.seeds import seeded
 from others.records.estimates import estimate, verdict
 
 BATCH = 250  # images in one pass
@@ -24,7 +23,7 @@ class Smoothing(NamedTuple):
 
     def generator(self) -> Generator:
         """A new generator, so that every measurement draws the same noise."""
-        return Generator().manual_seed(self.seed)
+        return seeded(self.seed)
 
 
 def figure(values: Tensor) -> Figures:

@@ -24,8 +24,6 @@ The picture shows the masks of three pixels at every noise level: one in a flat 
 edge, and one where neighbouring pixels differ most.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What one output pixel of a model depends on: its row of the Jacobian, and SmoothGrad."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

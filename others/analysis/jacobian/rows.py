@@ -5,8 +5,6 @@ biases is f(x) = J(x) x, so that the rows explain its answer completely. `python
 others.analysis.jacobian` measures them.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Denoise: an image, a noise, and any of the project's models side by side."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The framework: the passes of each block step by step, beside torch.nn; and checkerboards."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, Callable

@@ -1,7 +1,5 @@
 """What a pixel sees: rows of the Jacobian, SmoothGrad, and f(x) = J(x) x, for two models."""
 
-from __future__ import annotations
-
 from nicegui import ui
 
 from others.analysis.jacobian.pixel import Row, gradients_of, row_of

@@ -1,7 +1,5 @@
 """Results and questions: tables and figures of both reports, and the questions of the exam."""
 
-from __future__ import annotations
-
 import base64
 from functools import partial
 

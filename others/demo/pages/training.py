@@ -1,7 +1,5 @@
 """Training, live: two trainings of a miniproject side by side, each in a process of its own."""
 
-from __future__ import annotations
-
 from nicegui import ui
 
 from others.demo.controls import Controls

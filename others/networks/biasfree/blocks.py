@@ -8,8 +8,6 @@ definitions are the same. The level is taken over the whole image, so such a par
 Features are (N, C, H, W). With `bias` the same parts make the twin network that has biases.
 """
 
-from __future__ import annotations
-
 from typing import Callable
 
 import torch

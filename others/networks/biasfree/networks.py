@@ -15,8 +15,6 @@ Sources: the library "blind image denoising" (N. Markou), and for the pyramid La
 accurate image super-resolution with deep Laplacian pyramid networks", 2018.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Callable
 
@@ -55,7 +53,7 @@ def stage(use: ModelSettings, channels: int | None = None) -> nn.Sequential:
 
 
 def stage_reach(use: ModelSettings) -> int | None:
-    """The reach of a `stage`: as many times the reach of one block as there are blocks in it."""
+    """The reach of a `stage`: the reach of one block times the number of blocks."""
     return total(*[use.block.reach] * use.blocks)
 
 

@@ -6,8 +6,6 @@ is bilinear interpolation. From the coarsest level on, `joined` gives back what 
 up to rounding: the details of a level are what its coarser level lacks, however coarse that is.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional as F
 

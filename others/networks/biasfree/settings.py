@@ -4,8 +4,6 @@ The settings come from JSON files (others/studies/biasfree/configs), so they are
 that asks for a billion blocks is refused, before a network is made that no memory holds.
 """
 
-from __future__ import annotations
-
 from dataclasses import field
 from typing import Annotated, Literal
 

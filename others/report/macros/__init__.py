@@ -5,8 +5,6 @@ it: `\\OneDb` of Report_1.tex is `"OneDb"` in submission.py. Values are plain te
 turns all of them into LaTeX. A macro that no text uses is a fault, which a test finds.
 """
 
-from __future__ import annotations
-
 from others.report.macros import ablations, measurements, published, speed, submission
 from others.report.results import Results
 
@@ -40,7 +38,12 @@ GROUPS = (
 
 
 def all_macros(results: Results) -> Macros:
-    """All of them; ValueError or FileNotFoundError that names the file for results that lack."""
+    """The values of all macros by their names.
+
+    Raises:
+        FileNotFoundError, ValueError: results are missing or damaged, and the message names their
+            file; or two groups define the same macro.
+    """
     macros: Macros = {}
     for group in GROUPS:
         found = results.make(group)

@@ -1,7 +1,5 @@
 """What the studies that train say: ablations, both frameworks, first tries, other networks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +55,7 @@ def study_two(results: Results) -> dict[str, str]:
 
 
 def study_sgd(results: Results) -> dict[str, str]:
-    """The same network trained by SGD: the settings that its rows share."""
+    """Miniproject 2's network trained by SGD: the settings that all rows share."""
     study = read_ablations(results, "miniproject_2_sgd")
     return {
         "SgdRate": plain(study.base["learning_rate"]),
@@ -83,7 +81,7 @@ def clean_targets(results: Results) -> dict[str, str]:
 
 
 def frameworks(results: Results) -> dict[str, str]:
-    """The same trainings with our passes and with torch's: the largest difference."""
+    """Trainings that were run with our passes and with torch's: the largest difference in PSNR."""
     study = read_ablations(results, "frameworks")
     pairs = framework_pairs(study)
     gap = max(abs(pair.ours.single.mean - pair.torch.single.mean) for pair in pairs)

@@ -1,7 +1,5 @@
 """Single measurements: the noise, other noises, influence, exactness."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

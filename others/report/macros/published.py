@@ -1,7 +1,5 @@
 """What public submissions to the course state, and what their published weights give here."""
 
-from __future__ import annotations
-
 from others.records.formats import decimals, plain
 from others.report.results import Results
 

@@ -1,7 +1,5 @@
 """How fast the framework is, against torch.nn and against plain fold and unfold."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from others.records.formats import decimals, plain, tex

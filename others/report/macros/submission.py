@@ -3,8 +3,6 @@
 The macros of Miniproject 1 begin with One, those of Miniproject 2 with Two.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from Miniproject_1.model import WIDTHS

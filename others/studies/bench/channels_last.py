@@ -8,15 +8,14 @@ image, in turns in one process. A ratio is the time in channels-last over that i
 The difference is the largest one between the two answers, over the largest value of the answer.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 from typing import Any
 
 import torch
-from torch import Generator, nn
+from torch import nn
 
+from others.data.seeds import seeded
 from others.engine import command
 from others.networks.pretrained import load_network, model_names
 from others.records.json_files import save_json
@@ -32,7 +31,7 @@ OF_THE_FRAMEWORK = "miniproject_2"  # no network of torch.nn
 def row(name: str, net: nn.Module, side: int, rounds: int) -> dict[str, Any]:
     """The figures of a network in channels-last, on an image of side x side pixels."""
     usual: nn.Module = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    x = torch.rand(1, 3, side, side, generator=Generator().manual_seed(0))
+    x = torch.rand(1, 3, side, side, generator=seeded(0))
     last = x.contiguous(memory_format=torch.channels_last)
     y = usual(x)
     difference = float((net(last) - y).abs().max() / y.abs().max())

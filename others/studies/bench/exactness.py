@@ -8,8 +8,6 @@ norm of what torch and its autograd give in float64: of the output, and of the g
 weights and bias. In float32 and bfloat16 torch's own error is given beside ours.
 """
 
-from __future__ import annotations
-
 import argparse
 from random import Random
 from typing import Any, Callable
@@ -102,7 +100,7 @@ def torch_answers(theirs: nn.Module, x: Tensor, gradient: Tensor) -> tuple[Tenso
 
 
 def our_answers(ours: Module, x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-    """The same from our forward and backward passes."""
+    """Our output, and the gradients of the input and of all parameters by our backward pass."""
     output = ours.forward(x)
     ours.zero_grad()
     x_grad = ours.backward(gradient)

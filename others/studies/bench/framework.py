@@ -13,8 +13,6 @@ training steps add to a fresh process at their highest, with channels first: by 
 or resident (CPU, on Linux alone).
 """
 
-from __future__ import annotations
-
 import argparse
 from copy import deepcopy
 from functools import partial
@@ -97,7 +95,7 @@ def our_passes(ours: f.Module, x: Tensor, gradient: Tensor, device: str) -> Time
 
 
 def torch_passes(theirs: nn.Module, x: Tensor, gradient: Tensor, device: str) -> Times:
-    """The same of torch's, which records its graph in the forward pass."""
+    """The seconds of torch's forward pass, which records a graph, and of its backward pass."""
     tracked, outputs = x.detach().requires_grad_(), []
     forward = seconds(lambda: outputs.append(theirs(tracked)), device)
     return forward, seconds(lambda: outputs[0].backward(gradient), device)

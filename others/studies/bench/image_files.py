@@ -9,8 +9,6 @@ ratio is that of the shortest processor times of either, which take turns: whate
 does makes single times longer, and none shorter. The last row lists a folder of 20,000 images.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

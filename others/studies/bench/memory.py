@@ -9,8 +9,6 @@ kept: page faults of a step, and its processor time, of which the system's is wh
 On Linux with glibc alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 from statistics import median

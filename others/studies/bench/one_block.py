@@ -1,7 +1,5 @@
 """A block of our framework beside the same block of torch.nn: how far apart, and how fast."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

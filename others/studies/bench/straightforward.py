@@ -8,8 +8,6 @@ The products counted are those that the map needs for one image; `runs` are the 
 by which Gᵀ puts one image together, `copies` the numbers that G writes for it.
 """
 
-from __future__ import annotations
-
 import argparse
 from typing import Any, NamedTuple
 
@@ -58,7 +56,7 @@ def convolution_steps(case: Case) -> tuple[Step, Step]:
 
 
 def transposed_steps(case: Case) -> tuple[Step, Step]:
-    """As `convolution_steps`, of a transposed convolution."""
+    """Ours and the straightforward one of a transposed convolution: output and gradients."""
     x, y = torch.rand(BATCH, case.inputs, *SMALL), torch.rand(BATCH, case.outputs, *LARGE)
     weight, geometry = torch.rand(case.inputs, case.outputs, *case.geometry.kernel), case.geometry
 

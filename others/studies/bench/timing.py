@@ -1,7 +1,5 @@
 """Two ways to compute the same thing timed in turns: what disturbs the machine disturbs both."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

@@ -12,8 +12,6 @@ more than the 95 % confidence of Student's t, is refuted if it is as far on the 
 undecided otherwise.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import statistics
@@ -45,10 +43,7 @@ from others.studies.biasfree.judgement import judged
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.training import make_experiment
 
-SIGMAS_INSIDE, SIGMAS_BEYOND = (
-    (10, 25, 50),
-    (75, 100),
-)  # σ of the noise: as in the training, and more
+SIGMAS_INSIDE, SIGMAS_BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as trained, and more
 RARE = 1e-3  # the share of all values whose error may be larger than `worst`
 SIDE = 128  # pixels along a side of the test images
 SEEDS = 3  # runs of each row

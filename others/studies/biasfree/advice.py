@@ -4,8 +4,6 @@ Under "Designing the best possible denoiser", the library "blind image denoising
 seven claims, some of them in several parts.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 PLAIN = "plain"  # the row that the others are compared with
@@ -82,7 +80,6 @@ ROWS: dict[str, Advice] = {
     "squeeze-and-excite": Advice({"model": {"block": {"squeeze_excite": True}}}, (EXCITE,)),
     "final norm": Advice({"model": {"final_norm": True}}, (FINAL_NORM,)),
     "residual": Advice({"model": {"residual": True}}, RESIDUAL),
-    "about mid-grey": Advice(
-        {"model": {"range": [-0.5, 0.5]}}
-    ),  # the source's range, without a claim
+    # The source's range, without a claim
+    "about mid-grey": Advice({"model": {"range": [-0.5, 0.5]}}),
 }

@@ -10,8 +10,6 @@ folder. Both files are compared with the model before anything is written, at an
 one that they were made with.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import warnings
@@ -21,8 +19,9 @@ from typing import Any, Callable
 
 import onnxruntime
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
+from others.data.seeds import seeded
 from others.engine import command
 from others.networks.biasfree.networks import BiasFree
 from others.networks.pretrained import load_network, load_trained
@@ -47,7 +46,7 @@ class Bytes(nn.Module):
 
 def example(shape: Sequence[int]) -> Tensor:
     """Random uint8 images."""
-    return torch.randint(256, tuple(shape), generator=Generator().manual_seed(0)).byte()
+    return torch.randint(256, tuple(shape), generator=seeded(0)).byte()
 
 
 def script_bytes(net: nn.Module, images: Tensor) -> bytes:

@@ -13,8 +13,6 @@ Trainings lie in --output and are continued there; --json gets the PSNR at every
 standard deviation over seeds, and --picture the curve.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +41,7 @@ Curve = dict[str, dict[str, float]]  # by σ, and then by the name of a quantity
 
 
 def twin(pipeline: Pipeline, bias: bool, seed: int) -> Pipeline:
-    """The same pipeline, for a network with or without biases, and with another seed."""
+    """A copy of a pipeline with this seed, for a network with or without biases."""
     return replace(
         pipeline,
         model=replace(pipeline.model, bias=bias),

@@ -1,21 +1,17 @@
 """What the results of the bias-free studies say: verdicts, comparisons, and tables of both.
 
-A table is its header and its lines, all of them strings; others/report renders them.
+Where a cell of a table has several figures, it is a text.
 """
-
-from __future__ import annotations
 
 import statistics
 from typing import Any
 
 from others.records.estimates import estimate, verdict
-from others.records.formats import decimals, signed, whole
-from others.records.table import Column
-from others.records.table import Table as Described
+from others.records.formats import decimals, plain, signed, whole
+from others.records.table import Column, Table
 from others.studies.biasfree.advice import MEASURES, PLAIN, ROWS, Claim
 
 Result = dict[str, Any]
-Table = tuple[list[str], list[list[str]]]  # header, lines
 Scores = dict[str, dict[str, float]]  # of one model: by σ, and then by the name of a quantity
 
 TWINS = {"bias_free": False, "with_biases": True}  # by name, whether a network has biases
@@ -101,15 +97,16 @@ def compared(pairs: list[tuple[Result, Result]], claims: tuple[Claim, ...]) -> R
 
 def advice_table(results: Result) -> Table:
     """A line for each row of the study of the source's advice: gains, costs and verdicts."""
-    header = ["row", "σ as trained, dB", "σ beyond, dB", "early, dB", "worst, levels", "time"]
-    header += ["parameters", "claims"]
+    headers = ("σ as trained, dB", "σ beyond, dB", "early, dB", "worst, levels")
+    headers += ("time", "parameters")
     lines = []
     for name, line in judged(results).items():
         gains = [f"{signed(line[m]['gain'])} ± {line[m]['confidence']:.2f}" for m in MEASURES]
         costs = [f"x {line[f'times_{cost}']:.2f}" for cost in ("cpu_seconds", "parameters")]
         claims = "; ".join(f"{c['claim']}, {c['text']}: {c['verdict']}" for c in line["claims"])
         lines.append([name, *gains, *costs, claims])
-    return header, lines
+    columns = [Column("row"), *(Column(header, plain) for header in headers), Column("claims")]
+    return Table(columns, lines)
 
 
 def scores_of(results: Result) -> dict[str, Scores]:
@@ -153,10 +150,11 @@ def error_table(results: Result) -> Table:
         cells = [row[str(sigma)] for row in rows.values()]
         ours = [f"{cell['mae']:.2f} ({cell['psnr_per_image_db']:.2f} dB)" for cell in cells]
         lines.append([str(sigma), *ours, *(f"{value:.2f}" for value in SOURCE[sigma])])
-    return ["σ", *rows, "source, noisy", "source, denoised"], lines
+    names = (*rows, "source, noisy", "source, denoised")
+    return Table([Column("σ"), *(Column(name, plain) for name in names)], lines)
 
 
-def papers_table(results: Result) -> Described:
+def papers_table(results: Result) -> Table:
     """A line for each model, and for each published one: PSNR per image in dB at each σ.
 
     On CBSD68, if all of its images were measured, and on all images that were.
@@ -170,10 +168,10 @@ def papers_table(results: Result) -> Described:
     columns = [
         Column(f"{title}, σ = {sigma}", decimals, "dB") for title in sets for sigma in PAPERS_SIGMAS
     ]
-    return Described([Column("PSNR per image"), *columns], rows)
+    return Table([Column("PSNR per image"), *columns], rows)
 
 
-def claims_table(results: Result) -> Described:
+def claims_table(results: Result) -> Table:
     """A line for each blind denoiser: its gains in PSNR, and the processor time of a large image.
 
     The least gain within σ = 1 to 80, and the gains beyond under the papers' convention.
@@ -186,4 +184,4 @@ def claims_table(results: Result) -> Described:
         rows.append([name, *least, *beyond, found["cpu_seconds"]])
     headers = ["least, as in a file", "least, as in papers", *(f"σ = {sigma}" for sigma in BEYOND)]
     columns = [Column(header, decimals, "dB") for header in headers]
-    return Described([Column("gain"), *columns, Column("3000×2000 pixels", whole, "s")], rows)
+    return Table([Column("gain"), *columns, Column("3000×2000 pixels", whole, "s")], rows)

@@ -17,14 +17,14 @@ means (Buades et al., 2005, by scikit-image) is told σ, and stands in the first
 go to table.json and papers.json in --output after each model. What is there is not measured again,
 unless a model has other weights now.
 
-NAME:SHARE is a network whose weights with the smallest magnitudes are 0, this share of the weights
-of each convolution (others/results/biasfree/pruning.json). NAME/grey denoises grey images as three
-equal channels, and NAME/luma scores the luma alone of coloured ones; for both, all channels have
-the same noise (others/results/biasfree/grey.json). These are for the first table alone, which
---json FILE puts into another file.
-"""
+NAME may say more than a model, in the first table alone, which --json FILE puts into another file:
 
-from __future__ import annotations
+    biasfree_6:0.5   half of the weights of each convolution, the smallest ones, are set to 0
+                     (others/results/biasfree/pruning.json)
+    biasfree_6/grey  grey images are denoised as three equal channels with the same noise
+    biasfree_6/luma  coloured images with the same noise in all channels are denoised, and their
+                     luma is scored (both: others/results/biasfree/grey.json)
+"""
 
 import argparse
 import re
@@ -36,7 +36,7 @@ from statistics import fmean
 from typing import Callable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from others.analysis.scoring import (
@@ -127,7 +127,7 @@ def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
         shared = Corruption(
             CorruptionSettings(additive=Strength(sigma, sigma, weight=1), per_channel=0)
         )
-        generator = Generator().manual_seed(seed_of("luma", sigma))
+        generator = seeded(seed_of("luma", sigma))
         noisy = shared(true if grey else clean, generator)
         found[f"{sigma:g}"] = score(lambda x: luma(denoise(x)), noisy, true)
     return found
@@ -217,15 +217,15 @@ def run_table(options: argparse.Namespace) -> None:
         options.models,
         lambda name: measure_scores(name, clean),
     )
-    header, lines = error_table(results)
-    for line in [header, *lines]:
+    table = error_table(results)
+    for line in [[column.header for column in table.columns], *table.rows]:
         print("\t".join(line))
     for line in findings_in_words(results):
         print(line)
 
 
 def run_papers(options: argparse.Namespace) -> None:
-    """Noise as in papers, likewise."""
+    """Noise as in papers: measure what is missing, and print the table."""
     files = image_files(options.images)[: options.count]
     images = {path.stem: read_image(path)[None].float() / LEVELS for path in files}
     setting = {"images": len(images), "checksum": sum(checksum(x) for x in images.values())}

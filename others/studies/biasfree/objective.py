@@ -3,8 +3,6 @@
 As in the library "blind image denoising" (N. Markou), errors are in grey levels, of 255.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Any
 

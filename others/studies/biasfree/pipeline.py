@@ -7,8 +7,6 @@ entry that is unknown, of another type or out of bounds is refused by a sentence
 folders of images are not described here: they are options of the commands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, field
 from pathlib import Path

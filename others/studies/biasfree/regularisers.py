@@ -14,8 +14,6 @@ deep CNNs?", 2018. The last one costs most in the middle of a kernel and so wide
 receptive field. All are as in the library "blind image denoising" (N. Markou), defaults included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Literal, Union
 

@@ -1,7 +1,5 @@
 """The curves of live trainings, as the plain options that Apache ECharts takes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

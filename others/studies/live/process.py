@@ -1,10 +1,8 @@
-"""A live training in a process of its own, so that whoever shows it stays responsive.
+"""A live training in a process of its own, so that the page which shows it stays responsive.
 
-A pipe connects the two processes. The training looks at its end after every step, and stops when
-the other end is closed, however the other process has ended.
+A pipe connects the two processes. The training looks into it after every step, and stops when the
+page's end of it is closed, however the page's process has ended.
 """
-
-from __future__ import annotations
 
 import math
 import multiprocessing

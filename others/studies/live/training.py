@@ -4,8 +4,6 @@ Both miniprojects train here as they do for the course, by the steps of their ow
 networks have few channels, so that a training takes a minute of one CPU core.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator
@@ -46,7 +44,7 @@ class Run:
     momentum: float = 0.9  # Adam's β₁
     batch_size: int = 16
     upsampling: str = "transposed"  # of UPSAMPLINGS, in Miniproject 2
-    channels: int = 16  # of the first convolution; later ones have 3 times as many, Miniproject 1 2
+    channels: int = 16  # of the first convolution; inner ones have 3 times, in Miniproject 1 twice
     steps: int = 1000  # at least; the last pass over the pairs is completed
     seed: int = 0  # of the initial weights and of the order of the pairs
 

@@ -10,8 +10,6 @@ there is run again, so the command can be stopped and repeated. The table shows 
 standard deviation over seeds of the PSNR per image.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 from pathlib import Path

@@ -9,10 +9,9 @@ and `from_scratch` that of a new model after one epoch. Each result goes to othe
 soon as it is known, with the processor, the number of threads and the precision of the training.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -49,22 +48,17 @@ def measure_times(name: str, folder: Path, _: int | None) -> dict[str, Any]:
     }
 
 
-def measure_further_epoch(name: str, folder: Path, pairs: int | None) -> dict[str, Any]:
-    """The PSNR of the shipped weights, and after they were trained for one more epoch.
+def measure_epoch(
+    make: Callable[[str], Any], name: str, folder: Path, pairs: int | None
+) -> dict[str, Any]:
+    """The PSNR before and after an epoch of `Model.train`, its seconds and its precision.
 
-    The epoch is over the first `pairs` pairs of the training set; None stands for all.
+    Args:
+        make: gives the model that is trained.
+        pairs: the first ones of the training set, which the epoch is over; None for all.
     """
-    return an_epoch(name, pretrained(name), folder, pairs)
-
-
-def measure_from_scratch(name: str, folder: Path, pairs: int | None) -> dict[str, Any]:
-    """The same for a new model, whose weights are random."""
     torch.manual_seed(0)
-    return an_epoch(name, MODELS[name](), folder, pairs)
-
-
-def an_epoch(name: str, model: Any, folder: Path, pairs: int | None) -> dict[str, Any]:
-    """The PSNR before and after an epoch of `Model.train`, its seconds and its precision."""
+    model = make(name)
     noisy, clean = load_pair(folder / VALIDATION)
     target = clean.float() / 255
     before = scores(denoise(model, noisy)[0], target, self_ensemble=True)
@@ -84,8 +78,8 @@ def an_epoch(name: str, model: Any, folder: Path, pairs: int | None) -> dict[str
 
 MEASUREMENTS: dict[str, Callable[[str, Path, int | None], dict[str, Any]]] = {
     "times": measure_times,
-    "further_epoch": measure_further_epoch,
-    "from_scratch": measure_from_scratch,
+    "further_epoch": partial(measure_epoch, pretrained),
+    "from_scratch": partial(measure_epoch, lambda name: MODELS[name]()),
 }
 
 

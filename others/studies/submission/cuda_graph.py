@@ -4,8 +4,6 @@ A training step of a small network consists of hundreds of short kernels. A GPU 
 than the processor can launch them one by one. Recorded as a graph, all of them are one launch.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -11,8 +11,6 @@ of all threads together, which other processes on the machine hardly change. Wit
 2 is trained by the handout's optimizer instead of Muon, with the settings of its ablation.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Sequence
@@ -80,7 +78,7 @@ def train_and_score(
 
     Args:
         pairs: both noisy copies of the training images, uint8 (N, 3, H, W).
-        validation: noisy and clean images, likewise.
+        validation: noisy and clean images, uint8 (M, 3, H, W).
     """
     part, epochs = round(min(length, 1) * len(pairs[0])), max(1, int(length))
     train_input, train_target = (images[:part] for images in pairs)

@@ -16,17 +16,16 @@ network with our framework, with torch.nn, and with transposed convolutions, at 
 settings with batches of 4, and draws what each makes of these images.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from others.data.course import TRAIN, load_first, load_pair
 from others.data.generated import noisy_and_clean
+from others.data.seeds import seeded
 from others.engine import command
 from others.engine.contact_sheet import save_picture
 from others.engine.metrics import psnr_per_image
@@ -61,7 +60,7 @@ def hexadecimal(image: Tensor) -> str:
 
 def shown() -> tuple[Tensor, Tensor]:
     """The noisy and the clean images that the reports show, uint8 (N, 3, 32, 32)."""
-    noisy, clean = noisy_and_clean(COUNT, Generator().manual_seed(SEED))
+    noisy, clean = noisy_and_clean(COUNT, seeded(SEED))
     return noisy[list(SHOWN)], clean[list(SHOWN)]
 
 

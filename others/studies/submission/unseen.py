@@ -12,8 +12,6 @@ image. With photographs they go to others/results/unseen.json, otherwise to out/
 file is about the same noisy images, it keeps what it says of other models.
 """
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path
@@ -27,6 +25,7 @@ from others.data.dead_leaves import SIZE
 from others.data.generated import leaves
 from others.data.images import image_files, middle, read_image
 from others.data.noise import cell_mean, gaussian, impulse, point_sampling, poisson
+from others.data.seeds import seeded
 from others.engine import command
 from others.engine.metrics import psnrs
 from others.records.json_files import read_json, save_json
@@ -145,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Make the noisy images, denoise and score them, and print a table."""
-    generator = Generator().manual_seed(options.seed)
+    generator = seeded(options.seed)
     if options.photographs:
         files = image_files(options.photographs)[: options.count]
         sources = [read_image(path) for path in files]

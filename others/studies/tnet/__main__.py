@@ -12,8 +12,6 @@ weights of the row tnet_taught. --quick runs everything on a few generated image
 tables, and leaves no file behind.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

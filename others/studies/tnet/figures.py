@@ -10,20 +10,19 @@ and column. OUTPUT/smoothing.png shows how two of these gradients depend on n an
 networks are the pretrained TNet and, if its weights are there, UNet.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from others.analysis.influence.weights import MARGIN
 from others.analysis.panels import add_scale, close_up, grid, magnitude, save, show
 from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
 from others.data.course import VALIDATION, load_pair
+from others.data.seeds import seeded
 from others.engine import command
 from others.engine.metrics import psnr_per_image
 from others.networks.pretrained import load_network
@@ -77,10 +76,7 @@ def gradients(
         "loss at the pixel": loss_score(net, clean, pixel),
         "output at the pixel": output_score(net, pixel),
     }
-    found = {
-        name: smooth_grad(score, noisy, n, sigma, Generator().manual_seed(0))
-        for name, score in scores.items()
-    }
+    found = {name: smooth_grad(score, noisy, n, sigma, seeded(0)) for name, score in scores.items()}
     figure, axes = grid(2, 4)
     names = ("noisy", "denoised", "clean")
     for axis, name, image in zip(axes[0], names, (noisy, answer, clean)):
@@ -157,7 +153,7 @@ def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> An
     for number, n in enumerate(COPIES):
         for column, sigma in enumerate(SIGMAS):
             loss, output = (
-                smooth_grad(score, noisy, n, sigma, Generator().manual_seed(0))
+                smooth_grad(score, noisy, n, sigma, seeded(0))
                 for score in (loss_score(net, clean), output_score(net, pixel))
             )
             setting = f"n = {n}, σ = {sigma:g}"

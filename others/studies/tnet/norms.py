@@ -7,8 +7,6 @@ updated on batches of training images. With a momentum of None they start anew, 
 means over all of these batches.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import Callable, Iterator
 

@@ -6,8 +6,6 @@ trained on 50,000 pairs for 50 epochs. Here the number of pairs and epochs is an
 command, and it is the same for all rows except those that bring epochs of their own.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 

@@ -1,7 +1,5 @@
 """One run of the TNet study: train a row with a seed, or go on with its training, and score it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import time
@@ -56,7 +54,7 @@ class StudyImages:
     clean: Tensor
 
     @classmethod
-    def read(cls, folder: Path, pairs: int) -> StudyImages:
+    def read(cls, folder: Path, pairs: int) -> "StudyImages":
         """The first `pairs` pairs of the course's files; ValueError if there are fewer."""
         return cls(*load_first(folder / TRAIN, pairs), *load_pair(folder / VALIDATION))
 

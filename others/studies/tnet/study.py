@@ -1,7 +1,5 @@
 """The TNet study as a whole: its file of results, all its runs, the claims, and a small version."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace

@@ -4,8 +4,6 @@ A figure with ± is the mean over the seeds and the standard deviation of one ru
 SmoothGrad it is the mean over images and its 95 % confidence.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,7 +65,7 @@ def over_seeds(row: Result, key: str) -> Spread:
 
 
 def chosen(results: dict[str, Result], names: Sequence[str]) -> dict[str, Result]:
-    """Those of the rows that have been run."""
+    """The rows with these names, as far as they have been run."""
     return {name: results[name] for name in names if name in results}
 
 
@@ -174,12 +172,6 @@ def norm_modes(results: dict[str, Result], names: Sequence[str], without: str) -
     return Table([Column("evaluated with"), *titles], lines)
 
 
-def long_budget(results: dict[str, Result]) -> str:
-    """What the rows of the longer comparison were trained on."""
-    rows = chosen(results, LONG_NORMS).values()
-    return f"Trained on {', '.join(trained_on(row['configuration']) for row in rows)}."
-
-
 def best(results: dict[str, Result]) -> Table:
     """The rows outside the budget, with their settings."""
     columns = [
@@ -276,7 +268,7 @@ def parts(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def parts_of(results: dict[str, Result]) -> dict[str, tuple[str, str]]:
-    """Likewise, of the rows and the claims."""
+    """Heading and content of each part of the page that these rows and claims allow."""
     claims = results["claims"]["measured"] if "claims" in results else []
     smooth_grad: dict[str, tuple[str, Callable[[Sequence[Result]], Table]]] = {
         "claims": ("SmoothGrad: whether the claims hold", verdicts),
@@ -303,7 +295,9 @@ def parts_of(results: dict[str, Result]) -> dict[str, tuple[str, str]]:
     }
     if "long norms" in found:
         title, text = found["long norms"]
-        found["long norms"] = title, f"{long_budget(results)}\n\n{text}"
+        rows = chosen(results, LONG_NORMS).values()
+        budgets = [trained_on(row["configuration"]) for row in rows]
+        found["long norms"] = title, f"Trained on {', '.join(budgets)}.\n\n{text}"
     return {"budget": ("Budget", budget(results)), **found}
 
 

@@ -79,6 +79,6 @@ def test_reading_takes_what_the_library_takes(name: str) -> None:
 
 
 def test_listing() -> None:
-    """So does a folder of many names."""
+    """The row of a folder with many names has a ratio too."""
     row = image_files.listing(50, 1)
     assert row["read"] > 0

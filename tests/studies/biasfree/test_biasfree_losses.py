@@ -9,12 +9,7 @@ import torch
 from torch import nn
 
 from others.networks.catalogue import make_network
-from others.studies.biasfree.objective import (
-    LossSettings,
-    Objective,
-    dead_zone,
-    hinge_mae,
-)
+from others.studies.biasfree.objective import LossSettings, Objective, dead_zone, hinge_mae
 from others.studies.biasfree.regularisers import (
     L1,
     L2,
@@ -49,7 +44,7 @@ def test_regularisers_by_hand(term: Regulariser, value: float) -> None:
 
 
 def test_erf_costs_most_in_the_middle() -> None:
-    """Of a 3x3 kernel the middle costs 1 / (1 + 4 e^-½ + 4 e^-1), a corner e^-1 times as much."""
+    """The middle of 3x3 taps costs 1 / (1 + 4 e^-½ + 4 e^-1), and a corner e^-1 times as much."""
     taps = torch.eye(9).view(9, 1, 1, 3, 3)
     costs = torch.stack([EffectiveField(a=1)(tap) for tap in taps]).view(3, 3)
     middle = 1 / (1 + 4 * math.exp(-0.5) + 4 * math.exp(-1))

@@ -222,8 +222,8 @@ def test_another_network_is_not_replaced(
 
 @pytest.mark.parametrize("name", BIAS_FREE)
 def test_shipped_weights(name: str) -> None:
-    """Those that are shipped are of the network that is named so, and below 5 MB in all; they are
-    closer to generated images than their noisy inputs."""
+    """Shipped weights fit the network of their name, take less than 5 MB in all, and bring noisy
+    images closer to the clean ones."""
     described = json.loads(weights_file(name).with_suffix(".json").read_text())
     ours = parse(described["pipeline"])
     assert asdict(ours.model) == asdict(load_pipeline(CONFIGS / f"{name}.json").model)

@@ -151,13 +151,14 @@ def test_findings_by_hand() -> None:
     assert found["half"] == {"worse_than_input_at": [], "mae_over_source": 0.5}
 
 
-def test_the_table_is_header_and_lines() -> None:
+def test_the_table_of_errors() -> None:
     """Every line has a cell for each model and the source's two, all of them strings."""
     row = {str(s): {"mae": 1.234, "psnr_per_image_db": 30.0} for s in SIGMAS}
-    header, lines = error_table(study_of({"noisy": row, "other": row}))
-    assert header == ["σ", "noisy", "other", "source, noisy", "source, denoised"]
-    assert lines[0] == ["1", "1.23 (30.00 dB)", "1.23 (30.00 dB)", "0.65", "4.33"]
-    assert len(lines) == len(SIGMAS)
+    table = error_table(study_of({"noisy": row, "other": row}))
+    headers = [column.header for column in table.columns]
+    assert headers == ["σ", "noisy", "other", "source, noisy", "source, denoised"]
+    assert table.rows[0] == ["1", "1.23 (30.00 dB)", "1.23 (30.00 dB)", "0.65", "4.33"]
+    assert len(table.rows) == len(SIGMAS)
 
 
 def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
@@ -256,13 +257,13 @@ def test_verdicts_by_hand() -> None:
     assert [claim["verdict"] for claim in lines["residual"]["claims"]] == ["refuted"] * 3
     assert lines["residual"]["inside_psnr_per_image_db"]["gain"] == -1
     assert lines["residual"]["times_cpu_seconds"] == lines["residual"]["times_parameters"] == 1
-    header, table_lines = advice_table({"rows": rows})
-    assert table_lines[0][:2] == ["final norm", "−1.00 ± 0.00"]
-    assert len(header) == len(table_lines[0]) == 8
+    table = advice_table({"rows": rows})
+    assert table.rows[0][:2] == ["final norm", "−1.00 ± 0.00"]
+    assert len(table.columns) == len(table.rows[0]) == 8
 
 
 def test_worst_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 3,000 values, one in a thousand is three: the fourth largest error is exceeded by them."""
+    """One in a thousand of 3,000 values is three of them, which exceed the fourth largest error."""
     clean = torch.full((1, 3, 10, 100), 0.2)
     errors = torch.zeros(3000)
     errors[[5, 50, 500, 1500, 2500]] = torch.tensor([50.0, 10.0, 40.0, 20.0, 30.0]) / 255
@@ -293,7 +294,7 @@ def test_published_table() -> None:
 
 @pytest.mark.parametrize("name", ["ablation", "ablation_again"])
 def test_a_published_study_can_be_continued(name: str) -> None:
-    """Its setting is that of the configuration, and its rows are those of the table of advice."""
+    """A published file has the setting of the configuration and the rows of the table of advice."""
     results = read_study(RESULTS / "biasfree" / f"{name}.json")
     assert results["setting"]["base"] == load_pipeline(CONFIGS / "ablation.json").as_json()
     assert {n: row["changes"] for n, row in results["rows"].items()} == {
@@ -323,7 +324,7 @@ def test_published_generalisation(name: str) -> None:
 
 
 def test_the_twin_of_the_chain_collapses() -> None:
-    """Its gain over the noisy image falls to less than half; that of the bias-free one rises."""
+    """The twin's gain over the noisy image falls to less than half; the bias-free one's rises."""
     rows = published("generalisation/generalisation_chain")["rows"]
     free, twin = ({s: rows[name][s]["gain_db"] for s in ("10", "100")} for name in TWINS)
     assert twin["100"] < twin["10"] / 2

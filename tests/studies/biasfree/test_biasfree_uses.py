@@ -110,7 +110,7 @@ def test_published_claims() -> None:
 
 
 def test_the_step_towards_the_measurement() -> None:
-    """Its answer is where the gradient of ‖A x − y‖² + μ ‖x − z‖² is zero."""
+    """The step ends where the gradient of ‖A x − y‖² + μ ‖x − z‖² is zero."""
     generator = torch.Generator().manual_seed(0)
     y, z = torch.rand(2, 1, 3, 16, 16, generator=generator).double()
     x = deblurring.solved(y, z, 0.1).requires_grad_()

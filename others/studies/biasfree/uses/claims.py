@@ -11,8 +11,6 @@ claims.json in --output after each model; what is there is not measured again, u
 other weights now.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

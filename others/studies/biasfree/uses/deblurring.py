@@ -3,25 +3,23 @@
     python -m others.studies.biasfree.uses.deblurring [--model NAME] [--images FOLDER]
         [--sigma 2.55 7.65] [--output FOLDER]
 
-y = A x + n, with a Gaussian blur A and white noise n of deviation σ. A prior says which x are
-images; wanted is an x that is one and that explains y. Half-quadratic splitting takes the two in
-turns, with a level τ that falls from turn to turn:
+What is given is y = A x + n, with a Gaussian blur A and white noise n of deviation σ. The answer x
+has to explain y, and it has to look like an image, which a prior judges. Half-quadratic splitting
+sees to these two in turns, with a level τ that falls from turn to turn:
 
     x ← argmin ‖A x − y‖² / σ² + λ ‖x − z‖² / τ²    in the Fourier domain, where A is a product
     z ← f(x + τ ε),   ε white noise                 the prior's step: noise out, image in
 
-The prior's step is that of a denoiser, whichever it is: "plug and play". Levels and λ are those of
-Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021, whose denoiser is
-told τ. A blind one removes the noise that it finds, so noise of that level is added for it to
-remove; and one without biases works at any level.
+The prior's step can be taken by any denoiser f: "plug and play". Levels and λ are those of Zhang et
+al., "Plug-and-play image restoration with deep denoiser prior", 2021, whose denoiser is told τ. A
+blind denoiser removes the noise that it finds, so noise of deviation τ is added for it to remove;
+a denoiser without biases does so at any level.
 
 Images are generated unless a folder is named. Beside the blurred image and the denoiser's answer to
 it stands the Wiener filter, x = Aᵀy / (AᵀA + r), with the r that suits these images best, which is
 in its favour. The scheme was chosen on generated images with another seed. The blur wraps around
 the border. Figures go to --output, as deblurring.json, and deblurring.png shows the first image.
 """
-
-from __future__ import annotations
 
 import argparse
 from pathlib import Path
@@ -36,6 +34,7 @@ from others.data.generated import leaves
 from others.data.images import middle
 from others.data.seeds import seed_of, seeded
 from others.engine import command
+from others.engine.metrics import psnrs
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
@@ -75,8 +74,7 @@ def deblurred(denoise: Denoise, blurred: Tensor, sigma: float) -> Tensor:
 
 def psnr(answers: Tensor, clean: Tensor) -> list[float]:
     """PSNR of each image in dB, of answers clipped to [0, 1]."""
-    errors = (answers.clamp(0, 1) - clean).square().mean((1, 2, 3))
-    return (-10 * errors.log10()).tolist()
+    return psnrs(answers.clamp(0, 1), clean).tolist()
 
 
 def answers_to(denoise: Denoise, clean: Tensor, sigma: float) -> dict[str, Tensor]:

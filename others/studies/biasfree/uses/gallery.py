@@ -10,8 +10,6 @@ of both, the mean over the channels of its absolute value, in grey levels. Image
 unless a folder is named. --output gets MODEL_0.png and so on.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

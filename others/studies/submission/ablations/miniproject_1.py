@@ -5,8 +5,6 @@ changes. All rows start from a network with a quarter of the channels that are s
 each can be trained three times.
 """
 
-from __future__ import annotations
-
 from typing import Any, Callable
 
 import torch

@@ -5,8 +5,6 @@ float32, so that each can be trained three times on any machine. The best rows o
 on the same budget stand beside them; sgd.py has the rest of theirs.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from others.records.study import Row
@@ -25,7 +23,7 @@ ROWS: dict[str, Row] = {
     "Adam, rate 0.001": Row({**ADAM, "learning_rate": 0.001}),
     "Adam, rate 0.003": Row({**ADAM, "learning_rate": 0.003}),
     "Adam, rate 0.01": Row({**ADAM, "learning_rate": 0.01}),
-    # Muon itself; where its rate differs, that of the biases stays 2
+    # Muon itself. Where its rate differs, the factor keeps the rate of the biases at 2.
     "rate 0.005": Row({"learning_rate": 0.005, "bias_factor": 400.0}),
     "rate 0.01": Row({"learning_rate": 0.01, "bias_factor": 200.0}),
     "rate 0.04": Row({"learning_rate": 0.04, "bias_factor": 50.0}),

@@ -1,7 +1,5 @@
 """One training of the network that the handout prescribes, with some of its settings changed."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, Callable
 

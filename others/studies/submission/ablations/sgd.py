@@ -24,8 +24,6 @@ The settings called good are tried on half of the shipped channels and in float3
 cores can afford it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from others.records.study import Row

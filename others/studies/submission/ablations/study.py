@@ -1,7 +1,5 @@
 """What an ablation is, and how it is run: rows that share a budget, each with several seeds."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

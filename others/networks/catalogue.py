@@ -11,7 +11,7 @@ from typing import Callable
 
 from torch import Tensor, nn
 
-from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.network import ResidualUNet, blocks
 from others.networks.biasfree.networks import described_network
 from others.networks.dncnn import DnCNN, DUDnCNN, UDnCNN
 from others.networks.ranges import InRange
@@ -40,7 +40,7 @@ def small_network() -> ResidualUNet:
     It has 57,251 parameters. Once more through the same blocks costs time and no parameters.
     """
     net = ResidualUNet(widths=(32,), encoder=(3,), decoder=())
-    net.encoder[0] = Rounds(*net.encoder[0])  # pyright: ignore[reportArgumentType]
+    net.encoder[0] = Rounds(*blocks(32, 3))
     return net
 
 

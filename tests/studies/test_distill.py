@@ -69,9 +69,10 @@ def test_a_stopped_training_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatc
         record(*arguments)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(distill.Experiment, "_record", stopped)
+    monkeypatch.setattr(distill.Experiment, "_record", stopped)
+    with pytest.raises(SystemExit):
         distilled("--epochs", "2")
+    monkeypatch.setattr(distill.Experiment, "_record", record)
     resumed = distilled("--epochs", "2")
     assert all(torch.equal(resumed[name], value) for name, value in straight.items())
 
@@ -114,19 +115,20 @@ def test_blocks_are_used_twice() -> None:
 def test_muon_changes_hidden_kernels_as_torch_does_matrices() -> None:
     """Kernels as matrices give the steps of torch.optim.Muon, up to its 16 bits; Adam the rest."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 3, 3))
-    kernel = net[1].weight
-    assert [is_hidden(one) for one in net.parameters()] == [False, False, True] + 3 * [False]
+    first, inner, last = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 3, 3)
+    net, kernel = nn.Sequential(first, inner, last), inner.weight
+    assert [one for one in net.parameters() if is_hidden(one)] == [kernel]
     matrix = nn.Parameter(kernel.detach().flatten(1).clone())
-    bias = nn.Parameter(net[0].bias.detach().clone())  # pyright: ignore[reportOptionalMemberAccess]
+    stem = nn.Parameter(first.weight.detach().clone())
     ours = Muon(net, lr=0.01, adam_lr=0.003)
     muon = torch.optim.Muon([matrix], lr=0.01, weight_decay=0)
-    adam = torch.optim.Adam([bias], lr=0.003, betas=(0.9, 0.99))
+    adam = torch.optim.Adam([stem], lr=0.003, betas=(0.9, 0.99))
     for _ in range(5):
-        for parameter in net.parameters():
-            parameter.grad = torch.randn_like(parameter)
-        matrix.grad, bias.grad = kernel.grad.flatten(1).clone(), net[0].bias.grad.clone()
+        gradients = [torch.randn_like(parameter) for parameter in net.parameters()]
+        for parameter, gradient in zip(net.parameters(), gradients):
+            parameter.grad = gradient
+        stem.grad, matrix.grad = gradients[0], gradients[2].flatten(1)
         for optimizer in (ours, muon, adam):
             optimizer.step()
     torch.testing.assert_close(kernel.detach().flatten(1), matrix.detach(), rtol=0, atol=1e-3)
-    torch.testing.assert_close(net[0].bias, bias)
+    torch.testing.assert_close(first.weight, stem)

@@ -81,8 +81,8 @@ def test_the_state_of_other_settings_is_refused(folder: Path) -> None:
     """With the difference, before anything is written."""
     distilled("--epochs", "1")
     before = Path(f"out/{distill.NAME}.pth").stat().st_mtime_ns
-    with pytest.raises(SystemExit, match=r"optimizer\.lr: 0\.01 -> 0\.02"):
-        distilled("--epochs", "1", "--rate", "0.02")
+    with pytest.raises(SystemExit, match=r"optimizer\.lr: 0\.02 -> 0\.01"):
+        distilled("--epochs", "1", "--rate", "0.01")
     assert Path(f"out/{distill.NAME}.pth").stat().st_mtime_ns == before
 
 

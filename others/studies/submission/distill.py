@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--pairs", type=number, default=30000, help="to draw from photographs")
     result.add_argument("--epochs", type=number, default=10, help="passes over both copies")
     result.add_argument("--batch-size", type=number, default=16, help="images in a training step")
-    result.add_argument("--rate", type=float, default=0.01, help="peak of Muon's learning rate")
+    result.add_argument("--rate", type=float, default=0.02, help="peak of Muon's learning rate")
     result.add_argument("--seed", type=int, default=0, help="of weights, pairs and batches")
     command.add_data(result)
     result.add_argument("--install", action="store_true", help="replace the weights that are there")
@@ -78,7 +78,7 @@ def training(options: argparse.Namespace, validation: Pairs, photographs: list[T
         net,
         Pairs(noisy, taught(TEACHER, noisy, folder / "answers.pth"), "turn"),
         validation,
-        Muon(net, options.rate),
+        Muon(net, options.rate, options.rate / 5),
         DenoisingStatsManager(0, 1),
         folder,
         options.batch_size,

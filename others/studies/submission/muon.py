@@ -35,7 +35,7 @@ class Muon(torch.optim.Adam):
     """
 
     def __init__(
-        self, net: nn.Module, lr: float = 0.01, adam_lr: float = 2e-3, momentum: float = 0.95
+        self, net: nn.Module, lr: float = 0.02, adam_lr: float = 4e-3, momentum: float = 0.95
     ) -> None:
         parameters = list(net.parameters())
         hidden = [one for one in parameters if is_hidden(one)]

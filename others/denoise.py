@@ -47,6 +47,7 @@ from others.records.weights import digest
 MODELS = {  # a line each, for the help
     "miniproject_1": "the first submission, trained on noisy pairs of 32x32 pixels as the course's",
     "miniproject_2": "the second submission, trained on the same pairs",
+    "miniproject_1_small": "a network with a twentieth of the first one's weights, taught by it",
     "biasfree_6": "bias-free, 6 residual blocks: Gaussian noise of any strength; the fastest",
     "biasfree_12": "bias-free, 12 residual blocks: Gaussian noise of any strength",
     "biasfree_18": "bias-free, 18 residual blocks: Gaussian noise of any strength",
@@ -197,7 +198,7 @@ def done(source: Path, target: Path, denoiser: Denoiser, tile: int, record: Reco
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    lines = [f"  {name:15} {MODELS.get(name, 'a bias-free network')}" for name in model_names()]
+    lines = [f"  {name:19} {MODELS.get(name, 'a bias-free network')}" for name in model_names()]
     result.epilog = "models:\n" + "\n".join(lines)
     result.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="images or folders")
     result.add_argument("output", type=Path, metavar="OUT", help="folder, or name of one image")

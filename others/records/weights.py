@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
-from Miniproject_1.noise2noise.checks import flaw
+from Miniproject_1.noise2noise.checks import flaw, repeats_memory
 from Miniproject_1.noise2noise.files import write_atomically
 from others.records.configuration import differences
 
@@ -74,6 +74,8 @@ def wrong_tensor(found: Any, expected: Tensor) -> str:
     """What is wrong with a tensor in the place of another one; nothing if it can stand there."""
     # A count of batches is a whole number, and is held to the same rules as a floating point one.
     counts = isinstance(found, Tensor) and not found.is_floating_point()
+    if counts and not found.is_nested and found.layout == torch.strided and repeats_memory(found):
+        return "should have memory of its own for each value"  # which `double` would give it
     number = found.double() if counts and found.dtype == expected.dtype else found
     wrong = flaw(number, tuple(expected.shape))
     if wrong:

@@ -303,5 +303,7 @@ PAGES: dict[Path, PageTables] = {
     ),
     RESULTS / "curve" / "README.md": each(of_trainings(curve)),
     RESULTS / "tnet" / "README.md": lambda results: page_tables(results.folder / "tnet"),
-    RESULTS / "training" / "README.md": each(of_trainings(trainings)),
+    RESULTS / "training" / "README.md": each(
+        {**of_trainings(trainings), "small network": tables.small}
+    ),
 }

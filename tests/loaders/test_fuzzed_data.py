@@ -12,7 +12,7 @@ from torch import Tensor
 from grader.worker import read_pair
 from others.data.course import load_pair
 from others.files.image_file import read_picture, write_picture
-from others.studies.tnet import runs
+from others.networks import teacher
 from tests.helpers.files import picture
 from tests.helpers.hostile import bytes_alter, fuzz, torch_alter
 from tests.helpers.images import pixels
@@ -36,18 +36,18 @@ def test_data(read: Callable[[Path], tuple[Tensor, Tensor]], zipped: bool, tmp_p
 
 
 def test_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the TNet study keeps of a teacher's answers; those of other images are made anew."""
+    """What is kept of a teacher's answers; those of other images are made anew."""
     path, noisy = tmp_path / "answers.pth", pixels(20, 8, 6)
 
     class Teacher:
         apply = None
 
-    monkeypatch.setattr(runs, "load_denoiser", lambda *arguments: Teacher)
-    monkeypatch.setattr(runs, "answered", lambda network, images: 255 - images)
-    runs.taught("miniproject_1", noisy, path)
+    monkeypatch.setattr(teacher, "load_denoiser", lambda *arguments: Teacher)
+    monkeypatch.setattr(teacher, "answered", lambda network, images: 255 - images)
+    teacher.taught("miniproject_1", noisy, path)
 
     def load() -> None:
-        assert torch.equal(runs.taught("miniproject_1", noisy, path), 255 - noisy)
+        assert torch.equal(teacher.taught("miniproject_1", noisy, path), 255 - noisy)
 
     tally = fuzz(path, load, torch_alter(path))
     assert tally.faults == []

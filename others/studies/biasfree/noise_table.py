@@ -69,7 +69,7 @@ from others.studies.biasfree.judgement import (
 )
 
 NLM = "non_local_means"
-TOO_FEW = ("tnet", "unet")  # models for the noise of other studies
+TOO_FEW = ("tnet", "unet", "miniproject_1_small")  # models for the noise of other studies
 TRUNCATED = 0.88  # standard deviation of the truncated noise, in σ
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 SIDE = 256  # pixels along a side of the squares

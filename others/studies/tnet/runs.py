@@ -1,7 +1,5 @@
 """One run of the TNet study: train a row with a seed, or go on with its training, and score it."""
 
-import hashlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +8,8 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.model import WEIGHTS
-from Miniproject_1.noise2noise.checkpoint import read_checkpoint
-from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_1.noise2noise.symmetries import self_ensemble
-from others.data.course import TRAIN, VALIDATION, check_pair, load_first, load_pair
+from others.data.course import TRAIN, VALIDATION, load_first, load_pair
 from others.data.seeds import global_seed
 from others.data.sets import Pairs
 from others.engine.experiment import Experiment
@@ -23,13 +18,10 @@ from others.engine.metrics import psnr_per_image, psnr_pooled
 from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
-from others.networks.pretrained import load_denoiser
-from others.records.weights import digest
+from others.networks.teacher import CHUNK, denoise, taught
 from others.studies.tnet.norms import evaluations, layers
 from others.studies.tnet.rows import TNetRow
 
-CHUNK = 100  # images that are denoised at once
-TEACHERS = {"miniproject_1": WEIGHTS}  # the weights of each model that rows learn from
 ANSWERS = "answers.pth"  # the teacher's denoised images, in the folder of a run
 LOSS_PAIRS = 2000  # training pairs that the loss of the final weights is measured on
 RunResult = dict[str, Any]
@@ -105,44 +97,6 @@ def training_set(row: TNetRow, images: StudyImages, folder: Path) -> Pairs:
         return Pairs(images.train_input, images.train_target, row.augmentation)
     noisy = torch.cat([images.train_input, images.train_target])
     return Pairs(noisy, taught(row.teacher, noisy, folder / ANSWERS), row.augmentation)
-
-
-def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
-    """What a teacher makes of noisy images in one pass: uint8 (N, 3, H, W), as its input.
-
-    The answers take as long as some epochs of training, so they are kept in the file `path`. It is
-    used again only for the same images and the same weights of the teacher, which it names by their
-    SHA-256.
-
-    Raises:
-        ValueError: the file is damaged, or is none of answers.
-    """
-    weights = TEACHERS[teacher]
-    made_from = {
-        "weights": digest(weights),
-        "noisy": hashlib.sha256(noisy.contiguous().numpy().tobytes()).hexdigest(),
-    }
-    if os.path.lexists(path):
-        kept = read_checkpoint(path)
-        if all(str(kept.get(name)) == value for name, value in made_from.items()):
-            return check_pair((noisy, kept.get("answers")), str(path))[1]
-    answers = answered(load_denoiser(teacher, weights).apply, noisy)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {**made_from, "answers": answers}
-    write_atomically(path, lambda file: torch.save(content, file))
-    return answers
-
-
-def answered(network: Callable[[Tensor], Tensor], noisy: Tensor) -> Tensor:
-    """The denoised images of uint8 (N, 3, H, W), rounded to uint8."""
-    return (255 * denoise(network, noisy)).round().to(torch.uint8)
-
-
-@torch.no_grad()
-def denoise(network: Callable[[Tensor], Tensor], noisy: Tensor, chunk: int = CHUNK) -> Tensor:
-    """The denoised images of uint8 (N, 3, H, W), in [0, 1]; `chunk` images are one batch."""
-    parts = [network(part.float() / 255) for part in noisy.split(chunk)]
-    return torch.cat(parts).clamp(0, 1)
 
 
 @torch.no_grad()

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from Miniproject_1.model import WEIGHTS, Model
+from Miniproject_1.model import Model
 from others.analysis.influence.weights import Smoothing
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.records.paths import RESULTS
@@ -152,25 +151,6 @@ def test_a_taught_network_learns_its_teachers_answers(tmp_path: Path, images: St
     model.load_pretrained_model()
     expected = model.predict(pairs.input, ensemble=False).round().to(torch.uint8)
     assert (pairs.target.int() - expected.int()).abs().max() <= 1
-
-
-def test_a_teachers_answers_are_kept_for_its_weights_and_these_images(
-    tmp_path: Path, images: StudyImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file is used again for the same ones only; other images may have the same sum."""
-    path, noisy = tmp_path / runs.ANSWERS, images.train_input
-    answers = runs.taught("miniproject_1", noisy, path)
-    before = path.stat().st_mtime_ns
-    assert torch.equal(runs.taught("miniproject_1", noisy, path), answers)
-    assert path.stat().st_mtime_ns == before
-    assert torch.equal(runs.taught("miniproject_1", noisy.flip(0), path), answers.flip(0))
-    other = Model()
-    other.load_pretrained_model(WEIGHTS)
-    with torch.no_grad():
-        nn.init.ones_(other.network.head.bias)  # type: ignore[arg-type]  # all answers are white
-    other.save_model(tmp_path / "other.pth")
-    monkeypatch.setitem(runs.TEACHERS, "miniproject_1", tmp_path / "other.pth")
-    assert (runs.taught("miniproject_1", noisy.flip(0), path) == 255).float().mean() > 0.9
 
 
 def test_other_settings_do_not_mix(command: Command) -> None:

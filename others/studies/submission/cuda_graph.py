@@ -28,9 +28,9 @@ class CudaGraphTrainer(Trainer):
         super().__init__(*arguments, **options)
         if self.device.type != "cuda":
             raise ValueError(f"CUDA graphs need a network on a CUDA device, not on {self.device}")
-        self._prepare(capturable=True)
+        self.prepare(capturable=True)
 
-    def _prepare(self, capturable: bool) -> None:
+    def prepare(self, capturable: bool) -> None:
         """Keep the numbers that change from step to step in tensors.
 
         A replayed step repeats the same kernels on the same memory, so a new value reaches it only

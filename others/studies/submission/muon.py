@@ -50,7 +50,7 @@ class Muon(torch.optim.Adam):
             parameter.grad = None  # so that Adam leaves it alone
         return super().step(closure)
 
-    def _orthogonal_step(self, parameter: Tensor, lr: float) -> None:
+    def _orthogonal_step(self, parameter: Tensor, lr: Any) -> None:
         gradient, state = parameter.grad, self.state[parameter]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
@@ -61,4 +61,5 @@ class Muon(torch.optim.Adam):
         matrix = (gradient + momentum * velocity).flatten(1)
         rows, columns = matrix.shape
         step = orthogonal(matrix).reshape(parameter.shape)
-        parameter.sub_(step, alpha=lr * max(1, rows / columns) ** 0.5)
+        # A product instead of `alpha`, so that the rate may be a tensor, as a CUDA graph needs it.
+        parameter.sub_(step * (lr * max(1, rows / columns) ** 0.5))

@@ -1,0 +1,210 @@
+"""Train the shipped weights of a miniproject further for a given time, on new pairs all along.
+
+    python -m others.studies.submission.timed 1 --photographs DIR... --minutes 7 [--install]
+
+This is how a GPU that is lent for some minutes is used to its last one. The learning rate follows
+the clock instead of the steps, so that it has fallen to zero when the time is over, however fast
+the machine is. Both miniprojects are trained by Muon. Pairs are drawn from photographs on the
+device of the model, --pairs of them at once, and each is seen once. A training that is stopped
+cannot be continued; after each drawing the average of the weights is saved in out/.
+
+The weights go to out/, or with --install to bestmodel.pth of the miniproject, and a JSON file says
+what was trained, as with `others.studies.submission.train`.
+"""
+
+import argparse
+import copy
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import Miniproject_2.model as miniproject_2
+from Miniproject_1.noise2noise import training as training_1
+from Miniproject_2.framework import training as training_2
+from others.data.course import VALIDATION, load_pair
+from others.data.images import image_files, read_images
+from others.data.photographs import Photographs
+from others.engine import command
+from others.records.json_files import read_json, save_json
+from others.studies.submission.cuda_graph import CudaGraphTrainer
+from others.studies.submission.models import WEIGHTS, denoise, pretrained, scores
+from others.studies.submission.muon import Muon
+from others.studies.submission.train import LOGS, OUTPUT, refuse_without_gain
+
+STEPS = 10**6  # into which the time is divided for the schedule of the learning rate
+ADAM = 0.05  # rate of Adam, for what Muon does not change, as a share of Muon's
+
+
+class NewPairs:
+    """Noisy pairs of photographs that are drawn anew, always into the same tensors.
+
+    Args:
+        count: how many pairs there are at once.
+        weak: the share of them that gets weak noise.
+    """
+
+    def __init__(self, photographs: Photographs, count: int, weak: float, seed: int) -> None:
+        self.photographs, self.weak, self.drawn = photographs, weak, 0
+        self.generator = torch.Generator(photographs.packed.device).manual_seed(seed)
+        self.both = photographs.pairs(count, self.generator, weak=weak)
+
+    def renew(self, count: int) -> None:
+        """Draw the first `count` pairs anew; the others are held out of the training."""
+        new = self.photographs.pairs(count, self.generator, weak=self.weak)
+        for kept, drawn in zip(self.both, new):
+            kept[:count] = drawn
+        self.drawn += count
+
+
+class Timed:
+    """What makes the trainer of either miniproject, its second base class, stop by the clock."""
+
+    pairs: NewPairs
+    seconds: float
+    images = 0  # trained on so far
+    count: int
+    average: Any
+
+    def start(self, pairs: NewPairs, seconds: float, save: Path) -> None:
+        """Set what the training needs besides the trainer's own arguments, and start the clock."""
+        self.pairs, self.seconds, self.save = pairs, seconds, save
+        self.steps, self.begun = STEPS, time.perf_counter()
+
+    def share(self) -> float:
+        """The share of the time that has passed."""
+        return (time.perf_counter() - self.begun) / self.seconds
+
+    def step(self, step: int, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Train on a batch at the learning rate of this moment."""
+        self.images += len(batch[0])
+        return super().step(int(min(1, self.share()) * (STEPS - 1)), batch)  # type: ignore[misc]
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of new pairs until the time is over."""
+        while self.share() < 1:
+            self.pairs.renew(self.count)
+            for number, batch in enumerate(super().batches()):  # type: ignore[misc]
+                if number % 50 == 0 and self.pairs.generator.device.type == "cuda":
+                    torch.cuda.synchronize()  # a GPU lags behind the clock otherwise
+                if self.share() >= 1:
+                    return
+                yield batch
+            average = self.average if isinstance(self.average, dict) else self.average.state_dict()
+            torch.save({name: one.cpu() for name, one in average.items()}, self.save)
+            print(f"{self.share():.2f} of the time, {self.images} images", flush=True)
+
+
+class TimedTrainer1(Timed, training_1.Trainer):
+    """Miniproject 1's, on a CPU."""
+
+
+class TimedGraphTrainer1(Timed, CudaGraphTrainer):
+    """Miniproject 1's, on a GPU."""
+
+
+class TimedTrainer2(Timed, training_2.Trainer):
+    """Miniproject 2's."""
+
+
+class OneRate(Muon):
+    """Muon whose rate for Adam follows the rate of the hidden kernels, the only one that is set."""
+
+    def step(self, closure: Any = None) -> Any:
+        self.param_groups[1]["lr"] = self.param_groups[0]["lr"] * ADAM
+        return super().step(closure)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = command.parser(__spec__, __doc__)
+    number = command.whole(1)
+    result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
+    result.add_argument("--minutes", type=float, required=True, help="of training")
+    result.add_argument(
+        "--photographs", type=Path, metavar="DIR", nargs="+", required=True, help="to draw from"
+    )
+    result.add_argument("--pairs", type=number, default=2**20, help="drawn at once")
+    result.add_argument(
+        "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"
+    )
+    result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
+    result.add_argument("--batch-size", type=number, default=512, help="pairs in a training step")
+    result.add_argument("--seed", type=int, default=0, help="of the pairs")
+    command.add_data(result)
+    result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
+    return result
+
+
+def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
+    """The trainer of the model, with Muon."""
+    use = {
+        "learning_rate": options.rate,
+        "batch_size": options.batch_size,
+        "seed": options.seed,
+        "max_pixels": 2**30,  # a GPU has the memory for large batches
+    }
+    if options.number == 2:
+        both = [miniproject_2.padded(one) for one in pairs.both]
+        settings = training_2.Settings(**use)
+        return TimedTrainer2(model.network, *both, num_epochs=1, settings=settings)
+    kind = TimedGraphTrainer1 if model.device.type == "cuda" else TimedTrainer1
+    trainer = kind(model.network, *pairs.both, num_epochs=1, settings=training_1.Settings(**use))
+    trainer.optimizer = OneRate(model.network, options.rate)
+    if isinstance(trainer, CudaGraphTrainer):
+        trainer.prepare(capturable=True)
+    return trainer
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, score, and write the weights and the JSON file."""
+    name = f"miniproject_{options.number}"
+    noisy, clean = load_pair(options.data / VALIDATION)
+    earlier = read_json(LOGS / f"{name}.json")
+    images = [
+        image
+        for folder in options.photographs
+        for image in read_images(image_files(folder)).values()
+    ]
+    model = pretrained(f"Miniproject {options.number}")
+    started_from = copy.deepcopy(model.network.state_dict())
+    pairs = NewPairs(Photographs(images, model.device), options.pairs, options.weak, options.seed)
+    trainer = trainer_of(options, model, pairs)
+    OUTPUT.mkdir(exist_ok=True)
+    trainer.start(pairs, 60 * options.minutes, OUTPUT / f"{name}_average.pth")
+    trainer.run()
+    refuse_without_gain(started_from, model)
+    log = {
+        "minutes": options.minutes,
+        "pairs": trainer.images,
+        "photographs": len(images),
+        "weak": options.weak,
+        "optimizer": "Muon",
+        "settings": dict(described(trainer.settings)),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": str(model.device),
+        "device_name": torch.cuda.get_device_name() if model.device.type == "cuda" else None,
+        "validation": scores(denoise(model, noisy)[0], clean.float() / 255, self_ensemble=True),
+        "started_from": earlier,
+    }
+    shipped = WEIGHTS[f"Miniproject {options.number}"]
+    model.save_model(shipped if options.install else OUTPUT / f"{name}.pth")
+    save_json((LOGS if options.install else OUTPUT) / f"{name}.json", log)
+    print(f"{name}: {log['validation']} after {trainer.images} pairs")
+
+
+def described(settings: Any) -> dict[str, Any]:
+    """The settings of either miniproject by their names."""
+    return asdict(settings) if isinstance(settings, training_1.Settings) else settings._asdict()
+
+
+main = command.main_of(parser, run)
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ class _OnCPU(CudaGraphTrainer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         Trainer.__init__(self, *arguments, **options)
-        self._prepare(capturable=False)
+        self.prepare(capturable=False)
 
     def _capture(self, batch: Any) -> Any:
         self.inputs = batch[0].clone(), batch[1].clone()

@@ -15,6 +15,7 @@ import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise import training as training_1
 from Miniproject_2.framework import training as training_2
 from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
+from others.records.paths import RESULTS
 
 BATCH = 100  # images that the course's script hands to `predict` at once
 MODELS: dict[str, Callable[[], Any]] = {
@@ -25,6 +26,7 @@ WEIGHTS: dict[str, Path] = {  # the files with the shipped weights
     "Miniproject 1": miniproject_1.WEIGHTS,
     "Miniproject 2": miniproject_2.WEIGHTS,
 }
+OUTPUT, LOGS = Path("out"), RESULTS / "training"  # of trainings that are not installed, and are
 Scores = dict[str, Any]
 
 
@@ -55,6 +57,15 @@ def train_with(
     else:
         use = training_1.Settings(**settings)
         trainer(model.network, *pairs, epochs, checkpoint=checkpoint, settings=use).run()
+
+
+def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
+    """ValueError if the weights are still those that the training started from."""
+    if all(torch.equal(started_from[name], v) for name, v in model.network.state_dict().items()):
+        raise ValueError(
+            "no gain: the weights that it started from do better on the held-out pairs than those "
+            "it has come to; nothing is written"
+        )
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:

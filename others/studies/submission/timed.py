@@ -2,11 +2,12 @@
 
     python -m others.studies.submission.timed 1 --photographs DIR... --minutes 7 [--install]
 
-This is how a GPU that is lent for some minutes is used to its last one. The learning rate follows
-the clock instead of the steps, so that it has fallen to zero when the time is over, however fast
-the machine is. Both miniprojects are trained by Muon. Pairs are drawn from photographs on the
-device of the model, --pairs of them at once, and each is seen once. A training that is stopped
-cannot be continued; after each drawing the average of the weights is saved in out/.
+This makes the most of a GPU that is there for some minutes. The learning rate follows the clock
+instead of the steps, so that it has fallen to zero when the time is over, however fast the machine
+is. Both miniprojects are trained by Muon. Pairs are drawn from photographs on the device of the
+model, --pairs of them at once, and each is seen once; a folder that is named twice is drawn from
+twice as often. A training that was stopped cannot be continued, but the average of its weights is
+in out/, as it was when pairs were drawn the last time.
 
 The weights go to out/, or with --install to bestmodel.pth of the miniproject, and a JSON file says
 what was trained, as with `others.studies.submission.train`.
@@ -33,9 +34,16 @@ from others.data.photographs import Photographs
 from others.engine import command
 from others.records.json_files import read_json, save_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
-from others.studies.submission.models import WEIGHTS, denoise, pretrained, scores
+from others.studies.submission.models import (
+    LOGS,
+    OUTPUT,
+    WEIGHTS,
+    denoise,
+    pretrained,
+    refuse_without_gain,
+    scores,
+)
 from others.studies.submission.muon import Muon
-from others.studies.submission.train import LOGS, OUTPUT, refuse_without_gain
 
 STEPS = 10**6  # into which the time is divided for the schedule of the learning rate
 ADAM = 0.05  # rate of Adam, for what Muon does not change, as a share of Muon's
@@ -76,28 +84,28 @@ class Timed:
         self.pairs, self.seconds, self.save = pairs, seconds, save
         self.steps, self.begun = STEPS, time.perf_counter()
 
-    def share(self) -> float:
+    def passed(self) -> float:
         """The share of the time that has passed."""
         return (time.perf_counter() - self.begun) / self.seconds
 
     def step(self, step: int, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Train on a batch at the learning rate of this moment."""
         self.images += len(batch[0])
-        return super().step(int(min(1, self.share()) * (STEPS - 1)), batch)  # type: ignore[misc]
+        return super().step(int(min(1, self.passed()) * (STEPS - 1)), batch)  # type: ignore[misc]
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of new pairs until the time is over."""
-        while self.share() < 1:
+        while self.passed() < 1:
             self.pairs.renew(self.count)
             for number, batch in enumerate(super().batches()):  # type: ignore[misc]
                 if number % 50 == 0 and self.pairs.generator.device.type == "cuda":
                     torch.cuda.synchronize()  # a GPU lags behind the clock otherwise
-                if self.share() >= 1:
+                if self.passed() >= 1:
                     return
                 yield batch
             average = self.average if isinstance(self.average, dict) else self.average.state_dict()
             torch.save({name: one.cpu() for name, one in average.items()}, self.save)
-            print(f"{self.share():.2f} of the time, {self.images} images", flush=True)
+            print(f"{self.passed():.2f} of the time, {self.images} images", flush=True)
 
 
 class TimedTrainer1(Timed, training_1.Trainer):
@@ -166,11 +174,8 @@ def run(options: argparse.Namespace) -> None:
     name = f"miniproject_{options.number}"
     noisy, clean = load_pair(options.data / VALIDATION)
     earlier = read_json(LOGS / f"{name}.json")
-    images = [
-        image
-        for folder in options.photographs
-        for image in read_images(image_files(folder)).values()
-    ]
+    read = {folder: read_images(image_files(folder)) for folder in set(options.photographs)}
+    images = [image for folder in options.photographs for image in read[folder].values()]
     model = pretrained(f"Miniproject {options.number}")
     started_from = copy.deepcopy(model.network.state_dict())
     pairs = NewPairs(Photographs(images, model.device), options.pairs, options.weak, options.seed)
@@ -181,8 +186,10 @@ def run(options: argparse.Namespace) -> None:
     refuse_without_gain(started_from, model)
     log = {
         "minutes": options.minutes,
+        "epochs": 1,
         "pairs": trainer.images,
-        "photographs": len(images),
+        "photographs": sum(len(one) for one in read.values()),
+        "photographs_with_repetitions": len(images),
         "weak": options.weak,
         "optimizer": "Muon",
         "settings": dict(described(trainer.settings)),

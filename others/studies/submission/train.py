@@ -37,11 +37,18 @@ from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
 from others.records.json_files import locked, read_json, save_json
-from others.records.paths import RESULTS
 from others.studies.submission.cuda_graph import CudaGraphTrainer
-from others.studies.submission.models import MODELS, WEIGHTS, denoise, scores, train_with
+from others.studies.submission.models import (
+    LOGS,
+    MODELS,
+    OUTPUT,
+    WEIGHTS,
+    denoise,
+    refuse_without_gain,
+    scores,
+    train_with,
+)
 
-OUTPUT, LOGS = Path("out"), RESULTS / "training"
 OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
 Pairs = tuple[Tensor, Tensor]
 
@@ -140,15 +147,6 @@ def train(model: Any, pairs: Pairs, options: argparse.Namespace, state: Path) ->
         train_with(model, pairs, options.epochs, all_settings(options), state, trainer)
     else:
         model.train(*pairs, options.epochs, checkpoint=state)
-
-
-def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
-    """ValueError if the weights are still those that the training started from."""
-    if all(torch.equal(started_from[name], v) for name, v in model.network.state_dict().items()):
-        raise ValueError(
-            "no gain: the weights that it started from do better on the held-out pairs than those "
-            "it has come to; nothing is written"
-        )
 
 
 def described(options: argparse.Namespace, model: Any, counts: dict[str, float]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -195,38 +194,33 @@ def pixels(text: str, size: int) -> np.ndarray[Any, Any]:
 
 def draw_pictures(data: Data) -> Figure:
     """A line for each image: noisy, as each approach denoises it, clean; PSNR above."""
-    images, kinds = data["images"], data["kinds"]
-    figure = Figure(figsize=(PAGE, 1.17 * len(images)), layout="constrained")
+    figure = Figure(figsize=(PAGE, 1.17 * len(data["images"])), layout="constrained")
     FigureCanvasPdf(figure)
-    for line, image in zip(figure.subplots(len(images), len(kinds), squeeze=False), images):
-        draw_kinds(line, image, kinds, data["size"])
+    draw_grid(figure, data, " ")
     return figure
 
 
 def draw_strip(data: Data) -> Figure:
-    """The same images in one column: noisy, by Miniproject 2, clean."""
-    figure = Figure(figsize=(COLUMN, 1.4), layout="constrained")
+    """The same for one column, where the names have lines of their own."""
+    figure = Figure(figsize=(COLUMN, 1.75), layout="constrained")
     FigureCanvasPdf(figure)
-    kinds = ("noisy", "Miniproject 2", "clean")
-    draw_images(figure.subplots(2, 6, squeeze=False), data, kinds)
+    draw_grid(figure, data, "\n")
     return figure
 
 
-def draw_images(grid: Any, data: Data, kinds: tuple[str, ...]) -> None:
-    """Two images in each line of the grid of axes, in all kinds, with their PSNR."""
-    for index, image in enumerate(data["images"]):
-        start = index % 2 * len(kinds)
-        draw_kinds(grid[index // 2][start:], image, kinds, data["size"])
+def draw_grid(figure: Figure, data: Data, between: str) -> None:
+    """A line for each image and a column for each kind; above each its name and its PSNR.
 
-
-def draw_kinds(line: Any, image: dict[str, Any], kinds: Sequence[str], size: int) -> None:
-    """One image on the first axes of a line, in all kinds, with its PSNR where there is one."""
-    for axis, kind in zip(line, kinds):
-        axis.set_axis_off()
-        axis.imshow(pixels(image[kind], size), interpolation="nearest")
-        score = image["psnr_per_image_db"].get(kind)
-        short = kind.replace("Miniproject ", "MP")
-        axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
+    Args:
+        between: what stands between name and PSNR.
+    """
+    images, kinds = data["images"], data["kinds"]
+    for line, image in zip(figure.subplots(len(images), len(kinds), squeeze=False), images):
+        for axis, (kind, title) in zip(line, kinds.items()):
+            axis.set_axis_off()
+            axis.imshow(pixels(image[kind], data["size"]), interpolation="nearest")
+            score = image["psnr_per_image_db"].get(kind)
+            axis.set_title(title if score is None else f"{title}{between}{score:.1f}", fontsize=6.5)
 
 
 def draw_rates(data: Data) -> Figure:

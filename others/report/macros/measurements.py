@@ -98,7 +98,7 @@ def influence(results: Results) -> dict[str, str]:
         "InfluenceLittle": verdict(moved["noisy pixel weighs less than a neighbour"]),
         "InfluenceAcross": decimals(all_edges["across"]["mean"], 3),
         "InfluenceAlong": decimals(all_edges["along"]["mean"], 3),
-        "InfluenceEdges": verdict(edges["an edge stops influence"]),
+        "InfluenceEdges": verdict(edges["an edge weakens influence"]),
     }
 
 

@@ -22,16 +22,26 @@ from others.engine.stats_manager import DenoisingStatsManager, Figures
 from others.networks.catalogue import make_network
 from others.networks.pretrained import load_network
 from others.networks.receptive_field import parameters_of
-from others.records.formats import Spread, decimals, plain, spread, spread_of, whole, with_digits
-from others.records.paths import PRETRAINED
-from others.records.study import Row, values
-from others.records.table import Column, Table
+from others.records.formats import (
+    Spread,
+    decimals,
+    in_words,
+    plain,
+    spread,
+    spread_of,
+    whole,
+    with_digits,
+)
+from others.records.paths import PRETRAINED, RESULTS
+from others.records.study import Row, read_study, values
+from others.records.table import Column, Table, markdown
 from others.studies.assignment.dataset import NoisyBSDSDataset
 
 Result = dict[str, Any]
 TEST_SIZE = 320  # pixels along a side of the crops of the test images
 DRAWS = 5
 ALIKE = 0.2  # dB by which a second training of the same network might differ
+EARLY = RESULTS / "assignment" / "early.json"  # short trainings with several seeds
 NOISY = "noisy"  # the row of the noisy images as they are, which no network has changed
 TITLES = {"dncnn": "DnCNN(6)", "udncnn": "UDnCNN(6)", "dudncnn": "DUDnCNN(6)"}
 
@@ -146,6 +156,22 @@ def score_table(results: Result) -> Table:
     if several:
         return Table([*columns, Column("std over trainings", decimals, "dB")], rows)
     return Table(columns, [row[:-1] for row in rows])
+
+
+def early_section(path: Path = EARLY) -> str:
+    """What several short trainings of two networks say, or a sentence that says how to run them."""
+    if not path.is_file():
+        return (
+            "Not run: `python -m others.studies.assignment.study --protocol early "
+            "--only dncnn dudncnn --seeds 3 --data BSDS --install` runs it."
+        )
+    results = read_study(path)
+    use = results["setting"]
+    steps = use["epochs"] * use["steps_per_epoch"]
+    return f"""Early learning, {steps:,} steps each, scored on {in_words(use["draws"])} draws of
+crops of {use["test_crop"]} pixels a side: {ahead(results, "dudncnn", "dncnn")}.
+
+{markdown(score_table(results))}"""
 
 
 def load_contestant(name: str, weights: Path = PRETRAINED) -> nn.Module:

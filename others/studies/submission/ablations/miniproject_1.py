@@ -123,9 +123,10 @@ def train(
     passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
     trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
     if "momentum" in changes:  # the trainer sets the rate of each step in any optimizer
-        trainer.optimizer = torch.optim.SGD(
+        sgd: Any = torch.optim.SGD(
             network.parameters(), trainer.peak, changes["momentum"], nesterov=True
         )
+        trainer.optimizer = sgd
     trainer.other_loss = changes.get("loss", "")
     trainer.followed = followed
     trainer.run()

@@ -70,7 +70,6 @@ def other_noises(results: Results) -> dict[str, str]:
     return {
         "UnseenImages": whole(found["images"]),
         "UnseenWorst": worst,
-        "UnseenWorstGain": signed(gains[worst]),
         "UnseenWorse": in_words(most) if most else "none",
         "UnseenAhead": " of ".join(counts) + " noises" + (exception if ahead[behind] < 0 else ""),
         "UnseenWeak": WEAK,

@@ -5,8 +5,8 @@
     python -m others.studies.assignment.study --bonus --data BSDS [--seeds 1]
 
 BSDS holds train/ and test/. The protocol `full` is the assignment's and needs a GPU, `short` is for
-one core of a processor with bfloat16, `early` has a tenth of its steps, so that several seeds can
-be afforded, and `quick` is a trial. The rows are the three networks trained
+one core of a processor with bfloat16, `early` has a twentieth of its steps, so that several seeds
+can be afforded, and `quick` is a trial. The rows are the three networks trained
 towards clean images and, by the names that end in _n2n, without any: towards a second noisy copy of
 each crop (Noise2Noise).
 

@@ -144,8 +144,8 @@ def draw_comparison(data: Data) -> Figure:
     by_time.semilogx(data["seconds"], best, "D", **hollow)
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
-    # No point is there: few networks of little size are among the best.
-    by_size.legend(loc="upper left", handletextpad=0.1, borderaxespad=0)
+    small = {"handletextpad": 0.1, "borderaxespad": 0, "labelspacing": 0.1, "fontsize": 6.5}
+    by_time.legend(*by_size.get_legend_handles_labels(), loc="upper left", **small)
     plain_ticks(by_size)
     plain_ticks(by_time)
     draw_curve(by_training, data["curve"])

@@ -114,18 +114,22 @@ def psnr_over_draws(row: Result) -> Spread:
 def ahead(results: dict[str, Any], one: str, other: str) -> str:
     """Which of two rows is better, and by how much, as far as their trainings can tell.
 
-    Several trainings of each show the standard error of the difference. One training does not: then
-    a difference of less than ALIKE decides nothing.
+    Several trainings of each are compared seed by seed, for one seed gives both networks the same
+    initial weights and the same batches; the standard error is that of these differences. One
+    training does not show it: then a difference of less than ALIKE decides nothing.
     """
     rows = [results["rows"][name] for name in (one, other)]
-    found = [spread_of(values(row, "psnr_unclipped_db")) for row in rows]
-    difference = found[0].mean - found[1].mean
     titles = [TITLES[row["changes"]["net"]] for row in rows]
+    seeds = [seed for seed in rows[0]["seeds"] if seed in rows[1]["seeds"]]
+    differences = [
+        rows[0]["seeds"][seed]["psnr_unclipped_db"] - rows[1]["seeds"][seed]["psnr_unclipped_db"]
+        for seed in seeds
+    ]
+    difference = fmean(differences)
     better, worse = titles if difference >= 0 else titles[::-1]
-    counts = [len(row["seeds"]) for row in rows]
-    if min(counts) > 1:
-        error = sum((one.std or 0) ** 2 / count for one, count in zip(found, counts)) ** 0.5
-        by = f"{abs(difference):.2f} dB ± {error:.2f} dB over trainings (standard error)"
+    if len(seeds) > 1:
+        error = stdev(differences) / len(seeds) ** 0.5
+        by = f"{abs(difference):.2f} dB ± {error:.2f} dB (standard error over trainings)"
         return f"{better} is {by} ahead of {worse}"
     if abs(difference) < ALIKE:
         by = f"{abs(difference):.2f} dB lie between them, and each was trained once"

@@ -55,9 +55,9 @@ ROWS: dict[str, Row] = {
     "batch 8": Row({"batch_size": 8}),
     "batch 128": Row({"batch_size": 128}),
     # Another optimizer than Adam; its rates are not Adam's
+    "SGD, rate 0.1": Row({"momentum": 0.9, "learning_rate": 0.1}),
     "SGD, rate 0.3": Row({"momentum": 0.9, "learning_rate": 0.3}),
     "SGD, rate 1": Row({"momentum": 0.9, "learning_rate": 1.0}),
-    "SGD, rate 3": Row({"momentum": 0.9, "learning_rate": 3.0}),
     "constant rate": Row({"final_rate": 1.0}),
     "constant, no average": Row({"final_rate": 1.0, "average": 0.0}),
     "no average of weights": Row({"average": 0.0}),

@@ -109,7 +109,7 @@ def pictures_data(results: Results) -> Data:
 
 def strip_data(results: Results) -> Data:
     """Two images by approach: a published training by both frameworks, Miniproject 2."""
-    return approaches(results, "framework_pictures", APPROACHES_TWO)
+    return approaches(results, "ablations/framework_pictures", APPROACHES_TWO)
 
 
 def rates_data(results: Results) -> Data:

@@ -14,7 +14,7 @@ loss and with L1. DIR has the files that the ablations take. The results
 The third form repeats figure 1 of the report that Miniproject 2 starts from: it trains the same
 network with our framework, with torch.nn, and with transposed convolutions, at that report's
 settings with batches of 4. What each makes of these images goes into the file
-others/results/framework_pictures.json, and into a picture with a line for each image.
+others/results/ablations/framework_pictures.json, and into a picture with a line for each image.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     """Make the images, save them, and print their PSNR."""
     if options.frameworks:
-        name, result = "framework_pictures", by_framework(options.frameworks, options.picture)
+        name = "ablations/framework_pictures"
+        result = by_framework(options.frameworks, options.picture)
     elif options.losses:
         name, result = "losses", by_loss(options.losses)
     else:

@@ -40,7 +40,7 @@ def study_one(results: Results) -> dict[str, str]:
         "AblationsOneSteps": whole(steps),
         "AblationsOneGains": enumeration(gains or ["none"]),
         "OneSgdRates": in_words(len(sgd)),
-        "OneSgdBehind": decimals(base.single.mean - max(sgd, default=0)),
+        "OneSgdBehind": decimals(base.single.mean - max(sgd)),
         "SignificantPercent": percent(LEVEL),
     }
 

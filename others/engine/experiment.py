@@ -41,7 +41,8 @@ class Experiment:
 
     The first eight arguments are the assignment's. What its plots call history[k][0]["loss"] is
     history[k]["train"]["loss"] here, and history[k][1] is history[k]["validation"]; its config.txt
-    is config.json, and `print(experiment)` shows the same settings.
+    is config.json, and `print(experiment)` shows the same settings. What its `run` prints, from
+    which epoch a training starts or continues, is printed by the plot `others.engine.hooks.report`.
 
     Args:
         net: any module that maps a batch to a batch, on its device, with its initial weights.

@@ -22,10 +22,14 @@ class Autograd(Module):
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
+        self.values = [parameter.detach() for parameter in network.parameters()]
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
 
     def _forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        # An optimizer may have given the values other memory; the network has to compute with it.
+        for parameter, value in zip(self.network.parameters(), self.values):
+            parameter.data = value
         short = x.dtype == torch.bfloat16
         with torch.enable_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=short):
             y: Tensor = self.network(x)
@@ -37,9 +41,9 @@ class Autograd(Module):
         return gradient
 
     def named(self) -> Iterator[Named]:
-        for name, parameter in self.network.named_parameters():
+        for (name, parameter), value in zip(self.network.named_parameters(), self.values):
             assert parameter.grad is not None
-            yield name, parameter.detach(), parameter.grad
+            yield name, value, parameter.grad
 
 
 class OwnPasses(nn.Module):

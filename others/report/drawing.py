@@ -1,7 +1,7 @@
 """How the figures of the reports are drawn: in greys, without a window, from plain values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 MOST_RATIO = 2.5  # of the axis of speed: the range of a disturbed measurement may leave it
@@ -119,7 +120,7 @@ def draw_network(data: Data) -> Figure:
 
 def draw_comparison(data: Data) -> Figure:
     """PSNR against parameters, against the time for 1,000 images, and against training time."""
-    figure, (by_size, by_time, by_training, by_epoch) = panels(4, PAGE, 1.45)
+    figure, (by_size, by_time, by_training, by_epoch) = panels(4, PAGE, 1.38)
     ours, public = data["ours"], data["public"]
     for axis, name in ((by_size, "parameters"), (by_time, "seconds")):
         known = [row for row in public if name in row]
@@ -141,8 +142,8 @@ def draw_comparison(data: Data) -> Figure:
     by_time.semilogx(data["seconds"], best, "D", **hollow)
     by_size.set(xlabel="thousand parameters", ylabel="PSNR per image, dB")
     by_time.set(xlabel="seconds for 1,000 images")
-    handles = by_size.get_legend_handles_labels()
-    by_time.legend(*handles, loc="upper left", handletextpad=0.1, borderaxespad=0)  # no point there
+    small = {"handletextpad": 0.1, "borderaxespad": 0, "labelspacing": 0.1, "fontsize": 6.5}
+    by_time.legend(*by_size.get_legend_handles_labels(), loc="upper left", **small)
     plain_ticks(by_size)
     plain_ticks(by_time)
     draw_curve(by_training, data["curve"])
@@ -193,38 +194,42 @@ def pixels(text: str, size: int) -> np.ndarray[Any, Any]:
 
 def draw_pictures(data: Data) -> Figure:
     """A line for each image: noisy, as each approach denoises it, clean; PSNR above."""
-    images, kinds = data["images"], data["kinds"]
-    figure = Figure(figsize=(PAGE, 1.17 * len(images)), layout="constrained")
+    figure = Figure(figsize=(PAGE, 1.08 * len(data["images"])), layout="constrained")
     FigureCanvasPdf(figure)
-    for line, image in zip(figure.subplots(len(images), len(kinds), squeeze=False), images):
-        draw_kinds(line, image, kinds, data["size"])
+    for _, axis, title, score in draw_grid(figure, data):
+        axis.set_title(f"{title} {score}".rstrip(), fontsize=7)
     return figure
 
 
 def draw_strip(data: Data) -> Figure:
-    """Generated images as wide as a column: noisy, denoised by Miniproject 2, clean."""
-    figure = Figure(figsize=(COLUMN, 1.4), layout="constrained")
+    """Generated images as wide as a column: the names above all images, the PSNR below each."""
+    figure = Figure(figsize=(COLUMN, 1.7), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.01))
     FigureCanvasPdf(figure)
-    kinds, grid = ("noisy", "Miniproject 2", "clean"), figure.subplots(2, 6, squeeze=False)
-    for index, image in enumerate(data["images"]):  # two in each line
-        start = index % 2 * len(kinds)
-        draw_kinds(grid[index // 2][start:], image, kinds, data["size"])
+    for row, axis, title, score in draw_grid(figure, data):
+        axis.set_title("" if row else title, fontsize=6.5)
+        axis.text(0.5, -0.05, score, transform=axis.transAxes, va="top", ha="center", size=6.5)
     return figure
 
 
-def draw_kinds(line: Any, image: dict[str, Any], kinds: Sequence[str], size: int) -> None:
-    """One image on the first axes of a line, in all kinds, with its PSNR where there is one."""
-    for axis, kind in zip(line, kinds):
-        axis.set_axis_off()
-        axis.imshow(pixels(image[kind], size), interpolation="nearest")
-        score = image["psnr_per_image_db"].get(kind)
-        short = kind.replace("Miniproject ", "MP")
-        axis.set_title(short if score is None else f"{short} {score:.1f}", fontsize=6)
+def draw_grid(figure: Figure, data: Data) -> Iterator[tuple[int, Axes, str, str]]:
+    """Draw a line for each image with a panel for each kind of it.
+
+    Yields:
+        Of each panel its line, its axes, the kind's title, and the PSNR in dB or an empty text.
+    """
+    images, kinds = data["images"], data["kinds"]
+    grid = figure.subplots(len(images), len(kinds), squeeze=False)
+    for row, (line, image) in enumerate(zip(grid, images)):
+        for axis, (kind, title) in zip(line, kinds.items()):
+            axis.set_axis_off()
+            axis.imshow(pixels(image[kind], data["size"]), interpolation="nearest")
+            score = image["psnr_per_image_db"].get(kind)
+            yield row, axis, title, "" if score is None else f"{score:.1f}"
 
 
 def draw_rates(data: Data) -> Figure:
     """A line for each batch and momentum."""
-    figure, (axis,) = panels(1, COLUMN, 1.75)
+    figure, (axis,) = panels(1, COLUMN, 1.55)
     for (label, points), mark, grey in zip(data["curves"].items(), MARKS, GREYS * 2):
         rates, values, spreads = zip(*points)
         line = axis.errorbar(rates, values, spreads, marker=mark, color=grey, capsize=1.5)
@@ -238,7 +243,7 @@ def draw_rates(data: Data) -> Figure:
 
 def draw_speed(data: Data) -> Figure:
     """Groups of points with their 10-90 % ranges; 1 is torch's own time."""
-    figure, (axis, by_training) = panels(2, COLUMN, 1.6)
+    figure, (axis, by_training) = panels(2, COLUMN, 1.5)
     axis.axhline(1, color="0.6", linestyle="--", linewidth=0.7)
     batches = [point[0] for point in next(iter(data["kinds"].values()))]
     for index, ((kind, points), mark) in enumerate(zip(data["kinds"].items(), MARKS)):

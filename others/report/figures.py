@@ -24,7 +24,17 @@ from others.report.results import Results, curve_points, network_steps, read_abl
 from others.studies.submission.models import WEIGHTS
 
 Data = Any
-APPROACHES = ("noisy", "L1", "L2", "TNet", "U-Net", "Miniproject 1", "clean")
+# What the reports show of an image, with the titles of the panels.
+APPROACHES_ONE = {name: name for name in ("noisy", "L1", "L2", "TNet", "U-Net")}
+APPROACHES_ONE |= {"Miniproject 1": "ours", "clean": "clean"}
+APPROACHES_TWO = {
+    "noisy": "noisy",
+    "ours, nearest": "published,\nour passes",
+    "torch.nn, nearest": "published,\ntorch.nn",
+    "ours, transposed": "published,\ntransposed",
+    "Miniproject 2": "shipped",
+    "clean": "clean",
+}
 LARGE = (0, 3)  # the images that are shown by approach
 
 
@@ -64,7 +74,7 @@ def comparison_data(results: Results) -> Data:
     }
 
 
-def strip_data(results: Results) -> Data:
+def shipped_pictures(results: Results) -> Data:
     """The generated images, as the shipped models and other networks denoise them.
 
     Raises:
@@ -80,14 +90,24 @@ def strip_data(results: Results) -> Data:
     return found
 
 
-def pictures_data(results: Results) -> Data:
-    """Two of the generated images, as each approach denoises them, those of two losses too."""
-    found, losses = strip_data(results), results.read("losses")
+def approaches(results: Results, other: str, kinds: dict[str, str]) -> Data:
+    """Two of the generated images as each approach denoises them, those of the file `other` too."""
+    found = shipped_pictures(results)
     images = []
-    for image, other in zip(found["images"], losses["images"]):
-        scores = {**image["psnr_per_image_db"], **other["psnr_per_image_db"]}
-        images.append({**image, **other, "psnr_per_image_db": scores})
-    return {"size": found["size"], "kinds": APPROACHES, "images": [images[n] for n in LARGE]}
+    for image, beside in zip(found["images"], results.read(other)["images"]):
+        scores = {**image["psnr_per_image_db"], **beside["psnr_per_image_db"]}
+        images.append({**image, **beside, "psnr_per_image_db": scores})
+    return {"size": found["size"], "kinds": kinds, "images": [images[n] for n in LARGE]}
+
+
+def pictures_data(results: Results) -> Data:
+    """Two images by approach: two losses, other networks, Miniproject 1."""
+    return approaches(results, "losses", APPROACHES_ONE)
+
+
+def strip_data(results: Results) -> Data:
+    """Two images by approach: a published training by both frameworks, Miniproject 2."""
+    return approaches(results, "ablations/framework_pictures", APPROACHES_TWO)
 
 
 def rates_data(results: Results) -> Data:

@@ -14,7 +14,7 @@ from others.report.macros.submission import stretches
 from others.report.results import Results, block_times, curve_points, network_steps
 from others.report.tables import quantiles
 from others.studies.assignment.bonus import bonus_section
-from others.studies.assignment.scores import score_table
+from others.studies.assignment.scores import early_section, score_table
 from others.studies.biasfree.judgement import (
     TWINS,
     advice_table,
@@ -274,6 +274,7 @@ PAGES: dict[Path, PageTables] = {
     RESULTS / "assignment" / "README.md": each(
         {
             "scores": lambda results: score_table(results.study("assignment/short")),
+            "early": lambda results: early_section(results.folder / "assignment" / "early.json"),
             "bonus": lambda results: bonus_section(results.folder / "assignment" / "bonus.json"),
         }
     ),

@@ -30,7 +30,11 @@ FIGURE_SOURCES: dict[str, Source] = {
         1, "The noise: its density beside a normal one's, and its size by contrast", (NOISE,)
     ),
     "network": Source(1, "The residual U-Net of Miniproject 1", ()),
-    "pictures": Source(1, "Generated images by approach: noisy, five answers, clean", (IMAGES,)),
+    "pictures": Source(
+        1,
+        "Generated images by approach: noisy, five answers, clean",
+        (IMAGES, f"{IMAGES} --losses DIR"),
+    ),
     "comparison": Source(
         1,
         "PSNR per image against parameters, time and training",
@@ -47,5 +51,9 @@ FIGURE_SOURCES: dict[str, Source] = {
         "PSNR per image against the learning rate: the climb and the cliff",
         (ABLATE.format("miniproject_2_sgd"),),
     ),
-    "strip": Source(2, "Generated images: noisy, by Miniproject 2, clean", (IMAGES,)),
+    "strip": Source(
+        2,
+        "Generated images by approach: noisy, a published training, Miniproject 2, clean",
+        (IMAGES, f"{IMAGES} --frameworks DIR"),
+    ),
 }

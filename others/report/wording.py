@@ -10,7 +10,7 @@ from others.report.results import AblationRow
 
 LEVEL = 0.05  # chance that a study without any true difference names one nevertheless
 LEAST = 0.02  # dB, below which a difference is called none however certain it is
-LISTED = 12  # rows that a sentence names
+LISTED = 4  # rows that a sentence names
 
 
 class Comparisons(NamedTuple):

@@ -65,14 +65,14 @@ def test_a_mean_filter_has_the_same_weight_everywhere() -> None:
     assert [row["share left"]["mean"] for row in result["one pixel moved"]["rows"][1:]] == (
         pytest.approx([1 / 9] * 3, abs=1e-4)
     )
-    assert result["edges"]["an edge stops influence"]["verdict"] == "undecided"
+    assert result["edges"]["an edge weakens influence"]["verdict"] == "undecided"
 
 
 def test_an_edge_stops_the_influence_in_a_bilateral_filter() -> None:
     """Where weights fall with the difference, across is less than along; and a pixel that differs
     from all its neighbours keeps its own weight, so the first claim is refuted."""
     result = measure(bilateral, *scenes(), Smoothing(1, 0.0))
-    assert result["edges"]["an edge stops influence"]["verdict"] == "holds"
+    assert result["edges"]["an edge weakens influence"]["verdict"] == "holds"
     assert result["edges"]["rows"][0]["across"]["mean"] < 0.02
     moved = result["one pixel moved"]
     assert moved["own weight falls with its noise"]["verdict"] == "refuted"
@@ -131,7 +131,7 @@ def test_the_command_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFi
     save_weights(make_network("tnet"), tmp_path / "weights.pth")
     options = ["--weights", str(tmp_path / "weights.pth"), "--data", str(tmp_path), "--n", "1"]
     main([*options, "--json", str(tmp_path / "claims.json")])
-    assert "an edge stops influence" in capsys.readouterr().out
+    assert "an edge weakens influence" in capsys.readouterr().out
     assert json.loads((tmp_path / "claims.json").read_text())["smoothing"]["n"] == 1
     with pytest.raises(SystemExit, match=r"none\.pth"):
         main(["--weights", str(tmp_path / "none.pth")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_report_and_pictures(
             assert len(image.convert("RGB").getcolors(2**24) or []) > 2
 
 
+def test_an_experiment_prints_its_settings(make: Make) -> None:
+    """A line for each setting, those of its parts too; config.json has the same ones."""
+    experiment = make()
+    lines = repr(experiment).splitlines()
+    assert "batch_size: 4" in lines
+    assert any(line.startswith("optimizer") and line.endswith("0.01") for line in lines)
+    saved = json.loads((make.folder / "experiment" / "config.json").read_text())
+    assert saved == json.loads(json.dumps(experiment.setting()))
+
+
 def test_bar(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """Where a bar is asked for, it shows loss, PSNR, images a second and the time left."""
     make(progress=True).run(1)
@@ -125,7 +136,10 @@ def test_bar(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_tensorboard(make: Make, tmp_path: Path) -> None:
-    """Losses, PSNR, rate and speed are logged once for each epoch, also by a resumed training."""
+    """Losses, PSNR, rate and speed are logged once for each epoch, also by a resumed training.
+
+    So are images, what becomes of pure noise, and a histogram of each parameter.
+    """
     for epochs in (1, 3):
         make().run(epochs, plot=TensorBoard(tmp_path / "log"))
     events = EventAccumulator(str(tmp_path / "log"))
@@ -133,9 +147,10 @@ def test_tensorboard(make: Make, tmp_path: Path) -> None:
     names = {f"{name}/{part}" for name in ("loss", "PSNR") for part in ("train", "validation")}
     assert {*names, "learning_rate", "images_per_second"} < set(events.Tags()["scalars"])
     assert [event.step for event in events.Scalars("PSNR/validation")] == [1, 2, 3]
-    assert {"noisy", "denoised", "clean"} <= {tag[:-2] for tag in events.Tags()["images"]} | set(
-        events.Tags()["images"]
-    )
+    shown = {tag.split("/")[0] for tag in events.Tags()["images"]}  # NAME/NUMBER, or NAME for one
+    assert shown == {"noisy", "denoised", "clean", "iterated on pure noise"}
+    parameters = {name for name, _ in make().net.named_parameters()}
+    assert set(events.Tags()["histograms"]) == parameters
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from others.data.corruptions import Corruption
 from others.networks.biasfree.blocks import (
     ACTIVATIONS,
     DifferentiableReLU,
+    ResidualBlock,
     ScaleNorm2d,
+    Selector,
     Sparse,
     differentiable_relu,
     level,
@@ -171,6 +173,30 @@ def test_a_gate_is_on_and_can_be_off() -> None:
         means = block.branch[:-1](x).mean((2, 3), keepdim=True)
         gate.copy_(1e6 * means)
         torch.testing.assert_close(block(x), x)
+
+
+def test_a_selector_weighs_both_sides() -> None:
+    """What a channel takes of x it does not take of the branch, so equal sides stay as they are."""
+    torch.manual_seed(0)
+    select = Selector(4).double()
+    x, branch = torch.rand(2, 2, 4, 5, 6, dtype=torch.float64)
+    with torch.no_grad():
+        y, kept = select(x, branch), select.factors(x)
+        torch.testing.assert_close(y - branch, kept * (x - branch))
+        torch.testing.assert_close(select(x, x), x)
+    assert 0 <= float(kept.min()) <= float(kept.max()) <= 1
+
+
+def test_a_centred_block_follows_level_and_contrast() -> None:
+    """f(a x + b) = a f(x) + b with an a > 0 and a b for each channel; a plain block does not."""
+    torch.manual_seed(0)
+    x = torch.rand(2, 4, 5, 6, dtype=torch.float64)
+    a, b = torch.rand(2, 1, 4, 1, 1, dtype=torch.float64) + 0.5
+    for centred in (True, False):
+        block = ResidualBlock(4, BlockSettings(centred=centred)).double().eval()
+        with torch.no_grad():
+            gap = float((block(a * x + b) - (a * block(x) + b)).abs().max())
+        assert (gap < 1e-9) == centred
 
 
 @pytest.mark.parametrize("kind", KINDS)

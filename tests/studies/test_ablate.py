@@ -180,3 +180,22 @@ def test_twins_agree(nearest: int, kernel: int) -> None:
     for (_, own), (_, other) in zip(ours.param(), theirs.param()):
         assert relative_error(other / 2, own) < 1e-4
     assert isinstance(theirs.network, nn.Sequential)
+
+
+@pytest.mark.parametrize("row", ["published, batch 4", "good settings"])
+def test_both_frameworks_train_alike(row: str) -> None:
+    """The same training by either gives the same images, and other ones than a shorter training.
+
+    An optimizer moves parameters into one memory: a network that kept the old one would not learn.
+    """
+    noisy_a, noisy_b, _ = noisy_images(8, 32, 32)
+    x = noisy_a.float() / 255
+    images = {}
+    for name in ("ours", "torch.nn"):
+        changes = {**sgd.FRAMEWORKS.changes(f"{row}: {name}"), "channels": [4, 6]}
+        changes |= {"least_warm_up": 0, "learning_rate": 5.0}
+        for epochs in (1, 4):
+            trained = sgd.FRAMEWORKS.train(changes, noisy_a, noisy_b, epochs, 0)
+            images[name, epochs] = trained(x, False)
+    assert relative_error(images["torch.nn", 4], images["ours", 4]) < 1e-3
+    assert relative_error(images["torch.nn", 1], images["torch.nn", 4]) > 0.01

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.studies.submission import course_limits, report_images, train
@@ -162,3 +163,23 @@ def test_two_losses_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "L1": 2,
     }
     assert found["images"][0].keys() == shipped["images"][0].keys()
+
+
+def test_both_frameworks_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has the images by each row of the figure, and the picture a column for each."""
+    monkeypatch.setattr(report_images, "COUNT", 2)
+    monkeypatch.setattr(report_images, "SHOWN", (1,))
+    small = replace(report_images.FRAMEWORKS, pairs=4, epochs=1)
+    monkeypatch.setattr(report_images, "FRAMEWORKS", small)
+    save_pair(tmp_path / TRAIN, *torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8))
+    path, picture = tmp_path / "images.json", tmp_path / "images.png"
+    arguments = ["--frameworks", str(tmp_path), "--json", str(path), "--picture", str(picture)]
+    report_images.main(arguments)
+    (image,) = json.loads(path.read_text())["images"]
+    assert image.keys() == {*report_images.FIGURE, "psnr_per_image_db"}
+    scores = image["psnr_per_image_db"]
+    # The same weights, pairs and steps: both frameworks give the same image.
+    assert scores["ours, nearest"] == pytest.approx(scores["torch.nn, nearest"], abs=0.02)
+    with Image.open(picture) as sheet:
+        columns = 2 + len(report_images.FIGURE)  # noisy and clean too
+        assert sheet.size == (columns * (4 * 32 + 6) + 6, 4 * 32 + 6 + 18)

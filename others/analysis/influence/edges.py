@@ -113,7 +113,7 @@ def at_edges(network: Network, noisy: Tensor, clean: Tensor, smoothing: Smoothin
             row[name] = figure(_image_means(values[inside], images[inside]))
         rows.append(row)
     less = _image_means(sides["along"] - sides["across"], images)
-    return {"rows": rows, "an edge stops influence": claimed(less)}
+    return {"rows": rows, "an edge weakens influence": claimed(less)}
 
 
 def _image_means(values: Tensor, images: Tensor) -> Tensor:

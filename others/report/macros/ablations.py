@@ -5,7 +5,16 @@ from typing import Any
 
 from Miniproject_1.noise2noise.training import Settings as SettingsOne
 from others.data.dead_leaves import SIZE
-from others.records.formats import decimals, enumeration, percent, plain, power, signed, whole
+from others.records.formats import (
+    decimals,
+    enumeration,
+    in_words,
+    percent,
+    plain,
+    power,
+    signed,
+    whole,
+)
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
 from others.report.wording import LEVEL, comparisons, gap, printed_gap, seeds_of, significant
 
@@ -19,6 +28,7 @@ def study_one(results: Results) -> dict[str, str]:
     starred = significant(base, study.rows)
     gains = [f"“{row.name}”" for row in starred if gap(row, base) > 0]
     steps = study.epochs * study.pairs / SettingsOne().batch_size
+    sgd = [row.single.mean for row in study.rows if "momentum" in row.changes]
     return {
         "AblationsOnePairs": whole(study.pairs),
         "AblationsOneEpochs": plain(study.epochs),
@@ -27,6 +37,8 @@ def study_one(results: Results) -> dict[str, str]:
         "AblationsOneComparisons": str(len(study.rows) - 1),
         "AblationsOneSteps": whole(steps),
         "AblationsOneGains": enumeration(gains or ["none"]),
+        "OneSgdRates": in_words(len(sgd)),
+        "OneSgdBehind": decimals(base.single.mean - max(sgd)),
         "SignificantPercent": percent(LEVEL),
     }
 

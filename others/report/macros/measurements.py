@@ -68,7 +68,6 @@ def other_noises(results: Results) -> dict[str, str]:
     return {
         "UnseenImages": whole(found["images"]),
         "UnseenWorst": worst,
-        "UnseenWorstGain": signed(gains[worst]),
         "UnseenWorse": in_words(most) if most else "none",
         "UnseenAhead": " of ".join(counts) + " noises" + (exception if ahead[behind] < 0 else ""),
         "UnseenWeak": WEAK,
@@ -96,7 +95,7 @@ def influence(results: Results) -> dict[str, str]:
         "InfluenceLittle": verdict(moved["noisy pixel weighs less than a neighbour"]),
         "InfluenceAcross": decimals(all_edges["across"]["mean"], 3),
         "InfluenceAlong": decimals(all_edges["along"]["mean"], 3),
-        "InfluenceEdges": verdict(edges["an edge stops influence"]),
+        "InfluenceEdges": verdict(edges["an edge weakens influence"]),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from others.records.formats import decimals, plain, tex
+from others.records.formats import decimals, in_words, plain, tex
 from others.report.results import Results, block_times, network_steps
 
 
@@ -18,13 +18,18 @@ def blocks(results: Results) -> dict[str, str]:
         "SpeedRounds": plain(found["rounds"]),
         "SpeedBlocks": str(len(rows)),
         # Counted where the whole range from the 10 % to the 90 % quantile is on one side of 1.
-        "SpeedFaster": str(sum(row["high"] < 1 for row in rows.values())),
-        "SpeedSlower": str(sum(row["low"] > 1 for row in rows.values())),
+        "SpeedFaster": so_many(sum(row["high"] < 1 for row in rows.values())),
+        "SpeedSlower": so_many(sum(row["low"] > 1 for row in rows.values())),
         "SpeedBest": decimals(rows[best]["ratio"]),
         "SpeedWorst": decimals(rows[worst]["ratio"]),
         "SpeedBestName": best,
         "SpeedWorstName": worst,
     }
+
+
+def so_many(count: int) -> str:
+    """A number with its verb: one is, eight are."""
+    return f"{in_words(count)} {'is' if count == 1 else 'are'}"
 
 
 def steps(results: Results) -> dict[str, str]:

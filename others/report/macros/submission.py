@@ -3,6 +3,7 @@
 The macros of Miniproject 1 begin with One, those of Miniproject 2 with Two.
 """
 
+from itertools import groupby
 from typing import Any
 
 from Miniproject_1.model import WIDTHS
@@ -124,27 +125,35 @@ def training_one(results: Results) -> dict[str, str]:
 
 
 def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
-    """A sentence on the trainings that went on from the weights of `log`."""
+    """A sentence on the trainings that went on from the weights of `log`.
+
+    Those that follow each other on the same kind of pairs and device are told as one.
+    """
 
     def score(training: dict[str, Any]) -> str:
         return decibels(training["validation"]["self_ensemble_psnr_per_image_db"])
 
     most = max(training.get("photographs", 0) for training in (log, *later))
 
-    def told(training: dict[str, Any]) -> str:
-        number, weak = training.get("photographs", most), training.get("weak", 0)
+    def kind(training: dict[str, Any]) -> tuple[int, float, str]:
+        of = training.get("photographs", most)
+        return of, training.get("weak", 0), training.get("device", "cpu")
+
+    def told(number: int, weak: float, device: str, trainings: list[dict[str, Any]]) -> str:
+        batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
         notes = [
             *([f"of {whole(number)} photographs"] if number < most else []),
-            *([f"{plain(round(100 * weak))} % with weak noise"] if weak else []),
-            f"in batches of {plain(training['settings']['batch_size'])}",
-            *(["on a GPU"] if training.get("device") == "cuda" else []),
+            *([f"{plain(round(100 * weak))}{NO_BREAK}% with weak noise"] if weak else []),
+            f"in batches of {enumeration([*batches])}",
+            *(["on a GPU"] if device == "cuda" else []),
         ]
-        millions = decimals(training["pairs"] * training["epochs"] / 1e6, 1)
-        return f"{millions} million {', '.join(notes)} ({score(training)})"
+        millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
+        return f"{decimals(millions, 1)} million {', '.join(notes)} ({score(trainings[-1])})"
 
+    groups = [told(*of, list(trainings)) for of, trainings in groupby(later, kind)]
     return (
         f" From these weights ({score(log)}) it went on with new pairs of the same "
-        f"scenes: {'; '.join(map(told, later))}."
+        f"scenes: {'; '.join(groups)}."
     )
 
 

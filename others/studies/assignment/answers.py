@@ -26,7 +26,13 @@ from others.records.formats import in_words, spread
 from others.records.table import Column, Table, markdown
 from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.initialisation import Response
-from others.studies.assignment.scores import TITLES, ahead, psnr_over_draws, score_table
+from others.studies.assignment.scores import (
+    TITLES,
+    ahead,
+    early_section,
+    psnr_over_draws,
+    score_table,
+)
 
 NEEDED = 33  # pixels along an axis that a noise of 30 is said to need (question 14)
 DEPTH = 6  # D of the networks
@@ -273,7 +279,9 @@ Its dilations go up to 2^(D/2 − 1) and down again, and (5 · 2^(D/2) − 1)² 
 {ahead(results, "dudncnn", "udncnn")}; {ahead(results, "dudncnn", "dncnn")}. Dilated
 filters see about as far as pooling lets them and give up no place: with the same parameters, a wide
 view is worth having where it does not cost resolution. It costs time: UDnCNN is the fastest of the
-three."""
+three.
+
+{early_section()}"""
 
 
 def at(name: str) -> Callable[[Findings], str]:

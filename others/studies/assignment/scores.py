@@ -22,16 +22,26 @@ from others.engine.stats_manager import DenoisingStatsManager, Figures
 from others.networks.catalogue import make_network
 from others.networks.pretrained import load_network
 from others.networks.receptive_field import parameters_of
-from others.records.formats import Spread, decimals, plain, spread, spread_of, whole, with_digits
-from others.records.paths import PRETRAINED
-from others.records.study import Row, values
-from others.records.table import Column, Table
+from others.records.formats import (
+    Spread,
+    decimals,
+    in_words,
+    plain,
+    spread,
+    spread_of,
+    whole,
+    with_digits,
+)
+from others.records.paths import PRETRAINED, RESULTS
+from others.records.study import Row, read_study, values
+from others.records.table import Column, Table, markdown
 from others.studies.assignment.dataset import NoisyBSDSDataset
 
 Result = dict[str, Any]
 TEST_SIZE = 320  # pixels along a side of the crops of the test images
 DRAWS = 5
 ALIKE = 0.2  # dB by which a second training of the same network might differ
+EARLY = RESULTS / "assignment" / "early.json"  # short trainings with several seeds
 NOISY = "noisy"  # the row of the noisy images as they are, which no network has changed
 TITLES = {"dncnn": "DnCNN(6)", "udncnn": "UDnCNN(6)", "dudncnn": "DUDnCNN(6)"}
 
@@ -104,18 +114,22 @@ def psnr_over_draws(row: Result) -> Spread:
 def ahead(results: dict[str, Any], one: str, other: str) -> str:
     """Which of two rows is better, and by how much, as far as their trainings can tell.
 
-    Several trainings of each show the standard error of the difference. One training does not: then
-    a difference of less than ALIKE decides nothing.
+    Several trainings of each are compared seed by seed, for one seed gives both networks the same
+    initial weights and the same batches; the standard error is that of these differences. One
+    training does not show it: then a difference of less than ALIKE decides nothing.
     """
     rows = [results["rows"][name] for name in (one, other)]
-    found = [spread_of(values(row, "psnr_unclipped_db")) for row in rows]
-    difference = found[0].mean - found[1].mean
     titles = [TITLES[row["changes"]["net"]] for row in rows]
+    seeds = [seed for seed in rows[0]["seeds"] if seed in rows[1]["seeds"]]
+    differences = [
+        rows[0]["seeds"][seed]["psnr_unclipped_db"] - rows[1]["seeds"][seed]["psnr_unclipped_db"]
+        for seed in seeds
+    ]
+    difference = fmean(differences)
     better, worse = titles if difference >= 0 else titles[::-1]
-    counts = [len(row["seeds"]) for row in rows]
-    if min(counts) > 1:
-        error = sum((one.std or 0) ** 2 / count for one, count in zip(found, counts)) ** 0.5
-        by = f"{abs(difference):.2f} dB ± {error:.2f} dB over trainings (standard error)"
+    if len(seeds) > 1:
+        error = stdev(differences) / len(seeds) ** 0.5
+        by = f"{abs(difference):.2f} dB ± {error:.2f} dB (standard error over trainings)"
         return f"{better} is {by} ahead of {worse}"
     if abs(difference) < ALIKE:
         by = f"{abs(difference):.2f} dB lie between them, and each was trained once"
@@ -146,6 +160,22 @@ def score_table(results: Result) -> Table:
     if several:
         return Table([*columns, Column("std over trainings", decimals, "dB")], rows)
     return Table(columns, [row[:-1] for row in rows])
+
+
+def early_section(path: Path = EARLY) -> str:
+    """What several short trainings of two networks say, or a sentence that says how to run them."""
+    if not path.is_file():
+        return (
+            "Not run: `python -m others.studies.assignment.study --protocol early "
+            "--only dncnn dudncnn --seeds 3 --data BSDS --install` runs it."
+        )
+    results = read_study(path)
+    use = results["setting"]
+    steps = use["epochs"] * use["steps_per_epoch"]
+    return f"""Early learning, {steps:,} steps each, scored on {in_words(use["draws"])} draws of
+crops of {use["test_crop"]} pixels a side: {ahead(results, "dudncnn", "dncnn")}.
+
+{markdown(score_table(results))}"""
 
 
 def load_contestant(name: str, weights: Path = PRETRAINED) -> nn.Module:

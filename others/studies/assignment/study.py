@@ -5,13 +5,15 @@
     python -m others.studies.assignment.study --bonus --data BSDS [--seeds 1]
 
 BSDS holds train/ and test/. The protocol `full` is the assignment's and needs a GPU, `short` is for
-one core of a processor with bfloat16, `quick` is a trial. The rows are the three networks trained
+one core of a processor with bfloat16, `early` has a twentieth of its steps, so that several seeds
+can be afforded, and `quick` is a trial. The rows are the three networks trained
 towards clean images and, by the names that end in _n2n, without any: towards a second noisy copy of
 each crop (Noise2Noise).
 
 The same command goes on where it was stopped. OUTPUT/PROTOCOL has the state of each training, a
-picture of it, and its weights; the results are in OUTPUT/PROTOCOL.json. With --install, weights go
-to others/pretrained/NAME.pth too, and results to others/results/assignment/PROTOCOL.json instead.
+picture of it, and its weights; the results are in OUTPUT/PROTOCOL.json. With --install, results go
+to others/results/assignment/PROTOCOL.json instead, and the weights of `full` and `short` to
+others/pretrained/NAME.pth too.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from others.records.paths import PRETRAINED, RESULTS
 from others.records.table import markdown
 from others.studies.assignment.bonus import bonus_table, run_bonus
 from others.studies.assignment.scores import CONTESTANTS, score_table
-from others.studies.assignment.trainings import PROTOCOLS, AssignmentStudy
+from others.studies.assignment.trainings import PROTOCOLS, SHIPPED, AssignmentStudy
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     output = Path("out/assignment")
     result.add_argument("--output", type=Path, default=output, help="folder of the trainings")
     result.add_argument("--bonus", action="store_true", help="run the rows of the bonus alone")
-    result.add_argument("--install", action="store_true", help="keep weights and results in others")
+    result.add_argument("--install", action="store_true", help="keep what is found in others")
     return result
 
 
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     results = pretrained = None
     if options.install:
         results = RESULTS / "assignment" / f"{options.protocol}.json"
-        pretrained = PRETRAINED
+        pretrained = PRETRAINED if options.protocol in SHIPPED else None
     study = AssignmentStudy(options.protocol, options.data, options.output, results, pretrained)
     print(markdown(score_table(study.run(options.only, options.seeds))))
 

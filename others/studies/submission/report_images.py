@@ -2,7 +2,7 @@
 
     python -m others.studies.submission.report_images [--json PATH]
     python -m others.studies.submission.report_images --losses DIR [--json PATH]
-    python -m others.studies.submission.report_images --frameworks DIR [--picture PATH]
+    python -m others.studies.submission.report_images --frameworks DIR [--json PATH] [--picture PNG]
 
 The images are generated, as dead leaves (see `others.data.dead_leaves`): no training has seen them,
 and no photograph has to be published. The JSON file has them as hexadecimal RGB, with their PSNR.
@@ -13,7 +13,8 @@ loss and with L1. DIR has the files that the ablations take. The results
 
 The third form repeats figure 1 of the report that Miniproject 2 starts from: it trains the same
 network with our framework, with torch.nn, and with transposed convolutions, at that report's
-settings with batches of 4, and draws what each makes of these images.
+settings with batches of 4. What each makes of these images goes into the file
+others/results/ablations/framework_pictures.json, and into a picture with a line for each image.
 """
 
 import argparse
@@ -101,16 +102,20 @@ def by_loss(folder: Path) -> dict[str, Any]:
     }
 
 
-def by_framework(folder: Path) -> dict[str, Tensor]:
-    """The images that are shown, noisy, by each row of FIGURE and clean, in [0, 1]."""
+def by_framework(folder: Path, picture: Path) -> dict[str, Any]:
+    """The images that are shown as each row of FIGURE denoises them; `picture` shows them."""
     pairs = load_first(folder / TRAIN, FRAMEWORKS.pairs)
     noisy, clean = (part.float() / 255 for part in shown())
-    images = {"noisy": noisy}
+    kinds = {}
     for title, row in FIGURE.items():
         denoise_by = train_prescribed(FRAMEWORKS.changes(row), *pairs, FRAMEWORKS.epochs, seed=0)
         with torch.no_grad():
-            images[title] = denoise_by(noisy, False).clamp(0, 1)
-    return {**images, "clean": clean}
+            kinds[title] = denoise_by(noisy, False).clamp(0, 1)
+    save_picture(picture, {"noisy": noisy, **kinds, "clean": clean}, len(clean))
+    return {
+        "setting": {"pairs": FRAMEWORKS.pairs, "epochs": FRAMEWORKS.epochs, "rows": FIGURE},
+        "images": in_json(kinds, clean),
+    }
 
 
 def make_images() -> dict[str, Any]:
@@ -136,22 +141,23 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--json", type=command.output, help="file of the images (others/results)")
-    result.add_argument("--frameworks", type=Path, metavar="DIR", help="draw the source's figure")
-    picture = "out/frameworks.png"
-    result.add_argument("--picture", type=command.output, default=picture, help="that figure")
     result.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
+    result.add_argument("--frameworks", type=Path, metavar="DIR", help="repeat the source's figure")
+    picture = RESULTS / "ablations" / "frameworks.png"
+    result.add_argument("--picture", type=command.output, default=picture, help="that figure")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Make the images, save them, and print their PSNR."""
     if options.frameworks:
-        save_picture(options.picture, by_framework(options.frameworks))
-        print(options.picture)
-        return
-    result = by_loss(options.losses) if options.losses else make_images()
-    name = "losses.json" if options.losses else "pictures.json"
-    save_json(options.json or RESULTS / name, result)
+        name = "ablations/framework_pictures"
+        result = by_framework(options.frameworks, options.picture)
+    elif options.losses:
+        name, result = "losses", by_loss(options.losses)
+    else:
+        name, result = "pictures", make_images()
+    save_json(options.json or RESULTS / f"{name}.json", result)
     for number, image in zip(SHOWN, result["images"]):
         print(f"image {number}: {image['psnr_per_image_db']}")
 

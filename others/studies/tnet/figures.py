@@ -143,8 +143,10 @@ def _arrow(axis: Any, one: Any, other: Any, text: str, grey: str, bend: float = 
     style["connectionstyle"] = f"arc3,rad={bend}"
     axis.annotate("", other, one, arrowprops=style)
     (x, y), (u, v) = one, other
-    height = 0.2 * (u - x) if bend else 0.3  # about the height of a bent arrow on these axes
-    axis.text((x + u) / 2, (y + v) / 2 + height, text, fontsize=7, color=grey, ha="center")
+    height = 0.2 * (u - x) if bend else -0.3  # about the height of a bent arrow on these axes
+    side = 0.0 if bend else 0.35 if v > y else -0.35  # a straight arrow has room at its outer side
+    place = (x + u) / 2 + side, (y + v) / 2 + height
+    axis.text(*place, text, fontsize=7, color=grey, ha="center")
 
 
 def smoothing(net: nn.Module, noisy: Tensor, clean: Tensor, pixel: Tensor) -> Any:

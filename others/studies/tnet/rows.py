@@ -80,6 +80,11 @@ ROWS: dict[str, TNetRow] = {
     "tnet_bn": TNetRow("TNet+BN", options=_normalised(list(STAGES))),
     "tnet_slow": TNetRow("TNet, 0.1", learning_rate=1e-4),
     "tnet_fast": TNetRow("TNet, 0.9", learning_rate=9e-4),
+    # The rest of the grid in the report's code, whose table shows the three above alone
+    "tnet_rate_1.625": TNetRow("TNet, 1.625", learning_rate=1.625e-3),
+    "tnet_rate_2.75": TNetRow("TNet, 2.75", learning_rate=2.75e-3),
+    "tnet_rate_3.875": TNetRow("TNet, 3.875", learning_rate=3.875e-3),
+    "tnet_rate_5": TNetRow("TNet, 5", learning_rate=5e-3),
     # What the report tried without a gain
     "tnet_dropout": TNetRow("TNet, dropout 0.1", options={"dropout": 0.1}),
     "tnet_hdr": TNetRow("TNet, HDR loss", loss="hdr"),
@@ -115,7 +120,8 @@ ROWS: dict[str, TNetRow] = {
         pretrained="unet",
     ),
 }
-TABLE_1 = ("tnet_slow", "tnet", "tnet_fast")
+GRID = ("tnet_rate_1.625", "tnet_rate_2.75", "tnet_rate_3.875", "tnet_rate_5")
+TABLE_1 = ("tnet_slow", "tnet", "tnet_fast", *GRID)
 TABLE_2 = ("basenet", "unet", "tnet", "tnet_l1", "tnet_bn")
 TRIED = ("tnet_dropout", "tnet_hdr", "tnet_wide")
 NORMS = ("tnet_bn", "tnet_bn_fine", "tnet_bn_latent", "tnet_bn_up", "tnet_bn_output")

@@ -90,7 +90,7 @@ def budget(results: dict[str, Result]) -> str:
 def learning_rates(results: dict[str, Result]) -> Table:
     """Table 1 of the report."""
     columns = [
-        Column("learning rate × 10³", with_digits(decimals, 1)),
+        Column("learning rate × 10³", with_digits(decimals, 3)),
         Column("PSNR, dB", spread),
         Column("training loss of the final weights (L2)", with_digits(spread, 5)),
         Column("on the report's scale", with_digits(spread, 3)),
@@ -102,7 +102,7 @@ def learning_rates(results: dict[str, Result]) -> Table:
         rate, loss = row["configuration"]["learning_rate"], over_seeds(row, "train_loss")
         scaled = spread_of([REPORTED_SCALE * value for value in values(row, "train_loss")])
         psnr = over_seeds(row, "psnr_per_image_db")
-        reported = [REPORTED_LOSSES[name], REPORTED_RATES[name]]
+        reported = [REPORTED_LOSSES.get(name), REPORTED_RATES.get(name)]
         rows.append([1000 * rate, psnr, loss, scaled, *reported])
     return Table(columns, rows)
 

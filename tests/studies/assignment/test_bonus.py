@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from others.records.json_files import save_json
 from others.studies.assignment import bonus
-from others.studies.assignment.scores import ahead
+from others.studies.assignment.scores import ahead, early_section
 from tests.helpers.images import write_images
 
 
@@ -38,7 +39,7 @@ def test_who_is_ahead() -> None:
     for row, psnr in zip(several["rows"].values(), (28.02, 28.14)):
         row["seeds"]["1"] = {**row["seeds"]["0"], "psnr_unclipped_db": psnr}
     sentence = ahead(several, "dncnn", "udncnn")
-    assert sentence.startswith("UDnCNN(6) is 0.11 dB ± 0.02 dB over trainings (standard error)")
+    assert sentence.startswith("UDnCNN(6) is 0.11 dB ± 0.01 dB (standard error over trainings)")
 
 
 def test_the_bonus_is_run_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +56,21 @@ def test_the_bonus_is_run_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = bonus.bonus_section(path)
     assert "After 1 steps" in text
     assert "D = 2" in text
+
+
+def test_short_trainings_with_several_seeds_are_told(tmp_path: Path) -> None:
+    """Question 23 has the spread over trainings beside that over draws, or how to measure it."""
+    path = tmp_path / "early.json"
+    assert "--protocol early" in early_section(path)
+    setting = {"epochs": 6, "steps_per_epoch": 100, "draws": 3, "test_crop": 160}
+    found = results_of(27.0, 0.0) | {"setting": setting, "machine": {}}
+    found["rows"]["dudncnn"] = {**found["rows"].pop("udncnn"), "changes": {"net": "dudncnn"}}
+    for name, psnrs in {"dncnn": (27.0, 27.2), "dudncnn": (27.4, 27.5)}.items():
+        run = {"psnr_unclipped_std_db": 0.1, "mse": 0.01}
+        seeds = {str(k): {**run, "psnr_unclipped_db": psnr} for k, psnr in enumerate(psnrs)}
+        found["rows"][name]["seeds"] = seeds
+    save_json(path, found)
+    text = early_section(path)
+    assert "600 steps" in text
+    assert "DUDnCNN(6) is 0.35 dB ± 0.05 dB (standard error over trainings) ahead" in text
+    assert "std over trainings" in text

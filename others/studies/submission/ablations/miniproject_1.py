@@ -22,7 +22,7 @@ from others.records.study import Row
 from others.studies.submission.ablations.study import Ablation, Denoiser
 
 NETWORK = ("widths", "encoder", "decoder")  # changes that are arguments of the network
-NO_SETTINGS = (*NETWORK, "net", "loss", "pairs", "data")  # all other changes are settings
+NO_SETTINGS = (*NETWORK, "net", "loss", "momentum", "pairs", "data")  # all others are settings
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda error: error.abs().mean(),
     "charbonnier": lambda error: (error.square() + 1e-6).sqrt().mean(),
@@ -52,6 +52,10 @@ ROWS: dict[str, Row] = {
     "rate 0.008": Row({"learning_rate": 8e-3}),
     "batch 8": Row({"batch_size": 8}),
     "batch 128": Row({"batch_size": 128}),
+    # Another optimizer than Adam; its rates are not Adam's
+    "SGD, rate 0.1": Row({"momentum": 0.9, "learning_rate": 0.1}),
+    "SGD, rate 0.3": Row({"momentum": 0.9, "learning_rate": 0.3}),
+    "SGD, rate 1": Row({"momentum": 0.9, "learning_rate": 1.0}),
     "constant rate": Row({"final_rate": 1.0}),
     "constant, no average": Row({"final_rate": 1.0, "average": 0.0}),
     "no average of weights": Row({"average": 0.0}),
@@ -116,6 +120,11 @@ def train(
     settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
     passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
     trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
+    if "momentum" in changes:  # the trainer sets the rate of each step in any optimizer
+        sgd: Any = torch.optim.SGD(
+            network.parameters(), trainer.peak, changes["momentum"], nesterov=True
+        )
+        trainer.optimizer = sgd
     trainer.other_loss = changes.get("loss", "")
     trainer.followed = followed
     trainer.run()

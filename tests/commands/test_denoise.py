@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -17,11 +18,11 @@ from torch import nn
 
 import others.denoise
 from Miniproject_1.noise2noise.symmetries import turn
-from others.denoise import main, planned
+from others.denoise import Record, main, planned, settings_of, unfinished
 from others.files.image_file import read_picture, write_picture
 from others.networks.catalogue import make_network
-from others.networks.pretrained import load_denoiser, load_network, model_names
-from others.records.weights import save_weights
+from others.networks.pretrained import load_denoiser, load_network, model_names, weights_file
+from others.records.weights import digest, save_weights
 from tests.helpers.files import picture, same, values
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,9 +130,10 @@ def test_planning_is_linear(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(20_000):
         (folder / f"{number}.png").touch()
+    record = Record(tmp_path / "none", {})
     for _ in range(2):
         start = time.process_time()
-        assert len(planned([folder], out, None, overwrite=True)) == 20_000
+        assert len(unfinished(planned([folder], out, None), True, record)) == 20_000
         assert time.process_time() - start < 2
         out.mkdir(exist_ok=True)
         for number in range(20_000):
@@ -145,25 +147,26 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     two.parent.mkdir()
     for path in (one, two):
         write_picture(path, picture("L"))
-    link = tmp_path / "link.png"
+    link, record = tmp_path / "link.png", Record(tmp_path / "none", {})
     link.symlink_to(one)
     for output in (one, tmp_path, link):
         for overwrite in (False, True):
             with pytest.raises(ValueError, match="is an input, which is never overwritten"):
-                planned([one], output, None, overwrite)
+                unfinished(planned([one], output, None), overwrite, record)
     with pytest.raises(ValueError, match="several images would be written to"):
-        planned([one, two], tmp_path / "out", None, False)
+        planned([one, two], tmp_path / "out", None)
+    jobs = planned([one], tmp_path / "folder", None)
     with pytest.raises(ValueError, match="is there; --overwrite replaces it"):
-        planned([one], tmp_path / "folder", None, False)
-    assert planned([one], tmp_path / "folder", None, True) == [(one, two)]
-    assert planned([one], tmp_path / "out", ".tif", False)[0][1] == tmp_path / "out" / "one.tif"
+        unfinished(jobs, False, record)
+    assert unfinished(jobs, True, record) == [(one, two)]
+    assert planned([one], tmp_path / "out", ".tif")[0][1] == tmp_path / "out" / "one.tif"
     with pytest.raises(ValueError, match="expected a folder for the 2 images"):
-        planned([one, two], link, None, False)
+        planned([one, two], link, None)
     for output, suffix in ((tmp_path / "out.gif", None), (tmp_path / "out", ".gif")):
         with pytest.raises(ValueError, match=r"\.gif: expected a name that ends with"):
-            planned([one], output, suffix, False)
+            planned([one], output, suffix)
     with pytest.raises(FileNotFoundError, match="no such image"):
-        planned([tmp_path / "none.png"], tmp_path / "out", None, False)
+        planned([tmp_path / "none.png"], tmp_path / "out", None)
 
 
 def test_unknown_models(tmp_path: Path) -> None:
@@ -239,6 +242,29 @@ def test_the_same_command_goes_on(
     assert said.endswith(" s, 3 of them by an earlier run\n")
     assert (finished.stat().st_mtime_ns, finished.read_bytes()) == (written, content)
     assert sorted(path.name for path in finished.parent.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_finished_images_are_read_once(
+    stopped: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on reads what is finished once: a folder may hold hours of work."""
+    read, content_of = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or content_of(path))
+    main(stopped)
+    assert read.count(tmp_path / "out" / "a.png") == 1
+
+
+@pytest.mark.parametrize("name", ["miniproject_2", "biasfree_6"])
+def test_other_weights_of_the_project_are_other_options(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that were replaced since then are noticed, where a model is given by its name too."""
+    options = argparse.Namespace(model=name, weights=None, ensemble=False, tile=64)
+    before = settings_of(options)["weights"]
+    assert before == digest(weights_file(name))
+    (tmp_path / "other.pth").write_bytes(b"other")
+    monkeypatch.setattr(others.denoise, "weights_file", lambda name: tmp_path / "other.pth")
+    assert settings_of(options)["weights"] not in (before, None)
 
 
 def test_what_others_have_written_is_not_taken(stopped: list[str], tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from Miniproject_1.noise2noise.files import write_atomically
 from others.data.images import image_files
 from others.engine import command
 from others.files.image_file import bytes_of, read_picture
-from others.files.kinds import check_holds, kind_of, left_out
+from others.files.kinds import SUFFIXES, check_holds, kind_of, left_out
 from others.files.tiling import DEFAULT, TILE, denoised
 from others.networks.pretrained import Denoiser, load_denoiser, model_names, weights_file
 from others.records.json_files import locked
@@ -119,12 +119,12 @@ def planned(inputs: Sequence[Path], output: Path, suffix: str | None) -> list[Jo
     if alone and output.suffix:
         targets = [output]
         kind_of(output)
-    elif output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; expected a folder for the {len(sources)} images")
     else:
         targets = [output / (s.with_suffix(suffix) if suffix else s).name for s in sources]
-        if suffix:
-            kind_of(targets[0])
+    folder = targets[0].parent
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise ValueError(f"{nearest} is no folder; expected one for the {len(sources)} images")
     target, count = Counter(targets).most_common(1)[0]
     if count > 1:
         raise ValueError(f"several images would be written to {target}")
@@ -146,6 +146,8 @@ def unfinished(jobs: Sequence[Job], overwrite: bool, record: Record) -> list[Job
         identity = _identity(target)
         if identity in inputs:
             raise ValueError(f"{target} is an input, which is never overwritten")
+        if identity is not None and target.is_dir():
+            raise ValueError(f"{target} is a folder; expected an image or nothing in its place")
         if record.has(source, target):
             continue
         if identity is not None and not overwrite:
@@ -171,11 +173,20 @@ def run_jobs(
     with tqdm(jobs, "images", unit="", leave=False, disable=None) as bar:
         for source, target in bar:
             try:
-                bar.write(done(source, target, denoiser, tile, record))
+                bar.write(one_line(done(source, target, denoiser, tile, record)))
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 told = str(error)
-                failures.append(told if str(source) in told else f"{source}: {told}")
+                failures.append(one_line(told if str(source) in told else f"{source}: {told}"))
     return failures
+
+
+def one_line(text: str) -> str:
+    """The text with a code in the place of every line break and of all else that is not shown.
+
+    The name of a file may hold such, and what moves the cursor or colours a terminal as well.
+    """
+    codes = (c if c.isprintable() else ascii(c)[1:-1] for c in text)  # a line break becomes \n
+    return "".join(codes)
 
 
 def done(source: Path, target: Path, denoiser: Denoiser, tile: int, record: Record | None) -> str:
@@ -217,9 +228,18 @@ def parser() -> argparse.ArgumentParser:
         help="side of what is denoised at once; a model that looks at the whole image needs one as "
         "large as the image",
     )
-    result.add_argument("--suffix", metavar=".png", help="kind of the files in OUT, else as in IN")
+    result.add_argument(
+        "--suffix", type=suffix_of, metavar=".png", help="kind of the files in OUT, else as in IN"
+    )
     result.add_argument("--overwrite", action="store_true", help="replace files that are there")
     return result
+
+
+def suffix_of(text: str) -> str:
+    """The type of --suffix: the end of a name that an image can have."""
+    if text.lower() not in SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SUFFIXES)}")
+    return text
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -75,11 +75,13 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
     folder.mkdir()
     long = "ä" * 125 + "x.png"  # of 255 bytes, the most that a name can have
     undecodable = os.fsdecode(b"\xff.png")  # no text that stdout can show
-    for name in ("a.png", "b.jfif", long, undecodable):
+    lines = "two\nlines.png"
+    for name in ("a.png", "b.jfif", long, undecodable, lines, ".png"):
         write_picture(folder / name, picture("RGB"))
     write_picture(tmp_path / "c.jpg", picture("RGB"))
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "link.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
     (folder / "folder.png").mkdir()
     Image.new("RGB", (3, 3)).save(folder / "animated.gif")
     Image.new("CMYK", (3, 3)).save(folder / "inks.tif")
@@ -88,13 +90,14 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
         main([str(folder), str(tmp_path / "c.jpg"), str(tmp_path / "out"), *model])
     assert stop.value.code == 1
     written = {p.name for p in (tmp_path / "out").iterdir()}
-    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable, ".unfinished"}
+    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable, lines, ".png", ".unfinished"}
     output = capsys.readouterr()
     assert "7x9 RGB" in output.out
-    assert "5 of 9 images denoised in " in output.out
+    assert "two\\nlines.png: " in output.out  # one line for each image, whatever its name is
+    assert "7 of 12 images denoised in " in output.out
     failures = output.err.strip().splitlines()
-    assert len(failures) == 4
-    for name in ("animated.gif", "broken.png", "inks.tif", "link.png"):
+    assert len(failures) == 5
+    for name in ("animated.gif", "broken.png", "inks.tif", "link.png", "loop.png"):
         assert sum(line.startswith("not denoised: ") and name in line for line in failures) == 1
 
 
@@ -160,11 +163,29 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         unfinished(jobs, False, record)
     assert unfinished(jobs, True, record) == [(one, two)]
     assert planned([one], tmp_path / "out", ".tif")[0][1] == tmp_path / "out" / "one.tif"
-    with pytest.raises(ValueError, match="expected a folder for the 2 images"):
-        planned([one, two], link, None)
-    for output, suffix in ((tmp_path / "out.gif", None), (tmp_path / "out", ".gif")):
-        with pytest.raises(ValueError, match=r"\.gif: expected a name that ends with"):
-            planned([one], output, suffix)
+    two.unlink()
+    two.mkdir()
+    with pytest.raises(ValueError, match=r"one\.png is a folder; expected an image or nothing"):
+        unfinished(jobs, True, record)
+
+
+def test_what_cannot_be_written_to(tmp_path: Path) -> None:
+    """An output in what is no folder, be it a file or a link that leads nowhere, and a kind of file
+    that is not written are refused before anything is done."""
+    for name in ("one.png", "two.png"):
+        write_picture(tmp_path / name, picture("L"))
+    one, dead = tmp_path / "one.png", tmp_path / "dead"
+    dead.symlink_to(tmp_path / "nowhere")
+    for inputs, output in (
+        ([one], dead),
+        ([one], dead / "out.png"),
+        ([one], one / "deeper" / "out.png"),
+        ([tmp_path], one),
+    ):
+        with pytest.raises(ValueError, match=r"(one\.png|dead) is no folder; expected one for the"):
+            planned(inputs, output, None)
+    with pytest.raises(ValueError, match=r"\.gif: expected a name that ends with"):
+        planned([one], tmp_path / "out.gif", None)
     with pytest.raises(FileNotFoundError, match="no such image"):
         planned([tmp_path / "none.png"], tmp_path / "out", None)
 
@@ -190,11 +211,13 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert any("No strength of the noise is asked for" in line for line in lines)
 
 
-@pytest.mark.parametrize("tile", ["0", "-4", "half"])
-def test_usage(tile: str) -> None:
-    """A tile of no pixel is a usage error."""
+@pytest.mark.parametrize(
+    "options", ["--tile 0", "--tile -4", "--tile half", "--suffix png", "--suffix .gif"]
+)
+def test_usage(options: str) -> None:
+    """A tile of no pixel and a suffix that no image has are usage errors."""
     with pytest.raises(SystemExit) as stop:
-        main(["a.png", "out", "--tile", tile])
+        main(["a.png", "out", *options.split()])
     assert stop.value.code == 2
 
 

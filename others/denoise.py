@@ -38,9 +38,9 @@ from Miniproject_1.noise2noise.files import write_atomically
 from others.data.images import image_files
 from others.engine import command
 from others.files.image_file import bytes_of, read_picture
-from others.files.kinds import check_holds, kind_of, left_out
+from others.files.kinds import SUFFIXES, check_holds, kind_of, left_out
 from others.files.tiling import DEFAULT, TILE, denoised
-from others.networks.pretrained import Denoiser, load_denoiser, model_names
+from others.networks.pretrained import Denoiser, load_denoiser, model_names, weights_file
 from others.records.json_files import locked
 from others.records.weights import digest
 
@@ -58,6 +58,7 @@ MODELS = {  # a line each, for the help
     "tnet": "Noise2Noise's network with a twentieth of its weights, for Gaussian noise",
     "unet": "Noise2Noise's network, for Gaussian noise",
 }
+RECORD = ".unfinished"  # the name of a record, in the folder that is written to
 Job = tuple[Path, Path]  # what is read, what is written
 
 
@@ -72,8 +73,8 @@ class Record:
         ValueError: something else than a file has the name of this one.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.path, self.settings = folder / ".unfinished", settings
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self.path, self.settings = path, settings
         if os.path.lexists(self.path) and (self.path.is_symlink() or not self.path.is_file()):
             raise ValueError(f"{self.path} is no file of this command; remove it")
         self.lines = set(self.path.read_bytes().split()) if self.path.exists() else set()
@@ -99,25 +100,17 @@ class Record:
         return hashlib.sha256(text.encode() + data).hexdigest().encode()
 
 
-def planned(
-    inputs: Sequence[Path],
-    output: Path,
-    suffix: str | None,
-    overwrite: bool,
-    record: Record | None = None,
-) -> list[Job]:
+def planned(inputs: Sequence[Path], output: Path, suffix: str | None) -> list[Job]:
     """What is read and what is written.
 
     Args:
         inputs: images, and folders whose images are taken.
         output: a folder, or the name of a file if there is one image.
         suffix: of the files in the folder; None for that of each input.
-        overwrite: whether files that are there are replaced.
-        record: what may be there, because it is finished.
 
     Raises:
         FileNotFoundError: an input that is missing, or a folder without images.
-        ValueError: two images that would be written to one file, or a file that is there.
+        ValueError: a name that no image can have, or one for several images.
     """
     for path in inputs:
         if not path.exists():
@@ -127,31 +120,41 @@ def planned(
     if alone and output.suffix:
         targets = [output]
         kind_of(output)
-    elif output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file; expected a folder for the {len(sources)} images")
     else:
         targets = [output / (s.with_suffix(suffix) if suffix else s).name for s in sources]
-        if suffix:
-            kind_of(targets[0])
-    jobs = list(zip(sources, targets))
-    _check_targets(jobs, overwrite, record)
-    return jobs
-
-
-def _check_targets(jobs: list[Job], overwrite: bool, record: Record | None) -> None:
-    """ValueError if something would be overwritten."""
-    target, count = Counter(target for _, target in jobs).most_common(1)[0]
+    folder = targets[0].parent
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise ValueError(f"{nearest} is no folder; expected one for the {len(sources)} images")
+    target, count = Counter(targets).most_common(1)[0]
     if count > 1:
         raise ValueError(f"several images would be written to {target}")
-    inputs = {_identity(source) for source, _ in jobs}
+    return list(zip(sources, targets))
+
+
+def unfinished(jobs: Sequence[Job], overwrite: bool, record: Record) -> list[Job]:
+    """The jobs that no earlier run has finished.
+
+    Args:
+        overwrite: whether files that are there are replaced.
+
+    Raises:
+        ValueError: an input or, without `overwrite`, another file would be overwritten.
+    """
+    inputs = {_identity(source) for source, _ in jobs} - {None}
+    left = []
     for source, target in jobs:
         identity = _identity(target)
-        if identity is None:
-            continue
         if identity in inputs:
             raise ValueError(f"{target} is an input, which is never overwritten")
-        if not overwrite and not (record and record.has(source, target)):
+        if identity is not None and target.is_dir():
+            raise ValueError(f"{target} is a folder; expected an image or nothing in its place")
+        if record.has(source, target):
+            continue
+        if identity is not None and not overwrite:
             raise ValueError(f"{target} is there; --overwrite replaces it")
+        left.append((source, target))
+    return left
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -171,11 +174,20 @@ def run_jobs(
     with tqdm(jobs, "images", unit="", leave=False, disable=None) as bar:
         for source, target in bar:
             try:
-                bar.write(done(source, target, denoiser, tile, record))
+                bar.write(one_line(done(source, target, denoiser, tile, record)))
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 told = str(error)
-                failures.append(told if str(source) in told else f"{source}: {told}")
+                failures.append(one_line(told if str(source) in told else f"{source}: {told}"))
     return failures
+
+
+def one_line(text: str) -> str:
+    """The text with a code in the place of every line break and of all else that is not shown.
+
+    The name of a file may hold such, and what moves the cursor or colours a terminal as well.
+    """
+    codes = (c if c.isprintable() else ascii(c)[1:-1] for c in text)  # a line break becomes \n
+    return "".join(codes)
 
 
 def done(source: Path, target: Path, denoiser: Denoiser, tile: int, record: Record | None) -> str:
@@ -217,17 +229,26 @@ def parser() -> argparse.ArgumentParser:
         help="side of what is denoised at once; a model that looks at the whole image needs one as "
         "large as the image",
     )
-    result.add_argument("--suffix", metavar=".png", help="kind of the files in OUT, else as in IN")
+    result.add_argument(
+        "--suffix", type=suffix_of, metavar=".png", help="kind of the files in OUT, else as in IN"
+    )
     result.add_argument("--overwrite", action="store_true", help="replace files that are there")
     return result
 
 
+def suffix_of(text: str) -> str:
+    """The type of --suffix: the end of a name that an image can have."""
+    if text.lower() not in SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SUFFIXES)}")
+    return text
+
+
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """What the bytes of an output depend on, besides those of the input."""
-    file = options.weights
+    file = options.weights or weights_file(options.model)
     return {
         "model": options.model,
-        "weights": digest(file) if file and file.is_file() else None,  # a pipe may have no end
+        "weights": digest(file) if file.is_file() else None,  # a pipe may have no end
         "ensemble": options.ensemble,
         "tile": options.tile,
     }
@@ -236,12 +257,12 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 def run(options: argparse.Namespace) -> int:
     """Denoise what is asked for; 1 if a file could not be."""
     start = time.perf_counter()
-    record = Record(options.output, settings_of(options))
-    jobs = planned(options.inputs, options.output, options.suffix, options.overwrite, record)
+    jobs = planned(options.inputs, options.output, options.suffix)
     denoiser = load_denoiser(options.model, options.weights, options.ensemble)
     several = len(jobs) > 1  # a single image is whole or not there, which needs no record
-    with locked(record.path) if several else nullcontext():
-        left = [job for job in jobs if not record.has(*job)]
+    with locked(options.output / RECORD) if several else nullcontext():
+        record = Record(options.output / RECORD, settings_of(options))
+        left = unfinished(jobs, options.overwrite, record)
         failures = run_jobs(left, denoiser, options.tile, record if several else None)
         if several and not failures:
             record.path.unlink(missing_ok=True)

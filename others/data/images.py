@@ -27,12 +27,13 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; expected a folder of images")
+    # A link that leads to itself is no folder to os.path.isdir, and an error to entry.is_dir.
     suffixes = (*SUFFIXES, *REFUSED_SUFFIXES)
     with os.scandir(folder) as entries:
         names = sorted(
             entry.name
             for entry in entries
-            if entry.name.lower().endswith(suffixes) and not entry.is_dir()
+            if entry.name.lower().endswith(suffixes) and not os.path.isdir(entry)
         )
     if not names:
         raise FileNotFoundError(f"{folder}: no images in it; expected {', '.join(SUFFIXES)}")

@@ -54,11 +54,26 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def parser(spec: ModuleSpec | None, description: str | None) -> argparse.ArgumentParser:
-    """A parser without options for the module whose `__spec__` and `__doc__` these are."""
+    """A parser without options for the module whose `__spec__` and `__doc__` these are.
+
+    What it converts to a Path by `type=Path` may not be empty.
+    """
     name = spec.name.removesuffix(".__main__") if spec is not None else "command"
-    return argparse.ArgumentParser(
+    result = argparse.ArgumentParser(
         prog=f"python -m {name}", description=description, formatter_class=Formatter
     )
+    result.register("type", Path, named)
+    return result
+
+
+def named(text: str | Path) -> Path:
+    """A path, but none for the empty text that a shell makes of "$FOLDER" where it is not set.
+
+    For pathlib that is the current folder, which nobody has asked for.
+    """
+    if text == "":
+        raise argparse.ArgumentTypeError("an empty name; expected a file or a folder")
+    return Path(text)
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -82,7 +97,7 @@ def output(text: str | Path) -> Path:
     A default has to be a text for that, because argparse converts texts alone. The folder of the
     file is made if need be.
     """
-    path = Path(text)
+    path = named(text)
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
     return path
@@ -93,7 +108,7 @@ def folder(text: str | Path) -> Path:
 
     It is tried before the work, as by `output`, so a default has to be a text here too.
     """
-    return output(Path(text) / "file").parent
+    return output(named(text) / "file").parent
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,10 @@ from PIL import Image, UnidentifiedImageError
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.files import bmp, jpeg, png, pnm, tiff, webp
-from others.files.kinds import FORMATS, Picture, check_holds, check_size, kind_of
+from others.files.kinds import FORMATS, MOST_PIXELS, Picture, check_holds, check_size, kind_of
 from others.files.orientation import turned
 from others.files.pixels import from_opencv, from_pillow
+from others.records.configuration import shown
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 OTHERS = {  # how images begin that are refused and that Pillow cannot name
@@ -83,8 +84,12 @@ def picture_of(data: bytes, name: str, most_pixels: int | None = None) -> Pictur
         raise OSError(f"{name}: no image; expected {', '.join(FORMATS)}") from error
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+    except Image.DecompressionBombError as error:  # of Pillow, which refuses the largest by itself
+        most = MOST_PIXELS if most_pixels is None else most_pixels
+        raise ValueError(f"{name}: declares too many pixels; expected 1 to {most}") from error
     except Exception as error:  # damaged bytes make the libraries raise a dozen unrelated kinds
-        reason = error if isinstance(error, OSError) else f"damaged ({type(error).__name__})"
+        fault = f"damaged ({type(error).__name__}: {shown(str(error))})"
+        reason = error if isinstance(error, OSError) else fault
         raise OSError(f"{name}: {reason}") from error
 
 

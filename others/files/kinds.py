@@ -176,7 +176,8 @@ def check_size(
 
 def kind_of(path: Path) -> Kind:
     """The row of the table for a file's name; ValueError if there is none."""
-    kind = KIND_OF.get(path.suffix.lower())
+    ending = path.suffix or path.name  # a file that is called .png has no suffix for pathlib
+    kind = KIND_OF.get(ending.lower())
     if kind is None:
         raise ValueError(f"{path}: expected a name that ends with one of {', '.join(SUFFIXES)}")
     return kind

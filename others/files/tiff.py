@@ -81,7 +81,8 @@ def check_page(page: Any) -> None:
         name = getattr(page.compression, "name", page.compression)
         raise ValueError(f"packs {bits} bits by {name}; expected none, deflate, LZW or PackBits")
     if not channels or (bits != 8 and int(page.photometric) == IS_YCBCR):
-        raise ValueError(f"has colours of the kind {page.photometric}; expected grey or RGB")
+        name = getattr(page.photometric, "name", page.photometric)
+        raise ValueError(f"has colours of the kind {name}; expected grey or RGB")
     extra = tuple(int(sample) for sample in page.extrasamples)
     if extra not in ((), (ALPHA,)) or page.samplesperpixel != channels + len(extra):
         kinds = {0: "of no stated meaning", 1: "alpha that is multiplied in", ALPHA: "alpha"}

@@ -16,12 +16,12 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.model import Model as Miniproject1
+import Miniproject_1.model as miniproject_1
+import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise.network import padded
 from Miniproject_1.noise2noise.prediction import MARGIN
 from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
 from Miniproject_1.noise2noise.symmetries import self_ensemble
-from Miniproject_2.model import Model as Miniproject2
 from others.networks.autograd import OwnPasses
 from others.networks.biasfree.networks import described_network
 from others.networks.catalogue import NETS, make_network
@@ -30,15 +30,15 @@ from others.records.checkpoints import CONFIG, LAST
 from others.records.paths import PRETRAINED
 from others.records.weights import load_weights
 
-SUBMITTED: dict[str, Callable[[], Any]] = {
-    "miniproject_1": Miniproject1,
-    "miniproject_2": Miniproject2,
-}
+# The modules of both submissions, with the class Model and the path WEIGHTS of each.
+SUBMITTED: dict[str, Any] = {"miniproject_1": miniproject_1, "miniproject_2": miniproject_2}
 SUBMITTED_FIELD = Field(MARGIN, 4)  # of both miniprojects, as their own code says
 
 
 def weights_file(name: str, store: Path = PRETRAINED) -> Path:
-    """Where the weights of a network are, or would be if there were any."""
+    """Where the weights of a model are, or would be if there were any."""
+    if name in SUBMITTED:
+        return SUBMITTED[name].WEIGHTS
     bias_free = store / "biasfree" / f"{name}.pth"
     return bias_free if bias_free.with_suffix(".json").is_file() else store / f"{name}.pth"
 
@@ -72,7 +72,7 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         FileNotFoundError: no weights.
     """
     if name == "miniproject_1":
-        model = Miniproject1()
+        model = miniproject_1.Model()
         model.load_pretrained_model(weights)
         net = model.network.cpu()
     elif name in SUBMITTED:
@@ -143,7 +143,7 @@ def differentiable(name: str) -> nn.Module:
     """
     if name != "miniproject_2":
         return load_network(name)
-    model = Miniproject2()
+    model = miniproject_2.Model()
     model.load_pretrained_model()
     return OwnPasses(model.network)
 
@@ -163,7 +163,7 @@ def load_denoiser(name: str, weights: Path | None = None, ensemble: bool = False
     """
     device = gpu_or_cpu()
     if name in SUBMITTED:
-        model = SUBMITTED[name]()
+        model = SUBMITTED[name].Model()
         model.load_pretrained_model(weights)
         return Denoiser(partial(_predicted, model, ensemble), SUBMITTED_FIELD, device)
     net = load_network(name, weights)

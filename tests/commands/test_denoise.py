@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -17,11 +18,11 @@ from torch import nn
 
 import others.denoise
 from Miniproject_1.noise2noise.symmetries import turn
-from others.denoise import main, planned
+from others.denoise import Record, main, planned, settings_of, unfinished
 from others.files.image_file import read_picture, write_picture
 from others.networks.catalogue import make_network
-from others.networks.pretrained import load_denoiser, load_network, model_names
-from others.records.weights import save_weights
+from others.networks.pretrained import load_denoiser, load_network, model_names, weights_file
+from others.records.weights import digest, save_weights
 from tests.helpers.files import picture, same, values
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,11 +75,13 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
     folder.mkdir()
     long = "ä" * 125 + "x.png"  # of 255 bytes, the most that a name can have
     undecodable = os.fsdecode(b"\xff.png")  # no text that stdout can show
-    for name in ("a.png", "b.jfif", long, undecodable):
+    lines = "two\nlines.png"
+    for name in ("a.png", "b.jfif", long, undecodable, lines, ".png"):
         write_picture(folder / name, picture("RGB"))
     write_picture(tmp_path / "c.jpg", picture("RGB"))
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "link.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
     (folder / "folder.png").mkdir()
     Image.new("RGB", (3, 3)).save(folder / "animated.gif")
     Image.new("CMYK", (3, 3)).save(folder / "inks.tif")
@@ -87,13 +90,14 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
         main([str(folder), str(tmp_path / "c.jpg"), str(tmp_path / "out"), *model])
     assert stop.value.code == 1
     written = {p.name for p in (tmp_path / "out").iterdir()}
-    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable, ".unfinished"}
+    assert written == {"a.png", "b.jfif", "c.jpg", long, undecodable, lines, ".png", ".unfinished"}
     output = capsys.readouterr()
     assert "7x9 RGB" in output.out
-    assert "5 of 9 images denoised in " in output.out
+    assert "two\\nlines.png: " in output.out  # one line for each image, whatever its name is
+    assert "7 of 12 images denoised in " in output.out
     failures = output.err.strip().splitlines()
-    assert len(failures) == 4
-    for name in ("animated.gif", "broken.png", "inks.tif", "link.png"):
+    assert len(failures) == 5
+    for name in ("animated.gif", "broken.png", "inks.tif", "link.png", "loop.png"):
         assert sum(line.startswith("not denoised: ") and name in line for line in failures) == 1
 
 
@@ -129,9 +133,10 @@ def test_planning_is_linear(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(20_000):
         (folder / f"{number}.png").touch()
+    record = Record(tmp_path / "none", {})
     for _ in range(2):
         start = time.process_time()
-        assert len(planned([folder], out, None, overwrite=True)) == 20_000
+        assert len(unfinished(planned([folder], out, None), True, record)) == 20_000
         assert time.process_time() - start < 2
         out.mkdir(exist_ok=True)
         for number in range(20_000):
@@ -145,25 +150,44 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     two.parent.mkdir()
     for path in (one, two):
         write_picture(path, picture("L"))
-    link = tmp_path / "link.png"
+    link, record = tmp_path / "link.png", Record(tmp_path / "none", {})
     link.symlink_to(one)
     for output in (one, tmp_path, link):
         for overwrite in (False, True):
             with pytest.raises(ValueError, match="is an input, which is never overwritten"):
-                planned([one], output, None, overwrite)
+                unfinished(planned([one], output, None), overwrite, record)
     with pytest.raises(ValueError, match="several images would be written to"):
-        planned([one, two], tmp_path / "out", None, False)
+        planned([one, two], tmp_path / "out", None)
+    jobs = planned([one], tmp_path / "folder", None)
     with pytest.raises(ValueError, match="is there; --overwrite replaces it"):
-        planned([one], tmp_path / "folder", None, False)
-    assert planned([one], tmp_path / "folder", None, True) == [(one, two)]
-    assert planned([one], tmp_path / "out", ".tif", False)[0][1] == tmp_path / "out" / "one.tif"
-    with pytest.raises(ValueError, match="expected a folder for the 2 images"):
-        planned([one, two], link, None, False)
-    for output, suffix in ((tmp_path / "out.gif", None), (tmp_path / "out", ".gif")):
-        with pytest.raises(ValueError, match=r"\.gif: expected a name that ends with"):
-            planned([one], output, suffix, False)
+        unfinished(jobs, False, record)
+    assert unfinished(jobs, True, record) == [(one, two)]
+    assert planned([one], tmp_path / "out", ".tif")[0][1] == tmp_path / "out" / "one.tif"
+    two.unlink()
+    two.mkdir()
+    with pytest.raises(ValueError, match=r"one\.png is a folder; expected an image or nothing"):
+        unfinished(jobs, True, record)
+
+
+def test_what_cannot_be_written_to(tmp_path: Path) -> None:
+    """An output in what is no folder, be it a file or a link that leads nowhere, and a kind of file
+    that is not written are refused before anything is done."""
+    for name in ("one.png", "two.png"):
+        write_picture(tmp_path / name, picture("L"))
+    one, dead = tmp_path / "one.png", tmp_path / "dead"
+    dead.symlink_to(tmp_path / "nowhere")
+    for inputs, output in (
+        ([one], dead),
+        ([one], dead / "out.png"),
+        ([one], one / "deeper" / "out.png"),
+        ([tmp_path], one),
+    ):
+        with pytest.raises(ValueError, match=r"(one\.png|dead) is no folder; expected one for the"):
+            planned(inputs, output, None)
+    with pytest.raises(ValueError, match=r"\.gif: expected a name that ends with"):
+        planned([one], tmp_path / "out.gif", None)
     with pytest.raises(FileNotFoundError, match="no such image"):
-        planned([tmp_path / "none.png"], tmp_path / "out", None, False)
+        planned([tmp_path / "none.png"], tmp_path / "out", None)
 
 
 def test_unknown_models(tmp_path: Path) -> None:
@@ -187,11 +211,13 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert any("No strength of the noise is asked for" in line for line in lines)
 
 
-@pytest.mark.parametrize("tile", ["0", "-4", "half"])
-def test_usage(tile: str) -> None:
-    """A tile of no pixel is a usage error."""
+@pytest.mark.parametrize(
+    "options", ["--tile 0", "--tile -4", "--tile half", "--suffix png", "--suffix .gif"]
+)
+def test_usage(options: str) -> None:
+    """A tile of no pixel and a suffix that no image has are usage errors."""
     with pytest.raises(SystemExit) as stop:
-        main(["a.png", "out", "--tile", tile])
+        main(["a.png", "out", *options.split()])
     assert stop.value.code == 2
 
 
@@ -239,6 +265,29 @@ def test_the_same_command_goes_on(
     assert said.endswith(" s, 3 of them by an earlier run\n")
     assert (finished.stat().st_mtime_ns, finished.read_bytes()) == (written, content)
     assert sorted(path.name for path in finished.parent.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_finished_images_are_read_once(
+    stopped: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on reads what is finished once: a folder may hold hours of work."""
+    read, content_of = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or content_of(path))
+    main(stopped)
+    assert read.count(tmp_path / "out" / "a.png") == 1
+
+
+@pytest.mark.parametrize("name", ["miniproject_2", "biasfree_6"])
+def test_other_weights_of_the_project_are_other_options(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that were replaced since then are noticed, where a model is given by its name too."""
+    options = argparse.Namespace(model=name, weights=None, ensemble=False, tile=64)
+    before = settings_of(options)["weights"]
+    assert before == digest(weights_file(name))
+    (tmp_path / "other.pth").write_bytes(b"other")
+    monkeypatch.setattr(others.denoise, "weights_file", lambda name: tmp_path / "other.pth")
+    assert settings_of(options)["weights"] not in (before, None)
 
 
 def test_what_others_have_written_is_not_taken(stopped: list[str], tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ def made() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=command.whole(1), default=100, help="images at most")
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--name", help="of the model")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--json", type=command.output)
+    parser.add_argument("--output", type=command.folder)
     return parser
 
 
@@ -44,6 +47,15 @@ def test_usage_errors_have_status_2(count: str, capsys: pytest.CaptureFixture[st
         command.main(made(), lambda options: pytest.fail(str(options)), ["--count", count])
     assert stop.value.code == 2
     assert f"'{count}' is no whole number from 1 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--folder", "--json", "--output"])
+def test_an_empty_name_is_no_folder(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable of the shell that is not set does not stand for the current folder."""
+    with pytest.raises(SystemExit) as stop:
+        command.main(made(), lambda options: pytest.fail(str(options)), [option, ""])
+    assert stop.value.code == 2
+    assert "an empty name; expected a file or a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", command.EXPECTED)

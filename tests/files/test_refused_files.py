@@ -219,6 +219,12 @@ def test_the_most_pixels(tmp_path: Path, suffix: str, monkeypatch: pytest.Monkey
     assert "declares 50x50 pixels; expected 1 to 1000" in refusal(tmp_path / f"in{suffix}")
 
 
+def test_more_pixels_than_a_library_opens(tmp_path: Path) -> None:
+    """Beyond a limit of its own Pillow opens no file, which is no damage of the file."""
+    (tmp_path / "in.pgm").write_bytes(b"P5 99999 99999 255\n")
+    assert "declares too many pixels; expected 1 to 134217728" in refusal(tmp_path / "in.pgm")
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_damaged_pngs(tmp_path: Path, depth: int) -> None:
     """Truncated, altered, or with fewer pixels than it declares: OSError with the name."""

@@ -25,16 +25,18 @@ from others.networks.pretrained import (
 )
 from others.networks.receptive_field import Field
 from others.records.paths import PRETRAINED
-from others.records.weights import save_weights
+from others.records.weights import digest, save_weights
 
 
 def test_every_model_is_named_once() -> None:
-    """Both miniprojects and each network that has weights, and nothing else."""
+    """Both miniprojects and each network that has weights, and nothing else; results name the
+    weights that they belong to by the file that each has."""
     names = model_names()
     assert len(names) == len(set(names))
     assert names[:2] == list(SUBMITTED)
     assert set(names[2:]) == {name for name in NETS if weights_file(name).is_file()}
     assert set(BIAS_FREE) <= set(names)
+    assert len({digest(weights_file(name)) for name in names}) == len(names)
 
 
 @pytest.mark.parametrize("name", model_names())

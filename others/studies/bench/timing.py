@@ -9,23 +9,31 @@ import torch
 from torch import Tensor
 
 Step = Callable[[], Any]
+Clock = Callable[[], float]  # the seconds since some moment
 
 
-def seconds(step: Step, device: str) -> float:
+def seconds(step: Step, device: str, clock: Clock = time.perf_counter) -> float:
     """The time of one call, the device's work included."""
-    start = time.perf_counter()
+    start = clock()
     step()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def compare(ours: Step, theirs: Step, rounds: int, device: str) -> dict[str, float]:
-    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms."""
+def compare(
+    ours: Step, theirs: Step, rounds: int, device: str, clock: Clock = time.perf_counter
+) -> dict[str, float]:
+    """Interleaved timing: the median ratio ours / torch's, its spread, and both medians in ms.
+
+    With `time.process_time` as the `clock`, it is processor time, over all threads: the time in
+    which other processes have the processor does not count.
+    """
     for _ in range(3):
         ours()
         theirs()
-    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(rounds)]
+    steps = (ours, theirs)
+    times = [[seconds(step, device, clock) for step in steps] for _ in range(rounds)]
     return summary(torch.tensor(times))
 
 

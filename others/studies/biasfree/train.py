@@ -10,6 +10,9 @@ name in the configuration: for `others.denoise --model NAME` and the studies.
 The learning rate falls to 0 at the end, so the length has to be known beforehand. --minutes tries a
 few steps and makes as many epochs as that time allows. Where a training is continued, its length
 may be another than before.
+
+With --start-from another training begins, with the weights of a model or of an earlier training in
+the place of random ones. The configuration may differ from theirs in all but the network.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from others.engine.hooks import Picture, TensorBoard, every, report
 from others.networks.catalogue import BIAS_FREE, NETS
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
-from others.studies.biasfree.training import install, make_experiment
+from others.studies.biasfree.training import install, make_experiment, start_of
 
 TRIED = 50  # steps whose time is taken for --minutes
 
@@ -49,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--val-data", type=Path, metavar="FOLDER", help="images to validate on")
     result.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="for weights and history"
+    )
+    result.add_argument(
+        "--start-from",
+        metavar="NAME",
+        help="begin with the weights of a bias-free model, or of the training in a folder",
     )
     length = result.add_mutually_exclusive_group()
     length.add_argument(
@@ -99,8 +107,9 @@ def run(options: argparse.Namespace) -> None:
     """Train as the options say, or go on with it."""
     with processes() as device:
         pipeline = asked_for(options)
+        start = None if options.start_from is None else start_of(options.start_from)
         sets = pipeline.sets(options.data, options.val_data)
-        experiment = make_experiment(pipeline, sets, options.output, device)
+        experiment = make_experiment(pipeline, sets, options.output, device, start)
         epochs = pipeline.training.epochs
         if options.minutes is not None:
             if world() > 1:  # each process would find another number
@@ -112,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
             hooks.append(TensorBoard(options.output / "tensorboard"))
         experiment.run(epochs, plot=every(hooks))
         if options.install and rank() == 0:
-            print(f"{install(pipeline, experiment)}: written")
+            print(f"{install(pipeline, experiment, start=start)}: written")
 
 
 main = command.main_of(parser, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,64 @@ from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.biasfree.networks import build_network
-from others.records.json_files import save_json
+from others.networks.pretrained import is_described, model_names, weights_file
+from others.records.checkpoints import LAST
+from others.records.json_files import read_json, save_json
 from others.records.paths import PRETRAINED
-from others.records.weights import save_weights
+from others.records.weights import digest, load_weights, save_weights
 from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import Pipeline
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
 
 
+@dataclass(frozen=True)
+class Start:
+    """Trained weights that a training begins with, in the place of random ones."""
+
+    weights: Path
+    known: dict[str, Any]  # of these weights, for the JSON file of those that come out
+
+
+def start_of(source: str, store: Path = PRETRAINED) -> Start:
+    """The weights of a bias-free model, by its name, or of an earlier training, by its folder.
+
+    Raises:
+        ValueError: neither a folder nor the name of a model.
+        FileNotFoundError: a folder without a training.
+    """
+    if Path(source).is_dir():
+        weights, known = Path(source) / LAST, {"training": Path(source).resolve().name}
+    elif is_described(source, store):
+        weights = weights_file(source, store)
+        known = read_json(weights.with_suffix(".json"))
+    else:
+        names = ", ".join(name for name in model_names(store) if is_described(name, store))
+        raise ValueError(f"no training and no model {source!r} to start from; there is {names}")
+    if not weights.is_file():
+        raise FileNotFoundError(f"{weights}: no such file; expected the weights to start from")
+    return Start(weights, {"weights": digest(weights), **known})
+
+
 def make_experiment(
-    pipeline: Pipeline, sets: tuple[Any, Any], output: Path | None, device: torch.device
+    pipeline: Pipeline,
+    sets: tuple[Any, Any],
+    output: Path | None,
+    device: torch.device,
+    start: Start | None = None,
 ) -> Experiment:
     """The experiment of a pipeline on these sets, continued if its folder holds it already.
 
-    ValueError if the folder belongs to an experiment with another configuration.
+    ValueError if the folder belongs to an experiment with another configuration or with another
+    `start`, and if the weights of `start` are those of another network.
     """
     use = pipeline.training
     with global_seed(use.seed, device):
         net = build_network(pipeline.model).to(device)
+    origin: dict[str, Any] = {}  # of the weights, by which an experiment is told from others
+    if start is not None:
+        load_weights(net, start.weights)
+        origin = {"started_from": start.known["weights"]}
     return Experiment(
         net,
         *sets,
@@ -48,17 +88,22 @@ def make_experiment(
             clip=use.clip or None,
             precision=use.precision,
             steps_per_epoch=use.steps_per_epoch,
-            config={"net": pipeline.as_json()["model"]},
+            config={"net": pipeline.as_json()["model"], **origin},
         ),
     )
 
 
-def install(pipeline: Pipeline, experiment: Experiment, store: Path = PRETRAINED) -> Path:
+def install(
+    pipeline: Pipeline,
+    experiment: Experiment,
+    store: Path = PRETRAINED,
+    start: Start | None = None,
+) -> Path:
     """Keep a trained model where `others.networks.pretrained` finds it by the pipeline's name.
 
     Writes biasfree/NAME.pth, the last weights, averaged if the configuration says so and in half
-    precision, and biasfree/NAME.json, the configuration and the figures. Returns the path of the
-    weights.
+    precision, and biasfree/NAME.json, the configuration, the figures and what is known of `start`.
+    Returns the path of the weights.
     """
     path = store / "biasfree" / f"{pipeline.name}.pth"
     save_weights(experiment.denoiser, path, half=True)
@@ -66,5 +111,7 @@ def install(pipeline: Pipeline, experiment: Experiment, store: Path = PRETRAINED
     trained = {"images": len(experiment.train_set), "epochs": experiment.epoch}
     seconds = round(sum(entry["seconds"] for entry in experiment.history))
     figures = {**trained, "validation": last["validation"], "seconds": seconds}
-    save_json(path.with_suffix(".json"), {"pipeline": pipeline.as_json(), "trained": figures})
+    described = {"pipeline": pipeline.as_json(), "trained": figures}
+    origin = {} if start is None else {"started_from": start.known}
+    save_json(path.with_suffix(".json"), {**described, **origin})
     return path

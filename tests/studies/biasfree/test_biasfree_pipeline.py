@@ -1,42 +1,35 @@
-"""The pipeline of the bias-free models: configuration, training, trained models, export."""
+"""The pipeline of the bias-free models: configuration, training, trained models."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Generator, nn
+from torch import Generator
 
 from others.analysis.scoring import score, with_noise
 from others.data.generated import noisy_and_clean
-from others.networks.biasfree.networks import build_network
-from others.networks.biasfree.settings import ModelSettings
-from others.networks.catalogue import BIAS_FREE, make_network
+from others.networks.catalogue import BIAS_FREE
 from others.networks.pretrained import load_network, load_trained, weights_file
-from others.records.checkpoints import CONFIG, HISTORY
+from others.records.checkpoints import CONFIG, HISTORY, LAST
 from others.records.paths import CONFIGS
-from others.records.weights import save_weights
+from others.records.weights import digest
 from others.studies.biasfree import export as exporting
 from others.studies.biasfree.export import (
-    EXAMPLE,
-    OTHER,
     Bytes,
     difference,
     example,
-    onnx_bytes,
-    run_onnx,
     run_script,
-    script_bytes,
 )
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline, parse
 from others.studies.biasfree.regularisers import SoftOrthogonal
 from others.studies.biasfree.train import epochs_within, main
-from others.studies.biasfree.training import install
-from tests.helpers.biasfree import SETTINGS, shaken
+from others.studies.biasfree.training import install, start_of
 from tests.helpers.images import write_images
 
 TINY = {
@@ -156,7 +149,7 @@ def test_training(
     """The command trains, continues where it was, and installs a model that `load_network` finds;
     another configuration in the same folder is refused."""
     store = tmp_path / "pretrained"
-    monkeypatch.setattr("others.studies.biasfree.train.install", lambda p, e: install(p, e, store))
+    monkeypatch.setattr("others.studies.biasfree.train.install", partial(install, store=store))
     output = tmp_path / "output"
     options = ["--config", str(config), "--data", str(photos), "--output", str(output)]
     main([*options, "--epochs", "1"])
@@ -177,6 +170,34 @@ def test_training(
     config.write_text(json.dumps({**TINY, "loss": {"hinge": 1.0}}))
     with pytest.raises(SystemExit, match=r"loss\.hinge: 0\.5 -> 1\.0"):
         main(options)
+
+
+def test_another_training_starts_from_trained_weights(
+    config: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --start-from a training of another configuration begins with the weights of a folder or
+    of a name, says so beside what it installs, and is no training that began with others."""
+    store, first, second = (tmp_path / name for name in ("pretrained", "first", "second"))
+    module = "others.studies.biasfree.train"
+    monkeypatch.setattr(f"{module}.install", partial(install, store=store))
+    monkeypatch.setattr(f"{module}.start_of", partial(start_of, store=store))
+    options = ["--config", str(config), "--data", str(photos), "--epochs", "1", "--output"]
+    main([*options, str(first), "--install"])
+    described = store / "biasfree" / "tiny.json"
+    assert start_of("tiny", store).known["trained"]["epochs"] == 1
+    still = {**TINY["training"], "learning_rate": 1e-9}
+    config.write_text(json.dumps({**TINY, "training": still}))
+    with pytest.raises(SystemExit, match="no training and no model 'magic' to start from"):
+        main([*options, str(second), "--start-from", "magic"])
+    with pytest.raises(SystemExit, match=r"last\.pth: no such file; expected the weights"):
+        main([*options, str(second), "--start-from", str(photos)])
+    main([*options, str(second), "--start-from", str(first), "--install"])
+    with pytest.raises(SystemExit, match="started_from"):
+        main([*options, str(second), "--start-from", "tiny"])
+    for old, new in zip(load_trained(first).parameters(), load_trained(second).parameters()):
+        torch.testing.assert_close(new, old)
+    known = json.loads(described.read_text())["started_from"]
+    assert known == {"weights": digest(first / LAST), "training": "first"}
 
 
 def test_a_training_of_so_many_minutes(
@@ -222,8 +243,8 @@ def test_another_network_is_not_replaced(
 
 @pytest.mark.parametrize("name", BIAS_FREE)
 def test_shipped_weights(name: str) -> None:
-    """Shipped weights fit the network of their name, take less than 5 MB in all, and bring noisy
-    images closer to the clean ones."""
+    """Shipped weights fit the network of their name, are a million at most and take less than 5 MB
+    in all, and bring noisy images closer to the clean ones."""
     described = json.loads(weights_file(name).with_suffix(".json").read_text())
     ours = parse(described["pipeline"])
     assert asdict(ours.model) == asdict(load_pipeline(CONFIGS / f"{name}.json").model)
@@ -234,58 +255,8 @@ def test_shipped_weights(name: str) -> None:
         noisy = with_noise(clean, sigma)
         before, after = (score(one, noisy, clean)["mae"] for one in (lambda x: x, net))
         assert after < before, sigma
+    assert sum(values.numel() for values in net.parameters()) < 1e6
     assert sum(weights_file(n).stat().st_size for n in BIAS_FREE) < 5e6
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_torchscript_is_the_network(name: str) -> None:
-    """Traced at one size, the file gives at another size what the network gives."""
-    net = shaken(SETTINGS[name]).float()
-    run = run_script(script_bytes(net, torch.rand(EXAMPLE)))
-    for shape in (OTHER, (1, 3, 1, 1)):
-        assert difference(run, net, torch.rand(shape)) < 1e-4
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_onnx_is_the_network(name: str) -> None:
-    """The ONNX file, run by onnxruntime, gives what the network gives, also at other sizes."""
-    net = shaken(SETTINGS[name]).float()
-    run = run_onnx(onnx_bytes(net, torch.rand(EXAMPLE)))
-    for shape in (OTHER, (1, 3, 1, 1)):
-        assert difference(run, net, torch.rand(shape)) < 1e-4
-
-
-def test_bytes() -> None:
-    """The normalisation is inside: uint8 in, uint8 out, clipped and rounded."""
-
-    class Affine(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return 2 * x - 100.4 / 255
-
-    images = torch.tensor([[[[0, 50, 51, 100, 255]]]]).byte()
-    assert Bytes(Affine())(images).flatten().tolist() == [0, 0, 2, 100, 255]
-
-
-def test_export_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command writes files that denoise uint8 images of any size, and their description."""
-    torch.manual_seed(0)
-    save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
-    options = ["--model", "biasfree_6", "--weights", str(tmp_path / "weights.pth")]
-    exporting.main([*options, "--output", str(tmp_path / "out")])
-    content = json.loads((tmp_path / "out" / "biasfree_6.json").read_text())
-    assert content["files"] == ["biasfree_6.pt", "biasfree_6.onnx"]
-    images = example((1, 3, 20, 31))
-    whole = Bytes(load_network("biasfree_6", tmp_path / "weights.pth"))
-    for name, run in zip(content["files"], (run_script, run_onnx)):
-        found = run((tmp_path / "out" / name).read_bytes())
-        assert found(images).dtype == torch.uint8
-        assert difference(found, whole, images) <= 1
-    assert "biasfree_6.onnx: " in capsys.readouterr().out
-    save_weights(make_network("tnet"), tmp_path / "tnet.pth")
-    with pytest.raises(SystemExit, match="tnet is no bias-free model"):
-        exporting.main(
-            ["--model", "tnet", "--weights", str(tmp_path / "tnet.pth"), "--output", str(tmp_path)]
-        )
 
 
 def test_a_training_is_exported_from_its_folder(
@@ -308,15 +279,3 @@ def test_a_training_is_exported_from_its_folder(
     (folder / CONFIG).write_text(json.dumps({"net": {"class": "DnCNN"}}))
     with pytest.raises(SystemExit, match=r"config\.json: net\.class is unknown"):
         exporting.main([*options, str(folder)])
-
-
-def test_a_file_that_computes_something_else_is_not_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a format gets wrong is found before anything is written."""
-    net = build_network(ModelSettings(blocks=1, channels=4, base_kernel=3)).eval()
-    wrong = (script_bytes, lambda content: lambda images: 255 - images, ".pt")
-    monkeypatch.setitem(exporting.FORMATS, "torchscript", wrong)
-    with pytest.raises(ValueError, match="torchscript of x differs from it by"):
-        exporting.export(net, "x", tmp_path / "out", ["torchscript"])
-    assert not (tmp_path / "out").exists()

@@ -54,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     number = command.whole(1)
-    result.add_argument("--photographs", type=Path, metavar="DIR", required=True, help="folder")
+    result.add_argument(
+        "--photographs", type=Path, metavar="DIR", required=True, help="to draw from"
+    )
     result.add_argument("--pairs", type=number, default=30000, help="to draw from photographs")
     result.add_argument("--epochs", type=number, default=10, help="passes over both copies")
     result.add_argument("--batch-size", type=number, default=16, help="images in a training step")
@@ -65,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def training(options: argparse.Namespace, validation: Pairs, photographs: list[Tensor]) -> Any:
+def training(
+    options: argparse.Namespace, validation: Pairs, photographs: list[Tensor]
+) -> Experiment:
     """The training, from its saved state if there is one."""
     folder = OUTPUT / NAME
     generator = torch.Generator(CPU).manual_seed(options.seed)

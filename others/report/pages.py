@@ -49,12 +49,39 @@ def printed_by_make_run(results: Results) -> str:
 
 def training_steps(results: Results) -> Table:
     """Whole training steps of the framework over torch.nn: time and peak memory."""
+    on_a_gpu = network_steps(results, "framework_gpu_exact")
     return of_rows(
         (row for by_batch in network_steps(results).values() for row in by_batch.values()),
         ("kind", Column("network")),
         ("batch", Column("batch", whole)),
         ("ratio", Column("time", decimals)),
         RANGE,
+        (lambda row: row["ours_mib"] / row["torch_mib"], Column("peak memory", decimals)),
+        (
+            lambda row: on_a_gpu[row["kind"]][row["batch"]]["ratio"],
+            Column("time on a GPU", decimals),
+        ),
+    )
+
+
+def steps_on_a_gpu(results: Results) -> Table:
+    """Whole training steps of the framework over torch.nn on a GPU: time and peak memory.
+
+    A column has torch with its own rounding, the next one torch without it.
+    """
+    exact = network_steps(results, "framework_gpu_exact")
+    rows = [
+        {**row, "exact": exact[kind][batch]["ratio"]}
+        for kind, by_batch in network_steps(results, "framework_gpu").items()
+        for batch, row in by_batch.items()
+    ]
+    return of_rows(
+        rows,
+        ("kind", Column("network")),
+        ("batch", Column("batch", whole)),
+        ("ratio", Column("time, torch in TF32", decimals)),
+        RANGE,
+        ("exact", Column("time, torch in float32", decimals)),
         (lambda row: row["ours_mib"] / row["torch_mib"], Column("peak memory", decimals)),
     )
 
@@ -125,6 +152,7 @@ def trainings(results: Results, name: str) -> Table:
         ]
         rate = [settings["batch_size"], settings["learning_rate"]]
         where = log.get("device_name", "CPU")
+        rate[1] = f"{rate[1]} ({log['optimizer']})" if "optimizer" in log else rate[1]
         pairs = [log["pairs"], log.get("photographs")]
         rows.append([str(place), *pairs, epochs, *rate, where, *scores])
     return Table(
@@ -165,16 +193,17 @@ def generalisation(results: Results) -> Table:
     return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
 
 
-def curve(results: Results, name: str) -> Table:
+def curve(results: Results, name: str, clock: str = "cpu_seconds") -> Table:
     """PSNR against the length of a training from scratch."""
     rows = [
         [point.epochs, 60 * point.minutes, point.ensemble, point.single]
-        for point in curve_points(results, name)
+        for point in curve_points(results, name, clock)
     ]
+    title = "seconds of processor time" if clock == "cpu_seconds" else clock
     return Table(
         [
             Column("epochs", plain),
-            Column("seconds of processor time", with_digits(decimals, 0)),
+            Column(title, with_digits(decimals, 0)),
             Column("PSNR per image", decimals, "dB"),
             Column("no self-ensemble", decimals, "dB"),
         ],
@@ -281,6 +310,7 @@ PAGES: dict[Path, PageTables] = {
     RESULTS / "bench" / "README.md": each(
         {
             "steps": training_steps,
+            "steps on a gpu": steps_on_a_gpu,
             "blocks": blocks,
             "straightforward": straightforward,
             "channels last": channels_last,
@@ -302,7 +332,12 @@ PAGES: dict[Path, PageTables] = {
             "advice": lambda results: advice_table(results.study("biasfree/ablation")),
         }
     ),
-    RESULTS / "curve" / "README.md": each(of_trainings(curve)),
+    RESULTS / "curve" / "README.md": each(
+        {
+            **of_trainings(curve),
+            "on a gpu": partial(curve, name="miniproject_1_gpu", clock="seconds"),
+        }
+    ),
     RESULTS / "tnet" / "README.md": lambda results: page_tables(results.folder / "tnet"),
     RESULTS / "training" / "README.md": each(
         {**of_trainings(trainings), "small network": tables.small}

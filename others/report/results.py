@@ -122,13 +122,17 @@ class CurvePoint(NamedTuple):
     ensemble: float  # with self-ensemble
 
 
-def curve_points(results: Results, name: str) -> list[CurvePoint]:
-    """PSNR against the length of a training from scratch, of others/results/curve/`name`.json."""
+def curve_points(results: Results, name: str, clock: str = "cpu_seconds") -> list[CurvePoint]:
+    """PSNR against the length of a training from scratch, of others/results/curve/`name`.json.
+
+    Args:
+        clock: whose time counts: "cpu_seconds" or "seconds".
+    """
     rows = results.study(f"curve/{name}")["rows"].values()
     points = [
         CurvePoint(
             row["changes"]["epochs"],
-            mean(values(row, "cpu_seconds")) / 60,
+            mean(values(row, clock)) / 60,
             mean(values(row, "psnr_per_image_db")),
             mean(values(row, "self_ensemble_psnr_per_image_db")),
         )
@@ -138,10 +142,12 @@ def curve_points(results: Results, name: str) -> list[CurvePoint]:
     return sorted(points)
 
 
-def network_steps(results: Results) -> dict[str, dict[int, dict[str, Any]]]:
-    """Whole training steps of bench/framework.json: by kind of network, then by batch."""
+def network_steps(
+    results: Results, name: str = "framework"
+) -> dict[str, dict[int, dict[str, Any]]]:
+    """Whole training steps of bench/`name`.json: by kind of network, then by batch."""
     kinds: dict[str, dict[int, dict[str, Any]]] = {}
-    for row in results.read("bench/framework")["rows"]:
+    for row in results.read(f"bench/{name}")["rows"]:
         if "batch" in row:
             kinds.setdefault(row["kind"], {})[row["batch"]] = row
     return kinds

@@ -13,7 +13,6 @@ import random
 import subprocess
 import sys
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -127,7 +126,13 @@ def require_same(
     require(allclose(found, expected, rtol, atol), f"{what} is off by up to {error:.2g}")
 
 
-require_same_image = partial(require_same, rtol=0, atol=0.01)  # of 255
+def require_same_image(what: str, found: Tensor, expected: Tensor | None) -> None:
+    """Refuse images in [0, 255] that differ by more than rounding does.
+
+    On an H200 a batch of one image gave answers up to 0.12 off, because a GPU's convolutions round
+    to TF32 unless they are told not to.
+    """
+    require_same(what, found, expected, rtol=0, atol=0.5 if torch.cuda.is_available() else 0.01)
 
 
 def require_untouched(what: str, now: Tensor, before: Tensor) -> None:

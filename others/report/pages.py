@@ -10,9 +10,9 @@ from others.records.formats import Spread, decimals, plain, power, spread, whole
 from others.records.paths import RESULTS, ROOT
 from others.records.table import Column, Table, markdown, of_rows
 from others.report import tables
-from others.report.macros.submission import stretches
-from others.report.results import Results, block_times, curve_points, network_steps
+from others.report.results import Results, block_times, network_steps
 from others.report.tables import quantiles
+from others.report.trainings import curve, small_network, trainings
 from others.studies.assignment.bonus import bonus_section
 from others.studies.assignment.scores import early_section, score_table
 from others.studies.biasfree.judgement import (
@@ -139,38 +139,6 @@ def memory(results: Results) -> Table:
     )
 
 
-def trainings(results: Results, name: str) -> Table:
-    """The trainings that led to the weights of others/results/training/`name`.json, in order."""
-    rows = []
-    for place, log in enumerate(stretches(results.read(f"training/{name}")), 1):
-        settings, epochs = log["settings"], plain(log["epochs"])
-        if "of_a_schedule_of" in log:
-            epochs += f" of a schedule of {plain(log['of_a_schedule_of'])}"
-        scores = [
-            log["validation"][f"self_ensemble_{key}"]
-            for key in ("psnr_per_image_db", "psnr_pooled_db")
-        ]
-        rate = [settings["batch_size"], settings["learning_rate"]]
-        where = log.get("device_name", "CPU")
-        rate[1] = f"{rate[1]} ({log['optimizer']})" if "optimizer" in log else rate[1]
-        pairs = [log["pairs"], log.get("photographs")]
-        rows.append([str(place), *pairs, epochs, *rate, where, *scores])
-    return Table(
-        [
-            Column("stretch"),
-            Column("pairs", whole),
-            Column("photographs", whole),
-            Column("epochs", plain),
-            Column("batch", whole),
-            Column("peak rate", plain),
-            Column("on", plain),
-            Column("PSNR per image", decimals, "dB"),
-            Column("PSNR pooled", decimals, "dB"),
-        ],
-        rows,
-    )
-
-
 def generalisation(results: Results) -> Table:
     """Bias-free networks and their twins, trained on little noise: a pair of rows for each."""
     studies = {
@@ -191,24 +159,6 @@ def generalisation(results: Results) -> Table:
             seeds = "" if found["seeds"] > 1 else " (one seed)"
             rows.append([f"{title}, {kind.replace('_', ' ')}{seeds}", *cells])
     return Table([Column("σ"), *(Column(sigma, spread) for sigma in noisy)], rows)
-
-
-def curve(results: Results, name: str, clock: str = "cpu_seconds") -> Table:
-    """PSNR against the length of a training from scratch."""
-    rows = [
-        [point.epochs, 60 * point.minutes, point.ensemble, point.single]
-        for point in curve_points(results, name, clock)
-    ]
-    title = "seconds of processor time" if clock == "cpu_seconds" else clock
-    return Table(
-        [
-            Column("epochs", plain),
-            Column(title, with_digits(decimals, 0)),
-            Column("PSNR per image", decimals, "dB"),
-            Column("no self-ensemble", decimals, "dB"),
-        ],
-        rows,
-    )
 
 
 def other_noises(results: Results) -> Table:
@@ -340,6 +290,6 @@ PAGES: dict[Path, PageTables] = {
     ),
     RESULTS / "tnet" / "README.md": lambda results: page_tables(results.folder / "tnet"),
     RESULTS / "training" / "README.md": each(
-        {**of_trainings(trainings), "small network": tables.small}
+        {**of_trainings(trainings), "small network": small_network}
     ),
 }

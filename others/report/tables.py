@@ -86,27 +86,6 @@ def scores(results: Results, file: str) -> Table:
     )
 
 
-def small(results: Results) -> Table:
-    """The small network that learns from Miniproject 1, beside it."""
-    found, shipped = results.read("training/miniproject_1_small"), results.read("submission")
-    scored = {
-        "small": (found["parameters"], found["validation"], found["seconds_1000_images"]),
-        "Miniproject 1": (
-            shipped["rows"]["Miniproject 1"]["parameters"],
-            shipped["rows"]["Miniproject 1"],
-            found["seconds_1000_images_of_the_teacher"],
-        ),
-    }
-    keys = ("psnr_per_image_db", "self_ensemble_psnr_per_image_db")
-    rows = [
-        [name, parameters, *(scores[key] for key in keys), seconds]
-        for name, (parameters, scores, seconds) in scored.items()
-    ]
-    columns = [Column("network"), Column("parameters", whole)]
-    columns += [Column(name, decimals, "dB") for name in ("a single pass", "self-ensemble")]
-    return Table([*columns, Column("seconds, a single pass", decimals)], rows)
-
-
 def submissions_one(results: Results) -> Table:
     """Miniproject 1 among public submissions, the best above."""
     shipped, public = results.read("submission")["rows"], results.read("public")

@@ -1,0 +1,75 @@
+"""Trainings that end by the clock: new pairs all along, and a rate that falls with the time."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from Miniproject_1.noise2noise.network import ResidualUNet
+from Miniproject_1.noise2noise.training import Settings
+from others.data.course import VALIDATION
+from others.data.photographs import Photographs
+from others.data.seeds import seeded
+from others.records.json_files import read_json, save_json
+from others.studies.submission import timed
+from tests.helpers.images import pixels, write_images
+
+CPU = torch.device("cpu")
+
+
+def photographs() -> Photographs:
+    """Three of one size."""
+    return Photographs(list(pixels(3, 40, 44)), CPU)
+
+
+def test_pairs_are_drawn_anew() -> None:
+    """The first pairs change in place, those that are held out stay, and the count grows."""
+    pairs = timed.NewPairs(photographs(), 6, 0.5, seed=0)
+    before = [copy.clone() for copy in pairs.both]
+    pairs.renew(4)
+    for old, new in zip(before, pairs.both):
+        assert not torch.equal(old[:4], new[:4])
+        assert torch.equal(old[4:], new[4:])
+    assert pairs.drawn == 4
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 1.0])
+def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a share of the time the rate is where the schedule is after this share of the steps.
+
+    Muon's rate is the one that is set, and Adam's is a fixed share of it.
+    """
+    pairs = timed.NewPairs(photographs(), 4, 0.0, seed=0)
+    network = ResidualUNet((4, 8), (1, 1), (1,))
+    settings = Settings(batch_size=4, learning_rate=0.1)
+    trainer = timed.TimedTrainer1(network, *pairs.both, num_epochs=1, settings=settings)
+    trainer.optimizer = timed.OneRate(network, 0.1)
+    trainer.start(pairs, 100.0, Path("unused"))
+    monkeypatch.setattr(trainer, "passed", lambda: share)
+    noisy = torch.rand(4, 3, 32, 32, generator=seeded(0))
+    trainer.step(0, (noisy, noisy))
+    rising, falling = share / 0.05, 0.5 + 0.5 * math.cos(math.pi * (share - 0.05) / 0.95)
+    of_muon, of_adam = (group["lr"] for group in trainer.optimizer.param_groups)
+    assert of_muon == pytest.approx(0.1 * (rising if share < 0.05 else falling), abs=1e-5)
+    assert of_adam == pytest.approx(timed.ADAM * of_muon)
+    assert trainer.images == 4
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_command(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training ends with its time, and the record chains those of earlier trainings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(timed, "LOGS", tmp_path)
+    monkeypatch.setattr(timed, "refuse_without_gain", lambda *_: None)
+    write_images(tmp_path / "photographs", [(40, 44), (36, 32)])
+    torch.save((pixels(2, 32, 32), pixels(2, 32, 32)), tmp_path / VALIDATION)
+    save_json(tmp_path / f"miniproject_{number}.json", {"pairs": 7})
+    folders = ["--photographs", "photographs", "photographs"]
+    sizes = ["--minutes", "0.005", "--pairs", "4", "--batch-size", "2"]
+    assert timed.main([str(number), *folders, *sizes, "--data", "."]) in (None, 0)
+    log = read_json(tmp_path / "out" / f"miniproject_{number}.json")
+    assert log["pairs"] > 0
+    assert (log["photographs"], log["photographs_with_repetitions"]) == (2, 4)
+    assert log["started_from"] == {"pairs": 7}
+    assert (tmp_path / "out" / f"miniproject_{number}.pth").is_file()

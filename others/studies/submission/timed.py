@@ -191,7 +191,7 @@ def run(options: argparse.Namespace) -> None:
         "photographs": sum(len(one) for one in read.values()),
         "photographs_with_repetitions": len(images),
         "weak": options.weak,
-        "optimizer": "Muon",
+        **({"optimizer": "Muon"} if options.number == 1 else {}),  # Miniproject 2's has no other
         "settings": dict(described(trainer.settings)),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -33,6 +33,7 @@ GROUPS = (
     measurements.exactness,
     speed.blocks,
     speed.steps,
+    speed.on_a_gpu,
     speed.straightforward,
 )
 

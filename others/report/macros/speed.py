@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from others.records.formats import decimals, in_words, plain, tex
+from others.records.formats import decimals, enumeration, in_words, plain, tex, whole
 from others.report.results import Results, block_times, network_steps
 
 
@@ -50,6 +50,22 @@ def steps(results: Results) -> dict[str, str]:
         "SpeedMemoryLow": decimals(min(memory)),
         "SpeedMemoryHigh": decimals(max(memory)),
         "SpeedShort": in_bfloat16(kinds),
+    }
+
+
+def on_a_gpu(results: Results) -> dict[str, str]:
+    """Training steps of the shipped network on a GPU, with torch's own rounding and without it."""
+
+    def ratios(file: str) -> str:
+        steps = network_steps(results, file)["shipped"].values()
+        return enumeration([decimals(row["ratio"]) for row in steps])
+
+    batches = network_steps(results, "framework_gpu")["shipped"]
+    return {
+        "GpuName": tex(results.read("bench/framework_gpu")["device_name"]),
+        "GpuBatches": enumeration([whole(batch) for batch in batches]),
+        "GpuExact": ratios("framework_gpu_exact"),
+        "GpuRounded": ratios("framework_gpu"),
     }
 
 

@@ -141,11 +141,13 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 
     def told(number: int, weak: float, device: str, trainings: list[dict[str, Any]]) -> str:
         batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
+        first = [plain(log["settings"]["batch_size"])]
         notes = [
             *([f"of {whole(number)} photographs"] if number < most else []),
             *([f"{plain(round(100 * weak))}{NO_BREAK}% with weak noise"] if weak else []),
-            f"in batches of {enumeration([*batches])}",
+            *([f"in batches of {enumeration([*batches])}"] if [*batches] != first else []),
             *(["on a GPU"] if device == "cuda" else []),
+            *([f"by {trainings[0]['optimizer']}"] if "optimizer" in trainings[0] else []),
         ]
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
         return f"{decimals(millions, 1)} million {', '.join(notes)} ({score(trainings[-1])})"

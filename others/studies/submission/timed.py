@@ -195,7 +195,7 @@ def run(options: argparse.Namespace) -> None:
         "settings": dict(described(trainer.settings)),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": str(model.device),
+        "device": model.device.type,
         "device_name": torch.cuda.get_device_name() if model.device.type == "cuda" else None,
         "validation": scores(denoise(model, noisy)[0], clean.float() / 255, self_ensemble=True),
         "started_from": earlier,

@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     optimizer: str = "muon"  # or "sgd", which wants a peak of 2.0: the loss is a mean over elements
     batch_size: int = 32
     learning_rate: float = 0.02  # the peak, from scratch
-    fine_tuning_rate: float = 0.001  # the peak when pretrained weights were loaded
+    fine_tuning_rate: float = 0.0002  # the peak when pretrained weights were loaded
     momentum: float = 0.95
     bias_factor: float = 100.0  # Muon alone: the rate of biases, which are left to plain SGD
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly

@@ -248,7 +248,11 @@ PAGES: dict[Path, PageTables] = {
     ROOT / "others" / "README.md": each({"image files": kinds_of_files}),
     RESULTS / "README.md": each({"noise laws": tables.noise_laws, "other noises": other_noises}),
     RESULTS / "ablations" / "README.md": each(
-        {**of_trainings(tables.ablations), "frameworks": tables.frameworks}
+        {
+            **of_trainings(tables.ablations),
+            "miniproject 1 at length": partial(tables.ablations, name="miniproject_1_long"),
+            "frameworks": tables.frameworks,
+        }
     ),
     RESULTS / "assignment" / "README.md": each(
         {

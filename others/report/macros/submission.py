@@ -113,7 +113,7 @@ def training_one(results: Results) -> dict[str, str]:
         "OnePairs": whole(log["pairs"]),
         "OneBatchSize": plain(settings["batch_size"]),
         "OneLearningRate": plain(settings["learning_rate"]),
-        "OneFineTuningRate": plain(settings["fine_tuning_rate"]),
+        "OneFineTuningRate": plain(defaults["fine_tuning_rate"]),
         "OneAverage": plain(settings["average"]),
         "OneNoiseFloor": plain(settings["noise_floor"]),
         "OneHeldOut": whole(settings["held_out"]),
@@ -212,10 +212,10 @@ def curves(results: Results) -> dict[str, str]:
     )
     return {
         "CurvePairs": whole(results.study("curve/miniproject_1")["setting"]["pairs"]),
-        "CurveOneFirstMinutes": whole(one.minutes),
+        "CurveOneFirstSeconds": whole(60 * one.minutes),
         "CurveOneFirstEpochs": plain(one.epochs),
         "CurveOneFirstDb": decimals(one.ensemble),
-        "CurveOneLastMinutes": whole(longest_one.minutes),
+        "CurveOneLastSeconds": whole(60 * longest_one.minutes),
         "CurveOneLastEpochs": plain(longest_one.epochs),
         "CurveOneLastDb": decimals(longest_one.ensemble),
         "CurveTwoLastEpochs": plain(longest_two.epochs),

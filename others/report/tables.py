@@ -20,10 +20,7 @@ from others.records.formats import (
     with_digits,
 )
 from others.records.table import RULE, Bold, Column, Table
-from others.report.macros import submission
-from others.report.macros.measurements import comparable
-from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.sources import (
+from others.report.figures import (
     ABLATE,
     EVALUATE,
     EXACTNESS,
@@ -33,6 +30,9 @@ from others.report.sources import (
     UNSEEN,
     Source,
 )
+from others.report.macros import submission
+from others.report.macros.measurements import comparable
+from others.report.results import AblationRow, Results, framework_pairs, read_ablations
 from others.report.wording import printed_gap, significant
 from others.studies.tnet.tables import read as tnet_rows
 from others.studies.tnet.tables import repeated

@@ -6,10 +6,9 @@ import pytest
 
 from others.demo.app import PAGES, prepared
 from others.records.paths import ROOT
-from others.report.figures import FIGURES
+from others.report.figures import FIGURE_SOURCES, FIGURES
 from others.report.oral import sheet
 from others.report.results import Results
-from others.report.sources import FIGURE_SOURCES
 from others.report.tables import SOURCES
 from tests.helpers.browser import Tab
 

@@ -8,10 +8,9 @@ from nicegui import ui
 from others.demo.pictures import columns
 from others.demo.state import Latest, Run, State
 from others.records.table import markdown
-from others.report.figures import svg
+from others.report.figures import Source, svg
 from others.report.oral import Question, excerpt, sheet
 from others.report.results import Results
-from others.report.sources import Source
 from others.report.tables import REPORT_TABLES, SOURCES
 
 TITLE = "Results and questions"

@@ -20,6 +20,7 @@ GROUPS = (
     published.submissions,
     published.source_report,
     ablations.study_one,
+    ablations.augmentation,
     ablations.study_two,
     ablations.study_sgd,
     ablations.clean_targets,

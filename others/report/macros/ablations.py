@@ -43,6 +43,18 @@ def study_one(results: Results) -> dict[str, str]:
     }
 
 
+def augmentation(results: Results) -> dict[str, str]:
+    """What exchange and symmetries save in a training that sees the same pairs often."""
+    study = read_ablations(results, "miniproject_1_long")
+    base = study.unchanged()
+    lost = {row.name: -printed_gap(row, base) for row in study.rows}
+    return {
+        "LongEpochs": plain(study.epochs),
+        "LongBothLost": decimals(lost["no augmentation"]),
+        "LongEitherLost": decimals(max(lost["no exchange"], lost["no symmetries"])),
+    }
+
+
 def study_two(results: Results) -> dict[str, str]:
     """The ablations of Miniproject 2, trained by Muon; the other optimizers beside it."""
     study = read_ablations(results, "miniproject_2")

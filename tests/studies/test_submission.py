@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from Miniproject_1.noise2noise.training import Settings
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.studies.submission import course_limits, report_images, train
 from others.studies.submission.ablations.study import TUNE
@@ -49,7 +50,8 @@ def test_training_is_that_of_the_model(
     monkeypatch.setattr(train, "train_with", None)
     monkeypatch.setattr(train, "refuse_without_gain", lambda started_from, model: None)
     log = trained(1, *options)
-    assert log["settings"]["learning_rate"] == (2e-4 if "--go-on" in options else 2e-3)
+    peak = "fine_tuning_rate" if "--go-on" in options else "learning_rate"
+    assert log["settings"]["learning_rate"] == getattr(Settings(), peak)
     assert ("started_from" in log) == ("--go-on" in options)
 
 

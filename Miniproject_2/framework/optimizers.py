@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 
-from .batched import multiply
+from .batched import is_short, multiply
 from .module import Module
 from .storage import joined, lasting, mark_changed, separate
 from .tensor import Tensor
@@ -227,7 +227,8 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     bring small values up, at the price that large ones end anywhere from 0.7 to 1.2.
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix / matrix.norm().clamp(min=1e-7)
+    exact = matrix.float() if is_short(matrix) else matrix  # torch 1.11 sums up in 16 bits
+    x = matrix / exact.norm().clamp(min=1e-7)
     x = x.t() if tall else x  # the smaller of X Xᵀ and Xᵀ X
     for _ in range(steps):
         square = multiply(x.new_empty(len(x), len(x)), x, x.t())

@@ -96,3 +96,19 @@ def test_muon_in_16_bits_and_without_nesterov() -> None:
     assert relative_error(steps["short"], steps["plain"]) < 0.1
     # Of a first step, g + momentum · g and g have one direction, and the length does not matter.
     assert relative_error(steps["own"], steps["plain"]) < 1e-3
+
+
+def test_the_norm_of_16_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Muon's step is right where torch sums up 16 bits in 16 bits, as torch 1.11 does.
+
+    A norm that is ten times too small makes the iteration diverge.
+    """
+    norm = torch.Tensor.norm
+
+    def short_norm(matrix: torch.Tensor) -> torch.Tensor:
+        return norm(matrix) / (10 if matrix.element_size() == 2 else 1)
+
+    monkeypatch.setattr(torch.Tensor, "norm", short_norm)
+    matrix = torch.randn(16, 40, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonal(matrix.bfloat16()).float())
+    assert 0.5 < float(values.min()) < float(values.max()) < 1.3

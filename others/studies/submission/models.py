@@ -15,6 +15,7 @@ import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise import training as training_1
 from Miniproject_2.framework import training as training_2
 from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
+from others.records.json_files import save_json
 from others.records.paths import RESULTS
 
 BATCH = 100  # images that the course's script hands to `predict` at once
@@ -66,6 +67,18 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
             "no gain: the weights that it started from do better on the held-out pairs than those "
             "it has come to; nothing is written"
         )
+
+
+def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
+    """Write the weights of a trained miniproject and what is known of them.
+
+    Args:
+        install: whether they replace the shipped ones, or go to OUTPUT.
+    """
+    name = f"miniproject_{number}"
+    shipped = WEIGHTS[f"Miniproject {number}"]
+    model.save_model(shipped if install else OUTPUT / f"{name}.pth")
+    save_json((LOGS if install else OUTPUT) / f"{name}.json", log)
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:

@@ -19,6 +19,7 @@ import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,22 @@ from torch import Tensor
 
 import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise import training as training_1
+from Miniproject_1.noise2noise.files import write_atomically
 from Miniproject_2.framework import training as training_2
 from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
-from others.records.json_files import read_json, save_json
+from others.records.json_files import read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import (
     LOGS,
     OUTPUT,
-    WEIGHTS,
     denoise,
     pretrained,
     refuse_without_gain,
     scores,
+    write_trained,
 )
 from others.studies.submission.muon import Muon
 
@@ -104,7 +106,8 @@ class Timed:
                     return
                 yield batch
             average = self.average if isinstance(self.average, dict) else self.average.state_dict()
-            torch.save({name: one.cpu() for name, one in average.items()}, self.save)
+            weights = {name: one.cpu() for name, one in average.items()}
+            write_atomically(self.save, partial(torch.save, weights))
             print(f"{self.passed():.2f} of the time, {self.images} images", flush=True)
 
 
@@ -200,9 +203,7 @@ def run(options: argparse.Namespace) -> None:
         "validation": scores(denoise(model, noisy)[0], clean.float() / 255, self_ensemble=True),
         "started_from": earlier,
     }
-    shipped = WEIGHTS[f"Miniproject {options.number}"]
-    model.save_model(shipped if options.install else OUTPUT / f"{name}.pth")
-    save_json((LOGS if options.install else OUTPUT) / f"{name}.json", log)
+    write_trained(options.number, model, log, options.install)
     print(f"{name}: {log['validation']} after {trainer.images} pairs")
 
 

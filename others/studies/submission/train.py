@@ -36,17 +36,17 @@ from others.data.course import TRAIN, VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
-from others.records.json_files import locked, read_json, save_json
+from others.records.json_files import locked, read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import (
     LOGS,
     MODELS,
     OUTPUT,
-    WEIGHTS,
     denoise,
     refuse_without_gain,
     scores,
     train_with,
+    write_trained,
 )
 
 OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
@@ -194,9 +194,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     }
     if earlier is not None:
         log["started_from"] = earlier
-    shipped = WEIGHTS[f"Miniproject {options.number}"]
-    model.save_model(shipped if options.install else OUTPUT / f"{name}.pth")
-    save_json((LOGS if options.install else OUTPUT) / f"{name}.json", log)
+    write_trained(options.number, model, log, options.install)
     if options.go_on and options.install:  # the same command now starts from the new weights
         state.unlink()
     print(f"{name}: {log['validation']} after {options.epochs} epochs")

@@ -251,7 +251,9 @@ PAGES: dict[Path, PageTables] = {
         {
             **of_trainings(tables.ablations),
             "miniproject 1 at length": partial(tables.ablations, name="miniproject_1_long"),
+            "miniproject 2 full": partial(tables.ablations, name="miniproject_2_full"),
             "frameworks": tables.frameworks,
+            "frameworks full": partial(tables.frameworks, name="frameworks_full"),
         }
     ),
     RESULTS / "assignment" / "README.md": each(

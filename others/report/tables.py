@@ -191,13 +191,17 @@ def ablations(results: Results, name: str) -> Table:
     )
 
 
-def frameworks(results: Results) -> Table:
-    """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch."""
-    study = read_ablations(results, "frameworks")
+def frameworks(results: Results, name: str = "frameworks") -> Table:
+    """The same trainings on our framework and on torch.nn: PSNR, and seconds for an epoch.
+
+    Args:
+        name: of the study in others/results/ablations.
+    """
+    study = read_ablations(results, name)
     rows = []
-    for name, ours, theirs in framework_pairs(study):
+    for settings, ours, theirs in framework_pairs(study):
         seconds = [study.seconds[row.name] / study.epochs for row in (ours, theirs)]
-        rows.append([name, ours.single, theirs.single, *seconds, seconds[0] / seconds[1]])
+        rows.append([settings, ours.single, theirs.single, *seconds, seconds[0] / seconds[1]])
     return Table(
         [
             Column("settings"),

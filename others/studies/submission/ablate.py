@@ -24,6 +24,7 @@ from others.studies.submission.ablations.study import Ablation, run_ablation
 ABLATIONS: dict[str, Ablation] = {
     "miniproject_1": miniproject_1.ABLATION,
     "miniproject_2": muon.ABLATION,
+    "miniproject_2_full": muon.FULL,
     "miniproject_2_sgd": sgd.ABLATION,
     "frameworks": sgd.FRAMEWORKS,
 }

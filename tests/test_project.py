@@ -260,18 +260,6 @@ def test_stray_files(files: list[Path]) -> None:
     assert [name for name in names if STRAY.search(name)] == []
 
 
-def test_pictures_are_shown(files: list[Path]) -> None:
-    """A page shows every picture: none was left behind by accident."""
-    pages = [path for path in files if path.suffix == ".md"]
-    shown = {
-        (page.parent / link).resolve()
-        for page in pages
-        for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
-    }
-    pictures = {path for path in files if path.suffix in (".png", ".jpg", ".svg", ".gif")}
-    assert sorted(pictures - shown) == []
-
-
 def test_archived(sources: list[Path]) -> None:
     """Every Python file of the three folders that are handed in is in the archive."""
     names = {path.relative_to(ROOT).as_posix() for path in sources}

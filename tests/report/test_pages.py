@@ -47,6 +47,16 @@ def test_every_page_is_filled() -> None:
     assert set(marked) == set(pages.PAGES)
 
 
+def test_every_picture_is_shown() -> None:
+    """A page shows every picture of the tree: none was left behind by accident."""
+    shown = {
+        (path.parent / link).resolve()
+        for path in PAGES
+        for link in LINK.findall(path.read_text(encoding="utf-8"))
+    }
+    assert {*ROOT.glob("*.png"), *(ROOT / "others").rglob("*.png")} <= shown
+
+
 @pytest.mark.parametrize("name", commands())
 def test_every_command_explains_itself(name: str) -> None:
     """-h shows the module's docstring, its lines unbroken, and says something on each option."""

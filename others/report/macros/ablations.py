@@ -78,6 +78,22 @@ def study_two(results: Results) -> dict[str, str]:
     }
 
 
+def study_two_full(results: Results) -> dict[str, str]:
+    """Kernel and batch with the shipped channels and as many pairs as the course has."""
+    study = read_ablations(results, "miniproject_2_full")
+    base = study.unchanged()
+    gained = {row.name: signed(printed_gap(row, base)) for row in study.rows}
+    return {
+        "FullPairs": whole(study.pairs),
+        "FullKernelThree": gained["kernel 3"],
+        "FullKernelSix": gained["kernel 6"],
+        "FullBatchEight": gained["batch 8"],
+        "FullBatchSixteen": gained["batch 16"],
+        "FullBatchSixtyFour": gained["batch 64"],
+        "FullBatchMost": gained["batch 128"],
+    }
+
+
 def study_sgd(results: Results) -> dict[str, str]:
     """Miniproject 2's network trained by SGD: the settings that all rows share."""
     study = read_ablations(results, "miniproject_2_sgd")
@@ -117,6 +133,18 @@ def frameworks(results: Results) -> dict[str, str]:
         "FrameworkSeeds": seeds_of(rows),
         "FrameworkGap": decimals(gap, 3 if gap < 0.01 else 2),
         "FrameworkSpread": decimals(max(row.single.std or 0 for row in rows)),
+    }
+
+
+def frameworks_full(results: Results) -> dict[str, str]:
+    """The published settings at the published length, with both frameworks."""
+    study = read_ablations(results, "frameworks_full")
+    nearest, transposed = framework_pairs(study)
+    return {
+        "PublishedPairs": whole(study.pairs),
+        "PublishedOurs": decimals(nearest.ours.single.mean),
+        "PublishedTorch": decimals(nearest.torch.single.mean),
+        "PublishedTransposed": decimals(transposed.torch.single.mean),
     }
 
 

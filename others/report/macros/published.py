@@ -36,5 +36,6 @@ def source_report(results: Results) -> dict[str, str]:
         "SourceRate": plain(source["rate"]),
         "SourceOwnDb": plain(source["own_psnr_per_image_db"]),
         "SourceTorchDb": plain(source["torch_psnr_per_image_db"]),
+        "SourceTransposedDb": plain(source["torch_transposed_psnr_per_image_db"]),
         "SourceSlower": plain(source["own_minutes"] / source["torch_minutes"]),
     }

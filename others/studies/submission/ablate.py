@@ -23,6 +23,7 @@ from others.studies.submission.ablations.study import Ablation, run_ablation
 
 ABLATIONS: dict[str, Ablation] = {
     "miniproject_1": miniproject_1.ABLATION,
+    "miniproject_1_full": miniproject_1.FULL,
     "miniproject_2": muon.ABLATION,
     "miniproject_2_full": muon.FULL,
     "miniproject_2_sgd": sgd.ABLATION,

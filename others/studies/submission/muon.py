@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from Miniproject_2.framework.optimizers import orthogonal
 
 COLOURS = 3  # channels of an image
+ADAM = 0.05  # rate of Adam in `OneRate`, as a share of Muon's
 
 
 def is_hidden(parameter: Tensor) -> bool:
@@ -63,3 +64,11 @@ class Muon(torch.optim.Adam):
         step = orthogonal(matrix).reshape(parameter.shape)
         # A product instead of `alpha`, so that the rate may be a tensor, as a CUDA graph needs it.
         parameter.sub_(step * (lr * max(1, rows / columns) ** 0.5))
+
+
+class OneRate(Muon):
+    """Muon whose rate for Adam follows the rate of the hidden kernels, the only one that is set."""
+
+    def step(self, closure: Any = None) -> Any:
+        self.param_groups[1]["lr"] = self.param_groups[0]["lr"] * ADAM
+        return super().step(closure)

@@ -45,10 +45,9 @@ from others.studies.submission.models import (
     scores,
     write_trained,
 )
-from others.studies.submission.muon import Muon
+from others.studies.submission.muon import OneRate
 
 STEPS = 10**6  # into which the time is divided for the schedule of the learning rate
-ADAM = 0.05  # rate of Adam, for what Muon does not change, as a share of Muon's
 
 
 class NewPairs:
@@ -121,14 +120,6 @@ class TimedGraphTrainer1(Timed, CudaGraphTrainer):
 
 class TimedTrainer2(Timed, training_2.Trainer):
     """Miniproject 2's."""
-
-
-class OneRate(Muon):
-    """Muon whose rate for Adam follows the rate of the hidden kernels, the only one that is set."""
-
-    def step(self, closure: Any = None) -> Any:
-        self.param_groups[1]["lr"] = self.param_groups[0]["lr"] * ADAM
-        return super().step(closure)
 
 
 def parser() -> argparse.ArgumentParser:

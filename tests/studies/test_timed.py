@@ -11,7 +11,7 @@ from Miniproject_1.noise2noise.training import Settings
 from others.data.course import VALIDATION
 from others.data.photographs import Photographs
 from others.data.seeds import seeded
-from others.records.json_files import read_json, save_json
+from others.records.json_files import locked, read_json, save_json
 from others.studies.submission import muon, timed
 from tests.helpers.images import pixels, write_images
 
@@ -24,14 +24,13 @@ def photographs() -> Photographs:
 
 
 def test_pairs_are_drawn_anew() -> None:
-    """The first pairs change in place, those that are held out stay, and the count grows."""
+    """The first pairs change in place, and those that are held out stay."""
     pairs = timed.NewPairs(photographs(), 6, 0.5, seed=0)
     before = [copy.clone() for copy in pairs.both]
     pairs.renew(4)
     for old, new in zip(before, pairs.both):
         assert not torch.equal(old[:4], new[:4])
         assert torch.equal(old[4:], new[4:])
-    assert pairs.drawn == 4
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 1.0])
@@ -54,6 +53,15 @@ def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatc
     assert of_muon == pytest.approx(0.1 * (rising if share < 0.05 else falling), abs=1e-5)
     assert of_adam == pytest.approx(muon.ADAM * of_muon)
     assert trainer.images == 4
+
+
+def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second training of the same miniproject, timed or not, is refused before it begins."""
+    monkeypatch.chdir(tmp_path)
+    options = ["1", "--minutes", "1", "--photographs", "."]
+    with locked(Path("out") / "miniproject_1.state"), pytest.raises(SystemExit) as ended:
+        timed.main(options)
+    assert "another process" in str(ended.value)
 
 
 @pytest.mark.parametrize("number", [1, 2])

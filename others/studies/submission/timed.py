@@ -34,7 +34,7 @@ from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
-from others.records.json_files import read_json
+from others.records.json_files import locked, read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import (
     LOGS,
@@ -59,7 +59,7 @@ class NewPairs:
     """
 
     def __init__(self, photographs: Photographs, count: int, weak: float, seed: int) -> None:
-        self.photographs, self.weak, self.drawn = photographs, weak, 0
+        self.photographs, self.weak = photographs, weak
         self.generator = torch.Generator(photographs.packed.device).manual_seed(seed)
         self.both = photographs.pairs(count, self.generator, weak=weak)
 
@@ -68,7 +68,6 @@ class NewPairs:
         new = self.photographs.pairs(count, self.generator, weak=self.weak)
         for kept, drawn in zip(self.both, new):
             kept[:count] = drawn
-        self.drawn += count
 
 
 class Timed:
@@ -164,8 +163,14 @@ def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, score, and write the weights and the JSON file."""
+    """Train, score, and write the weights and the JSON file; one process at a time."""
     name = f"miniproject_{options.number}"
+    with locked(OUTPUT / f"{name}.state"):  # as `train` does, which writes the same files
+        train_and_write(options, name)
+
+
+def train_and_write(options: argparse.Namespace, name: str) -> None:
+    """What the command does; `name` is that of its files."""
     noisy, clean = load_pair(options.data / VALIDATION)
     earlier = read_json(LOGS / f"{name}.json")
     read = {folder: read_images(image_files(folder)) for folder in set(options.photographs)}

@@ -19,6 +19,7 @@ from .checkpoint import read_checkpoint
 from .checks import check_progress, check_same_training, check_weights, flaw
 from .files import write_atomically
 from .memory import keep_freed_memory
+from .muon import Muon
 from .progress import Progress
 from .tensor import checksum
 
@@ -31,9 +32,9 @@ class Settings:
     """How to train, one line a setting."""
 
     batch_size: int = 32
-    learning_rate: float = 2e-3  # the peak, from scratch
-    fine_tuning_rate: float = 4e-5  # the peak when pretrained weights were loaded
-    betas: Tuple[float, float] = (0.9, 0.99)
+    learning_rate: float = 0.01  # the peak of Muon's, from scratch
+    fine_tuning_rate: float = 1e-4  # the peak when pretrained weights were loaded
+    momentum: float = 0.95
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
     least_warm_up: int = 100  # steps of it at least: the network starts as the identity, no bad one
     final_rate: float = 0.0  # share of the peak that is left at the end
@@ -114,7 +115,7 @@ class Trainer:
         self.average = copy.deepcopy(network)
         self.before = copy.deepcopy(network.state_dict())
         self.reached = self.before  # the weights to go on from
-        self.optimizer = torch.optim.Adam(network.parameters(), self.peak, use.betas)
+        self.optimizer = Muon(network, self.peak, use.momentum)
         self.generator = torch.Generator(self.device).manual_seed(use.seed)
         if checkpoint is not None:
             self.described = self._describe()
@@ -262,13 +263,13 @@ class Trainer:
             self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
             moments, groups = state["moments"], self.optimizer.state_dict()["param_groups"]
             steps = self.epoch * self.steps // self.num_epochs
-            for number, value in enumerate(self.network.parameters()):
-                expected = {"exp_avg": value, "exp_avg_sq": value}
+            for number, expected in enumerate(self.optimizer.remembered()):
                 check_weights({name: moments[number][name] for name in expected}, expected, path)
                 step = moments[number]["step"]  # a tensor, and a whole number before torch 1.12
                 if float(step) != steps or (isinstance(step, Tensor) and flaw(step, ())):
                     raise ValueError(f"step should be {steps}, got {step}")
-            groups[0].update(capturable=bool(state["capturable"]) and self.device.type == "cuda")
+            for group in groups:
+                group.update(capturable=bool(state["capturable"]) and self.device.type == "cuda")
             self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
             self.generator.set_state(state["generator"].cpu())
         except Exception as error:  # whatever a damaged state makes of it

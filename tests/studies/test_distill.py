@@ -1,4 +1,4 @@
-"""The small network that learns from the shipped weights, and Muon for networks of torch.nn."""
+"""The small network that learns from the shipped weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from others.networks.catalogue import make_network
 from others.networks.pretrained import load_network
 from others.networks.teacher import denoise
 from others.studies.submission import distill
-from others.studies.submission.muon import Muon, is_hidden
 from tests.helpers.images import pixels, write_images
 
 
@@ -110,25 +109,3 @@ def test_blocks_are_used_twice() -> None:
     )
     x = torch.rand(2, 3, 9, 7)
     torch.testing.assert_close(net(x), twin(x))
-
-
-def test_muon_changes_hidden_kernels_as_torch_does_matrices() -> None:
-    """Kernels as matrices give the steps of torch.optim.Muon, up to its 16 bits; Adam the rest."""
-    torch.manual_seed(0)
-    first, inner, last = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 3, 3)
-    net, kernel = nn.Sequential(first, inner, last), inner.weight
-    assert [one for one in net.parameters() if is_hidden(one)] == [kernel]
-    matrix = nn.Parameter(kernel.detach().flatten(1).clone())
-    stem = nn.Parameter(first.weight.detach().clone())
-    ours = Muon(net, lr=0.01, adam_lr=0.003)
-    muon = torch.optim.Muon([matrix], lr=0.01, weight_decay=0)
-    adam = torch.optim.Adam([stem], lr=0.003, betas=(0.9, 0.99))
-    for _ in range(5):
-        gradients = [torch.randn_like(parameter) for parameter in net.parameters()]
-        for parameter, gradient in zip(net.parameters(), gradients):
-            parameter.grad = gradient
-        stem.grad, matrix.grad = gradients[0], gradients[2].flatten(1)
-        for optimizer in (ours, muon, adam):
-            optimizer.step()
-    torch.testing.assert_close(kernel.detach().flatten(1), matrix.detach(), rtol=0, atol=1e-3)
-    torch.testing.assert_close(first.weight, stem)

@@ -12,7 +12,7 @@ from others.data.course import VALIDATION
 from others.data.photographs import Photographs
 from others.data.seeds import seeded
 from others.records.json_files import locked, read_json, save_json
-from others.studies.submission import muon, timed
+from others.studies.submission import timed
 from tests.helpers.images import pixels, write_images
 
 CPU = torch.device("cpu")
@@ -43,7 +43,6 @@ def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatc
     network = ResidualUNet((4, 8), (1, 1), (1,))
     settings = Settings(batch_size=4, learning_rate=0.1)
     trainer = timed.TimedTrainer1(network, *pairs.both, num_epochs=1, settings=settings)
-    trainer.optimizer = muon.OneRate(network, 0.1)
     trainer.start(pairs, 100.0, Path("unused"))
     monkeypatch.setattr(trainer, "passed", lambda: share)
     noisy = torch.rand(4, 3, 32, 32, generator=seeded(0))
@@ -51,7 +50,7 @@ def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatc
     rising, falling = share / 0.05, 0.5 + 0.5 * math.cos(math.pi * (share - 0.05) / 0.95)
     of_muon, of_adam = (group["lr"] for group in trainer.optimizer.param_groups)
     assert of_muon == pytest.approx(0.1 * (rising if share < 0.05 else falling), abs=1e-5)
-    assert of_adam == pytest.approx(muon.ADAM * of_muon)
+    assert of_adam == pytest.approx(trainer.optimizer.defaults["adam_share"] * of_muon)
     assert trainer.images == 4
 
 

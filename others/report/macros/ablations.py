@@ -28,7 +28,7 @@ def study_one(results: Results) -> dict[str, str]:
     starred = significant(base, study.rows)
     gains = [f"“{row.name}”" for row in starred if gap(row, base) > 0]
     steps = study.epochs * study.pairs / SettingsOne().batch_size
-    sgd = [row.single.mean for row in study.rows if "momentum" in row.changes]
+    sgd = [row.single.mean for row in study.rows if row.changes.get("optimizer") == "sgd"]
     return {
         "AblationsOnePairs": whole(study.pairs),
         "AblationsOneEpochs": plain(study.epochs),

@@ -120,7 +120,7 @@ def training_one(results: Results) -> dict[str, str]:
         "OneWarmUpPercent": plain(round(100 * settings["warm_up"], 3)),
         "OneGaussianPercent": plain(round(100 * settings["gaussian"], 3)),
         "OneImpulsesPercent": plain(round(100 * settings["impulses"], 3)),
-        "OneBetas": " and ".join(plain(beta) for beta in defaults["betas"]),
+        "OneBetas": " and ".join(plain(beta) for beta in log["settings"]["betas"]),
     }
 
 

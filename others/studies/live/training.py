@@ -39,7 +39,7 @@ class Run:
     """What is trained, and how."""
 
     miniproject: int = 2
-    optimizer: str = "SGD"  # of OPTIMIZERS; Miniproject 1 has Adam alone
+    optimizer: str = "SGD"  # of OPTIMIZERS; Miniproject 1 has Muon alone
     learning_rate: float = 2.0  # the peak
     momentum: float = 0.9  # Adam's β₁
     batch_size: int = 16
@@ -72,7 +72,7 @@ def trainer_of(run: Run, noisy_a: Tensor, noisy_b: Tensor) -> Any:
     }
     with global_seed(run.seed):
         if run.miniproject == 1:
-            settings = training_1.Settings(betas=(run.momentum, 0.99), **common)
+            settings = training_1.Settings(momentum=run.momentum, **common)
             network = ResidualUNet((run.channels, 2 * run.channels))
             return training_1.Trainer(network, noisy_a, noisy_b, epochs, settings=settings)
         channels = run.channels, 3 * run.channels

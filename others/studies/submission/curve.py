@@ -111,7 +111,9 @@ def study_name(options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace) -> None:
     """Train and score what the file of results lacks."""
     if options.sgd and options.number != 2:
-        raise command.UsageError("--sgd is for Miniproject 2; Miniproject 1 is trained by Adam")
+        raise command.UsageError(
+            "--sgd is for Miniproject 2; Miniproject 1 is trained by Muon alone"
+        )
     path = options.json or RESULTS / "curve" / f"{study_name(options)}.json"
     pairs, validation = (load_pair(options.data / name) for name in (TRAIN, VALIDATION))
 

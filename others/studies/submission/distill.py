@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from Miniproject_1.noise2noise.muon import Muon
 from Miniproject_1.noise2noise.symmetries import self_ensemble
 from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
@@ -40,7 +41,6 @@ from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import machine
 from others.records.weights import save_weights
 from others.studies.submission.models import OUTPUT, scores
-from others.studies.submission.muon import Muon
 
 NAME, TEACHER = "miniproject_1_small", "miniproject_1"
 THREADS = 2  # for the times, as on the course's machine
@@ -79,7 +79,7 @@ def training(
         net,
         Pairs(noisy, taught(TEACHER, noisy, folder / "answers.pth"), "turn"),
         validation,
-        Muon(net, options.rate, options.rate / 5),
+        Muon(net, options.rate, adam_share=0.2),
         DenoisingStatsManager(0, 1),
         folder,
         options.batch_size,

@@ -45,7 +45,6 @@ from others.studies.submission.models import (
     scores,
     write_trained,
 )
-from others.studies.submission.muon import OneRate
 
 STEPS = 10**6  # into which the time is divided for the schedule of the learning rate
 
@@ -143,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
-    """The trainer of the model, with Muon."""
+    """The trainer of the model."""
     use = {
         "learning_rate": options.rate,
         "batch_size": options.batch_size,
@@ -155,11 +154,8 @@ def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
         settings = training_2.Settings(**use)
         return TimedTrainer2(model.network, *both, num_epochs=1, settings=settings)
     kind = TimedGraphTrainer1 if model.device.type == "cuda" else TimedTrainer1
-    trainer = kind(model.network, *pairs.both, num_epochs=1, settings=training_1.Settings(**use))
-    trainer.optimizer = OneRate(model.network, options.rate)
-    if isinstance(trainer, CudaGraphTrainer):
-        trainer.prepare(capturable=True)
-    return trainer
+    settings = training_1.Settings(**use)
+    return kind(model.network, *pairs.both, num_epochs=1, settings=settings)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -190,7 +186,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "photographs": sum(len(one) for one in read.values()),
         "photographs_with_repetitions": len(images),
         "weak": options.weak,
-        **({"optimizer": "Muon"} if options.number == 1 else {}),  # Miniproject 2's has no other
+        **({"optimizer": "Muon"} if options.number == 1 else {}),  # earlier ones were by Adam
         "settings": dict(described(trainer.settings)),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -1,13 +1,15 @@
 """Miniproject 1: what its network, its loss, its training and its data each contribute.
 
 Every row trains with the settings of `Miniproject_1.noise2noise.training`, except those that it
-changes. All rows start from a network with a quarter of the channels that are shipped, so that
-each can be trained three times.
+or the base changes. All rows start from a network with a quarter of the channels that are shipped,
+so that each can be trained three times, and are trained by Adam but where they name another
+optimizer.
 
 A second ablation, FULL, compares optimizers with the channels of a new model and one epoch of as
 many pairs as the course's, in the precision that the processor is fastest in.
 """
 
+from functools import partial
 from typing import Any, Callable
 
 import torch
@@ -23,7 +25,6 @@ from others.data.course import CLEAN
 from others.networks.catalogue import make_network
 from others.records.study import Row
 from others.studies.submission.ablations.study import Ablation, Denoiser
-from others.studies.submission.muon import OneRate
 
 NETWORK = ("widths", "encoder", "decoder")  # changes that are arguments of the network
 NO_SETTINGS = (
@@ -38,6 +39,10 @@ NO_SETTINGS = (
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda error: error.abs().mean(),
     "charbonnier": lambda error: (error.square() + 1e-6).sqrt().mean(),
+}
+OTHER_OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "adam": partial(torch.optim.Adam, betas=(0.9, 0.99)),
+    "sgd": partial(torch.optim.SGD, lr=0.0, momentum=0.9, nesterov=True),
 }
 
 ROWS: dict[str, Row] = {
@@ -65,11 +70,11 @@ ROWS: dict[str, Row] = {
     "batch 8": Row({"batch_size": 8}),
     "batch 128": Row({"batch_size": 128}),
     # Other optimizers than Adam; their rates are not Adam's
-    "SGD, rate 0.1": Row({"momentum": 0.9, "learning_rate": 0.1}),
-    "SGD, rate 0.3": Row({"momentum": 0.9, "learning_rate": 0.3}),
-    "SGD, rate 1": Row({"momentum": 0.9, "learning_rate": 1.0}),
-    "Muon, rate 0.01": Row({"muon": True, "learning_rate": 0.01}),
-    "Muon, rate 0.02": Row({"muon": True, "learning_rate": 0.02}),
+    "SGD, rate 0.1": Row({"optimizer": "sgd", "learning_rate": 0.1}),
+    "SGD, rate 0.3": Row({"optimizer": "sgd", "learning_rate": 0.3}),
+    "SGD, rate 1": Row({"optimizer": "sgd", "learning_rate": 1.0}),
+    "Muon, rate 0.01": Row({"optimizer": "muon", "learning_rate": 0.01}),
+    "Muon, rate 0.02": Row({"optimizer": "muon", "learning_rate": 0.02}),
     "constant rate": Row({"final_rate": 1.0}),
     "constant, no average": Row({"final_rate": 1.0, "average": 0.0}),
     "no average of weights": Row({"average": 0.0}),
@@ -134,13 +139,9 @@ def train(
     settings = {name: value for name, value in changes.items() if name not in NO_SETTINGS}
     passes = round(epochs * len(train_input) / count)  # fewer pairs are seen more often
     trainer = AblatedTrainer(network, *pairs, passes, settings=Settings(seed=seed, **settings))
-    if "momentum" in changes:  # the trainer sets the rate of each step in any optimizer
-        sgd: Any = torch.optim.SGD(
-            network.parameters(), trainer.peak, changes["momentum"], nesterov=True
-        )
-        trainer.optimizer = sgd
-    if "muon" in changes:
-        trainer.optimizer = OneRate(network, trainer.peak)
+    if changes.get("optimizer", "muon") != "muon":
+        # The trainer sets the rate of each step in any optimizer.
+        trainer.optimizer = OTHER_OPTIMIZERS[changes["optimizer"]](network.parameters())
     trainer.other_loss = changes.get("loss", "")
     trainer.followed = followed
     trainer.run()
@@ -153,12 +154,17 @@ def train(
     return denoise
 
 
-ABLATION = Ablation(ROWS, base={"widths": [16, 32]}, pairs=5_000, epochs=2, train=train)
-FULL_ROWS = ("base", "rate 0.004", "rate 0.008", "batch 8", "Muon, rate 0.01", "Muon, rate 0.02")
-FULL = Ablation(
-    {name: ROWS[name] for name in FULL_ROWS},
-    base={"widths": list(WIDTHS)},
-    pairs=50_000,
-    epochs=1,
-    train=train,
-)
+ADAM: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.002}
+ABLATION = Ablation(ROWS, base={"widths": [16, 32], **ADAM}, pairs=5_000, epochs=2, train=train)
+
+FULL_ROWS = {
+    "base": Row(),
+    "rate 0.005": Row({"learning_rate": 0.005}),
+    "rate 0.02": Row({"learning_rate": 0.02}),
+    "Adam, rate 0.002": Row(ADAM),
+    "Adam, rate 0.004": Row({**ADAM, "learning_rate": 0.004}),
+    "Adam, rate 0.008": Row({**ADAM, "learning_rate": 0.008}),
+    "Adam, batch 8": Row({**ADAM, "batch_size": 8}),
+}
+FULL_BASE = {"widths": list(WIDTHS)}
+FULL = Ablation(FULL_ROWS, FULL_BASE, pairs=50_000, epochs=1, train=train)

@@ -51,7 +51,7 @@ class Muon(torch.optim.Adam):
         rest["lr"] = hidden["lr"] * self.defaults["adam_share"]
         return super().step(closure)
 
-    def remembered(self) -> List[Dict[str, Tensor]]:
+    def remembered(self) -> List[Dict[str, Any]]:
         """What a saved state must hold of each parameter: names, and a tensor of their shape."""
         both = zip(self.param_groups, REMEMBERED)
         return [dict.fromkeys(names, one) for group, names in both for one in group["params"]]

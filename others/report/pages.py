@@ -251,6 +251,7 @@ PAGES: dict[Path, PageTables] = {
         {
             **of_trainings(tables.ablations),
             "miniproject 1 at length": partial(tables.ablations, name="miniproject_1_long"),
+            "miniproject 1 full": partial(tables.ablations, name="miniproject_1_full"),
             "miniproject 2 full": partial(tables.ablations, name="miniproject_2_full"),
             "frameworks": tables.frameworks,
             "frameworks full": lambda results: tables.frameworks(results, "frameworks_full").select(

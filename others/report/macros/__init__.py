@@ -20,6 +20,7 @@ GROUPS = (
     published.submissions,
     published.source_report,
     ablations.study_one,
+    ablations.study_one_full,
     ablations.augmentation,
     ablations.study_two,
     ablations.study_two_full,

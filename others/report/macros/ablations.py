@@ -43,6 +43,19 @@ def study_one(results: Results) -> dict[str, str]:
     }
 
 
+def study_one_full(results: Results) -> dict[str, str]:
+    """Optimizers with the channels of a new model, and as many pairs as the course has."""
+    study = read_ablations(results, "miniproject_1_full")
+    muon, adam = study.unchanged(), study.row("Adam, rate 0.002")
+    return {
+        "OneFullPairs": whole(study.pairs),
+        "OneFullMuon": decimals(printed_gap(muon, adam)),
+        "OneFullSeeds": seeds_of([muon, adam]),
+        "OneFullRate": signed(printed_gap(study.row("Adam, rate 0.004"), adam)),
+        "OneFullBatch": signed(printed_gap(study.row("Adam, batch 8"), adam)),
+    }
+
+
 def augmentation(results: Results) -> dict[str, str]:
     """What exchange and symmetries save in a training that sees the same pairs often."""
     study = read_ablations(results, "miniproject_1_long")

@@ -27,15 +27,7 @@ from others.records.study import Row
 from others.studies.submission.ablations.study import Ablation, Denoiser
 
 NETWORK = ("widths", "encoder", "decoder")  # changes that are arguments of the network
-NO_SETTINGS = (
-    *NETWORK,
-    "net",
-    "loss",
-    "momentum",
-    "muon",
-    "pairs",
-    "data",
-)  # all others are settings
+NO_SETTINGS = (*NETWORK, "net", "loss", "optimizer", "pairs", "data")  # all others are settings
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda error: error.abs().mean(),
     "charbonnier": lambda error: (error.square() + 1e-6).sqrt().mean(),
@@ -161,6 +153,7 @@ FULL_ROWS = {
     "base": Row(),
     "rate 0.005": Row({"learning_rate": 0.005}),
     "rate 0.02": Row({"learning_rate": 0.02}),
+    "Adam, rate 0.001": Row({**ADAM, "learning_rate": 0.001}),
     "Adam, rate 0.002": Row(ADAM),
     "Adam, rate 0.004": Row({**ADAM, "learning_rate": 0.004}),
     "Adam, rate 0.008": Row({**ADAM, "learning_rate": 0.008}),

@@ -246,7 +246,7 @@ def test_uncompressed_files_are_as_long_as_they_say(
     whole = io.BytesIO()
     Image.new(mode, (33, 40)).save(whole, kind)
     data = whole.getvalue()
-    assert picture_of(data, "whole").pixels.shape[1:] == (40, 33)
+    assert picture_of(data, "whole").colour.shape[1:] == (40, 33)
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("memory was taken"))
     with pytest.raises(OSError, match="half: the file is truncated"):
         picture_of(data[: len(data) // 2], "half")

@@ -107,11 +107,25 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
     with Image.open(io.BytesIO(data)) as image:  # which reads no more than the header
         kind = in_table(image.format)
         check_size(*image.size, most_pixels=most_pixels)
+        check_length(image, data)
         if getattr(image, "n_frames", 1) > 1:
             raise ValueError("holds several frames; expected one")
         deep = kind == "PPM" and pnm.is_deep(data)
         pixels = from_opencv(data) if deep else from_pillow(image)
         return turned(pixels, 65535 if deep else 255, EXTRAS[kind](image, data))
+
+
+def check_length(image: Image.Image, data: bytes) -> None:
+    """OSError if the pixels of an uncompressed image cannot all be in its file.
+
+    It would be raised as well when they are read, but only after memory was taken for them.
+    """
+    for codec, _, offset, arguments in image.tile:
+        if codec == "raw":
+            width = image.width * len(image.getbands()) if image.mode != "1" else image.width // 8
+            row = (arguments[1] if isinstance(arguments, tuple) else 0) or width
+            if len(data) - offset < row * (image.height - 1):  # the last row may lack its padding
+                raise OSError("the file is truncated")
 
 
 def in_table(name: str | None) -> str:

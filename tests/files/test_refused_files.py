@@ -237,6 +237,21 @@ def test_damaged_pngs(tmp_path: Path, depth: int) -> None:
             read_picture(path)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+@pytest.mark.parametrize("kind", ["BMP", "PPM"])
+def test_uncompressed_files_are_as_long_as_they_say(
+    kind: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file is refused before memory is taken for its pixels, and a whole one is read."""
+    whole = io.BytesIO()
+    Image.new(mode, (33, 40)).save(whole, kind)
+    data = whole.getvalue()
+    assert picture_of(data, "whole").colour.shape[1:] == (40, 33)
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("memory was taken"))
+    with pytest.raises(OSError, match="half: the file is truncated"):
+        picture_of(data[: len(data) // 2], "half")
+
+
 def test_no_image(tmp_path: Path) -> None:
     """Text and an empty file are no images."""
     for content in (b"", b"no image", b"\x89PNG\r\n\x1a\n"):

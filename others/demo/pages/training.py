@@ -22,8 +22,8 @@ NUMBERS = {  # of a Run: title; low, high and step
 }
 STARTS: dict[tuple[str, str], dict[str, float]] = {  # where a run begins otherwise than a Run
     ("b", "2"): {"learning_rate": 0.01},
-    ("a", "1"): {"learning_rate": 2e-3, "channels": 8},
-    ("b", "1"): {"learning_rate": 2e-4, "channels": 8},
+    ("a", "1"): {"learning_rate": 1e-2, "channels": 8},
+    ("b", "1"): {"learning_rate": 1e-3, "channels": 8},
 }
 STRIPS = {"noisy": "noisy", "a": "by run A", "clean": "clean", "b": "by run B"}
 POLL = 0.25  # seconds between two looks at what the trainings report

@@ -96,15 +96,8 @@ def training_one(results: Results) -> dict[str, str]:
     photographs = max(training.get("photographs", 0) for training in later)
     defaults = vars(SettingsOne())  # of settings that the log of an older training does not name
     settings = {**defaults, **log["settings"]}
-    small = min(later, key=lambda one: one["settings"]["batch_size"])
-    after, before = (  # rounded, as the sentence on the stretches has them
-        round(one["validation"]["self_ensemble_psnr_per_image_db"], 2)
-        for one in (small, small["started_from"])
-    )
     return {
         "OneAgain": continued(log, later),
-        "OneSmallBatch": f"{signed(after - before)}{NO_BREAK}dB in batches of "
-        f"{plain(small['settings']['batch_size'])}",
         "OnePhotographs": whole(photographs),
         "OneWeakPercent": plain(round(100 * later[-1]["weak"], 3)),
         "OneWeakPoints": plain(WEAK_POINTS),

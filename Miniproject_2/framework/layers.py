@@ -14,7 +14,7 @@ from torch import cat, empty
 from . import batched, convolution
 from .batched import is_short
 from .convolution import Geometry, IntOrPair, Pair, to_ints
-from .module import Module, Named
+from .module import Module, Named, channels_last
 from .storage import lasting
 from .tensor import Tensor
 
@@ -70,12 +70,14 @@ class _Convolution(Module):
         size = self._size(x.shape[2], x.shape[3])
         if min(size) < 1:
             raise ValueError(f"{self} has no output for images of {x.shape[2]}x{x.shape[3]} pixels")
-        weight = self._weights(self.weight.detach().to(x), x)
+        own = self.weight.detach()  # kept as well, so that a change of the weights is noticed
+        weight = self._weights(own.to(x), x)
         bias = None if self.bias is None else self.bias.detach().to(x)
         groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
-        return join([self._map(*group, size) for group in groups], 1), x, weight
+        return join([self._map(*group, size) for group in groups], 1), x, weight, own
 
-    def _backward(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool = True) -> Any:
+    def _backward(self, g: Tensor, *kept: Tensor, wanted: bool = True) -> Any:
+        x, weight, _ = kept
         groups = zip(self._split(g, 1), self._split(x, 1), self._split(weight))
         x_grads, weight_grads = zip(*(self._adjoint(*group, wanted) for group in groups))
         self.weight_grad += join(weight_grads, 0)
@@ -87,12 +89,14 @@ class _Convolution(Module):
         self._answer(gradients, wanted=False)
 
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
-        """The weights that `_map` and `_adjoint` are given for this input."""
-        return weight
+        """The weights that `_map` and `_adjoint` are given for this input; of batches, a copy."""
+        return weight if maps_for(x) is convolution else channels_last(weight)
 
     def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
         """The part of each group; `join` is the inverse."""
-        return [None] * self.groups if tensor is None else tensor.chunk(self.groups, axis)
+        if tensor is None or self.groups == 1:
+            return [tensor] * self.groups
+        return tensor.chunk(self.groups, axis)
 
     def _follow(self, x: Tensor) -> None:
         """Move the parameters to the type and the device of the input.
@@ -228,13 +232,14 @@ class Upsampling(Conv2d):
         self._dense = max(steps) == 1 and min(self._smeared.padding) >= 0
 
     def _is_smeared(self, x: Tensor) -> bool:
-        return self._dense and len(x) > 1
+        return self._dense and x.shape[0] > 1
 
     def _size(self, height: int, width: int) -> Pair:
         return super()._size(height * self.scale_factor[0], width * self.scale_factor[1])
 
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
-        return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
+        smeared = batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
+        return super()._weights(smeared, x)
 
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
@@ -263,7 +268,7 @@ def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:
 
 def maps_for(x: Tensor) -> Any:
     """The module with the maps of `convolution.py` that are the best for this input."""
-    return convolution if len(x) == 1 and not is_short(x) else batched
+    return convolution if x.shape[0] == 1 and not is_short(x) else batched
 
 
 def join(pieces: Sequence[Tensor], axis: int) -> Tensor:

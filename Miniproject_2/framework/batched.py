@@ -154,7 +154,7 @@ def scatter(patches: Tensor, padded: Tensor, geometry: Geometry, positions: Pair
 
 
 def to_matrix(weight: Tensor) -> Tensor:
-    """Mᵀ: weights (O, C, kernel) to (O, places · C); no copy where the channels lie last."""
+    """Mᵀ: weights (O, C, kernel) to (O, places · C)."""
     return weight.permute(0, 2, 3, 1).flatten(1)
 
 

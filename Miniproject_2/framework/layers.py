@@ -14,7 +14,7 @@ from torch import cat, empty
 from . import batched, convolution
 from .batched import is_short
 from .convolution import Geometry, IntOrPair, Pair, to_ints
-from .module import Module, Named, channels_last
+from .module import Module, Named
 from .storage import lasting
 from .tensor import Tensor
 
@@ -70,14 +70,12 @@ class _Convolution(Module):
         size = self._size(x.shape[2], x.shape[3])
         if min(size) < 1:
             raise ValueError(f"{self} has no output for images of {x.shape[2]}x{x.shape[3]} pixels")
-        own = self.weight.detach()  # kept as well, so that a change of the weights is noticed
-        weight = self._weights(own.to(x), x)
+        weight = self._weights(self.weight.detach().to(x), x)
         bias = None if self.bias is None else self.bias.detach().to(x)
         groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
-        return join([self._map(*group, size) for group in groups], 1), x, weight, own
+        return join([self._map(*group, size) for group in groups], 1), x, weight
 
-    def _backward(self, g: Tensor, *kept: Tensor, wanted: bool = True) -> Any:
-        x, weight, _ = kept
+    def _backward(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool = True) -> Any:
         groups = zip(self._split(g, 1), self._split(x, 1), self._split(weight))
         x_grads, weight_grads = zip(*(self._adjoint(*group, wanted) for group in groups))
         self.weight_grad += join(weight_grads, 0)
@@ -89,8 +87,8 @@ class _Convolution(Module):
         self._answer(gradients, wanted=False)
 
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
-        """The weights that `_map` and `_adjoint` are given for this input; of batches, a copy."""
-        return weight if maps_for(x) is convolution else channels_last(weight)
+        """The weights that `_map` and `_adjoint` are given for this input."""
+        return weight
 
     def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
         """The part of each group; `join` is the inverse."""
@@ -238,8 +236,7 @@ class Upsampling(Conv2d):
         return super()._size(height * self.scale_factor[0], width * self.scale_factor[1])
 
     def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
-        smeared = batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
-        return super()._weights(smeared, x)
+        return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
 
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""

@@ -214,8 +214,8 @@ def _phases(weight: Tensor, geometry: Geometry, pixel: Pair) -> Step:
     if not divided or geometry.dilation != (1, 1) or geometry.stride == (1, 1):
         return Step(
             "no phases",
-            "Only a stride of 2 or more that divides the kernel, without dilation, has phases whose "
-            "kernels are alike.",
+            "Only a stride of 2 or more that divides the kernel, without dilation, has phases with "
+            "kernels of one size.",
             [grid("weights", weight)],
         )
     (s, t), (top, left) = geometry.stride, geometry.padding

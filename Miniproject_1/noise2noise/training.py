@@ -33,7 +33,7 @@ class Settings:
 
     batch_size: int = 32
     learning_rate: float = 0.01  # the peak of Muon's, from scratch
-    fine_tuning_rate: float = 1e-4  # the peak when pretrained weights were loaded
+    fine_tuning_rate: float = 4e-5  # the peak when pretrained weights were loaded
     momentum: float = 0.95
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
     least_warm_up: int = 100  # steps of it at least: the network starts as the identity, no bad one

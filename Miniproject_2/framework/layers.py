@@ -92,7 +92,9 @@ class _Convolution(Module):
 
     def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
         """The part of each group; `join` is the inverse."""
-        return [None] * self.groups if tensor is None else tensor.chunk(self.groups, axis)
+        if tensor is None or self.groups == 1:
+            return [tensor] * self.groups
+        return tensor.chunk(self.groups, axis)
 
     def _follow(self, x: Tensor) -> None:
         """Move the parameters to the type and the device of the input.
@@ -228,7 +230,7 @@ class Upsampling(Conv2d):
         self._dense = max(steps) == 1 and min(self._smeared.padding) >= 0
 
     def _is_smeared(self, x: Tensor) -> bool:
-        return self._dense and len(x) > 1
+        return self._dense and x.shape[0] > 1
 
     def _size(self, height: int, width: int) -> Pair:
         return super()._size(height * self.scale_factor[0], width * self.scale_factor[1])
@@ -263,7 +265,7 @@ def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:
 
 def maps_for(x: Tensor) -> Any:
     """The module with the maps of `convolution.py` that are the best for this input."""
-    return convolution if len(x) == 1 and not is_short(x) else batched
+    return convolution if x.shape[0] == 1 and not is_short(x) else batched
 
 
 def join(pieces: Sequence[Tensor], axis: int) -> Tensor:

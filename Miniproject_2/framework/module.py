@@ -34,7 +34,7 @@ class Memory:
 
     def __init__(self, kept: Tuple[Any, ...], output: Tensor, single: bool, skipped: bool) -> None:
         self.kept, self.versions = kept, [version(value) for value in kept]
-        self.shape, self.dtype = tuple(output.shape), output.dtype
+        self.shape, self.dtype = output.shape, output.dtype
         self.single, self.skipped = single, skipped
         self.answered: Optional[Callable[[], object]] = None
 
@@ -129,11 +129,12 @@ class Module:
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = getattr(value, "dtype", type(value).__name__)
             raise TypeError(f"{self} expects a floating point tensor, got {kind}")
-        shape, channels = tuple(value.shape), self.in_channels or "C"
-        fits = len(shape) in (3, 4) and channels in ("C", shape[-3]) and 0 not in shape
-        if self.images and not fits:
+        shape, channels = value.shape, self.in_channels or "C"
+        if self.images and not (
+            len(shape) in (3, 4) and channels in ("C", shape[-3]) and 0 not in shape
+        ):
             expected = f"(N, {channels}, H, W) or ({channels}, H, W), with elements"
-            raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
+            raise ValueError(f"{self} expects an input of the shape {expected}, got {tuple(shape)}")
         return value.detach()
 
     def _check_gradient(self, gradients: Tuple[Tensor, ...], shape: Tuple[int, ...]) -> Tensor:
@@ -142,9 +143,9 @@ class Module:
             kinds = [type(one).__name__ for one in gradients]
             raise TypeError(f"{self} expects one tensor as the gradient, got {kinds}")
         gradient = gradients[0] if gradients else empty((), device="cpu").fill_(1)
-        found = tuple(gradient.shape)
-        if found != shape:
-            raise ValueError(f"{self} expects a gradient of the shape {shape}, got {found}")
+        if gradient.shape != shape:
+            expected, found = tuple(shape), tuple(gradient.shape)
+            raise ValueError(f"{self} expects a gradient of the shape {expected}, got {found}")
         return gradient
 
     def named(self) -> Iterator[Named]:
@@ -275,6 +276,6 @@ def version(value: Any) -> Optional[int]:
 
 def channels_last(images: Tensor) -> Tensor:
     """A batch of images in the order of memory (N, H, W, C), in which layers are the fastest."""
-    if images.dim() != 4 or len(images) == 1:
+    if images.dim() != 4 or images.shape[0] == 1:
         return images
     return images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)

@@ -33,16 +33,12 @@ class _Optimizer:
 
     def step(self) -> None:
         """Change every parameter in place by its gradient."""
-        self._step()
-        mark_changed(parameter for parameter, _ in self.params)
+        raise NotImplementedError
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""
         for (gradient,) in flat([gradient for _, gradient in self.params]):
             gradient.zero_()
-
-    def _step(self) -> None:
-        raise NotImplementedError
 
     def _flat(self, *states: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
         """`flat` of the parameters, the gradients and each state, which follows their type."""
@@ -84,10 +80,11 @@ class SGD(_Optimizer):
         self.weight_decay, self.nesterov = weight_decay, nesterov
         self.velocities: List[Tensor] = []  # one for each parameter, from the first step on
 
-    def _step(self) -> None:
+    def step(self) -> None:
         for parameter, gradient, velocity in self._accelerated():
             step = gradient + self.momentum * velocity if self.nesterov else velocity
             parameter.sub_(step, alpha=self.lr)
+        mark_changed(parameter for parameter, _ in self.params)
 
     def _accelerated(self) -> Iterator[Tuple[Tensor, ...]]:
         """The flat parameters, gradients and velocities, the latter brought up to date."""
@@ -140,7 +137,7 @@ class Muon(SGD):
         self._check(bias_factor=bias_factor, iterations=iterations)
         self.bias_factor, self.iterations, self.bfloat16 = bias_factor, iterations, bfloat16
 
-    def _step(self) -> None:
+    def step(self) -> None:
         for _ in self._accelerated():  # the velocities are up to date after it
             pass
         for (parameter, gradient), velocity in zip(self.params, self.velocities):
@@ -176,7 +173,7 @@ class Adam(_Optimizer):
         self.steps = 0
         self.means, self.squares = self._zeros(), self._zeros()
 
-    def _step(self) -> None:
+    def step(self) -> None:
         self.steps += 1
         beta1, beta2 = self.betas
         for parameter, gradient, mean, square in self._flat(self.means, self.squares):
@@ -186,6 +183,7 @@ class Adam(_Optimizer):
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             root = (square / (1 - beta2**self.steps)).sqrt_().add_(self.eps)
             parameter.addcdiv_(mean, root, value=-self.lr / (1 - beta1**self.steps))
+        mark_changed(parameter for parameter, _ in self.params)
 
 
 def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
@@ -230,8 +228,9 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     exact = matrix.float() if is_short(matrix) else matrix  # torch 1.11 sums up in 16 bits
     x = matrix / exact.norm().clamp(min=1e-7)
     x = x.t() if tall else x  # the smaller of X Xᵀ and Xᵀ X
+    square = x.new_empty(x.shape[0], x.shape[0])
     for _ in range(steps):
-        square = multiply(x.new_empty(len(x), len(x)), x, x.t())
+        multiply(square, x, x.t())
         polynomial = (-4.7750 * square).addmm_(square, square, alpha=2.0315)
         x = (3.4445 * x).addmm_(polynomial, x)
     return x.t() if tall else x

@@ -201,9 +201,11 @@ def test_blocks_follow_a_device(make: Callable[[f.Module], Any], count: int) -> 
 
 def test_a_gpu_gets_the_whole_batch_at_once() -> None:
     """Batches are cut into parts for a CPU's cache alone."""
-    x = torch.empty(1000, 64, 16, 16, device="meta")
-    assert len(list(batched.parts(x, (16, 16), 576))) == 1
-    assert len(list(batched.parts(torch.empty(1000, 1), (16, 16), 576))) > 100
+    x, weight = torch.empty(1000, 64, 1, 1, device="meta"), torch.empty(8, 64, 3, 3, device="meta")
+    assert len(list(batched.parts(weight, (16, 16), x))) == 1
+    cut = list(batched.parts(torch.empty(8, 64, 3, 3), (16, 16), torch.arange(1000)))
+    assert len(cut) > 100
+    assert torch.equal(torch.cat([part for (part,) in cut]), torch.arange(1000))
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def _transposed(group: Group) -> list[Step]:
             "Each entry is added to its pixel of the output: the marked ones meet in one pixel.",
             [patches, *planes("y", y, [pixel], channel)],
         ),
-        _phases(weight[0, channel], geometry, positions, size, pixel),
+        _phases(weight[0, channel], geometry, pixel),
         Step(
             "∂L/∂x = G g M",
             "Backward is the convolution of g: its patches as rows, times the weights.",
@@ -204,17 +204,18 @@ def _transposed(group: Group) -> list[Step]:
     ]
 
 
-def _phases(weight: Tensor, geometry: Geometry, positions: Pair, size: Pair, pixel: Pair) -> Step:
+def _phases(weight: Tensor, geometry: Geometry, pixel: Pair) -> Step:
     """The weights of a transposed convolution, sorted by the pixels of the output that they meet.
 
     Args:
         weight: (kernel), of one input and one output channel.
     """
-    if not batched.has_phases(geometry, positions, size):
+    divided = all(k % s == 0 for k, s in zip(geometry.kernel, geometry.stride))
+    if not divided or geometry.dilation != (1, 1) or geometry.stride == (1, 1):
         return Step(
             "no phases",
-            "Only a stride of 2 or more that divides the kernel, without dilation, has phases: "
-            "here the patches are added one by one.",
+            "Only a stride of 2 or more that divides the kernel, without dilation, has phases with "
+            "kernels of one size.",
             [grid("weights", weight)],
         )
     (s, t), (top, left) = geometry.stride, geometry.padding
@@ -227,8 +228,8 @@ def _phases(weight: Tensor, geometry: Geometry, positions: Pair, size: Pair, pix
     return Step(
         f"{s * t} phases",
         f"Output pixels {s} rows or {t} columns apart meet the same weights, the marked pixel the "
-        f"marked ones: {s * t} kernels of {weight.shape[0] // s}×{weight.shape[1] // t} with "
-        "stride 1 do the work.",
+        f"marked ones: this is {s * t} convolutions with stride 1, whose kernels have "
+        f"{weight.shape[0] // s}×{weight.shape[1] // t} weights.",
         [lines("weights", weight, slice(own[0], None, s), slice(own[1], None, t)), *letters],
     )
 
@@ -264,8 +265,6 @@ def _smearing(block: f.Upsampling, plain: Group) -> list[Step]:
     if not block._dense:
         return []
     smeared = batched.smear(weight, (s, t))[0, plain.channel]
-    size, positions = (plain.g.shape[2], plain.g.shape[3]), (plain.x.shape[2], plain.x.shape[3])
-    positions = positions[0] // s, positions[1] // t
     return [
         Step(
             "smeared weights",
@@ -274,7 +273,7 @@ def _smearing(block: f.Upsampling, plain: Group) -> list[Step]:
             f"stride {s}×{t}.",
             [grid("w", weight[plain.channel, 0]), grid("w, smeared", smeared)],
         ),
-        _phases(smeared, block._smeared, positions, size, plain.pixel),
+        _phases(smeared, block._smeared, plain.pixel),
     ]
 
 

@@ -96,9 +96,13 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
 
 
 def test_right(project: Path, data: Path) -> None:
-    """A submission that is right passes every check, with its scores in a table and warnings."""
+    """A submission that is right passes every check, with its scores in a table and warnings.
+
+    Here, every process is a new interpreter, as for a user.
+    """
     before = {path: path.read_bytes() for path in project.rglob("*.*")}
-    status, output = grade(ROOT / "test.py", project, data, "--train-pairs", "64")
+    options = ["--train-pairs", "64"]
+    status, output = grade(ROOT / "test.py", project, data, *options, forks=False)
     assert status == 0, output
     assert "FAIL" not in output
     assert "    |" not in output  # nothing is printed but by the grader

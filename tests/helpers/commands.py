@@ -16,7 +16,6 @@ import shutil
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ import torch
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_2 import model as model_2
 from others.data.course import TRAIN, VALIDATION, save_pair
+from tests.helpers.fork_server import leave
 from tests.helpers.images import pixels, write_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,8 +121,8 @@ def begin(
     process = os.fork()
     if process:
         return process
-    status = 70  # of a fork that cannot even begin
-    try:
+
+    def work() -> None:
         os.chdir(folder)
         said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for number in (1, 2):
@@ -131,18 +131,8 @@ def begin(
         faulthandler.dump_traceback_later(WAIT, exit=True)
         prepare()
         importlib.import_module(module).main(arguments.split())
-        status = 0
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
-        if isinstance(stop.code, str):
-            print(stop.code, file=sys.stderr)
-    except BaseException:  # noqa: BLE001 - what the interpreter would print
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        os._exit(status)
+
+    leave(work)
 
 
 def ended(process: int) -> int:

@@ -224,6 +224,37 @@ class Tab:
                 yield message["params"]["url"]
 
 
+def check_page(tab: Tab, name: str, title: str) -> None:
+    """A page opens at 1280×720 without scrolling sideways, names itself, and all pictures on it
+    have alternative texts."""
+    tab.open(f"/{name}")
+    assert tab.driver.title == title
+    assert tab.text('header [aria-current="page"]') == title
+    assert tab.run("return document.documentElement.scrollWidth") <= 1280
+    assert tab.run("return document.querySelectorAll('img:not([alt])').length") == 0
+
+
+def check_pages(data: str, folder: str, titles: str) -> None:
+    """Start a server and a browser in this process, and check every page in it.
+
+    Args:
+        data: the folder of the course's files.
+        folder: an empty one, for downloads and for what the server writes on stderr.
+        titles: those of the pages by their names, as JSON.
+    """
+    errors, driver = Path(folder, "stderr"), started(Path(folder))
+    try:
+        with served(Path(data), errors) as address:
+            for name, title in json.loads(titles).items():
+                tab = Tab(driver, address)
+                check_page(tab, name, title)
+                assert tab.complaints() == [], name
+                assert errors.read_text() == "", name
+                print(name)
+    finally:
+        driver.quit()
+
+
 def foreign(url: str) -> bool:
     """Whether a request leaves the machine."""
     parts = urlparse(url)

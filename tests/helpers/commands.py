@@ -29,6 +29,7 @@ from tests.helpers.fork_server import leave
 from tests.helpers.images import pixels, write_images
 
 ROOT = Path(__file__).resolve().parents[2]
+LATE = "torch._dynamo"  # what Adam imports at its first use, in more time than the rest of a run
 WAIT = 300  # seconds after which a run hangs: it then says where, and ends
 
 
@@ -152,9 +153,9 @@ def killed(name: str, folder: str, times: int) -> None:
 
     Prints how often it was killed and how many strays were seen on the way, as JSON.
     """
+    if name in ("engine", "training 1"):
+        importlib.import_module(LATE)
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
-    if name in ("engine", "training 1"):  # Adam imports it, which takes longer than all the rest
-        importlib.import_module("torch._dynamo")
     model_2.CHANNELS = (8, 12)  # small, as --widths makes the other miniproject
     job, place, chance = JOBS[name], Path(folder) / "killed", random.Random(name)
     for path in (place, Path(folder) / "whole"):
@@ -233,6 +234,7 @@ def surrounded(folder: str, *circumstances: str) -> None:
 
     Prints what went wrong, as JSON: the command, the circumstance, the status and what was said.
     """
+    importlib.import_module(LATE)
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
     place, failures = Path(folder), []
     furnish(place)

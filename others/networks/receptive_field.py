@@ -9,8 +9,6 @@ positions have fields of different sizes, so both ways look at every position un
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -60,6 +58,12 @@ class Recorder(TorchDispatchMode):
         self.axis = axis  # 0 for rows, 1 for columns
         self.layers: list[Layer] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to leave this class out of what its compiler compiles, torch would import the
+        compiler, which takes longer than to denoise an image."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -95,8 +99,8 @@ def layers_of(net: nn.Module, axis: int = 0, side: int = SIDE) -> list[Layer]:
     has layers of a kind that is not known here.
     """
     image = torch.zeros(1, 3, side, side, device=next(net.parameters()).device)
-    with torch.no_grad(), evaluating(net), Recorder(axis) as recorder:
-        net(image)
+    with torch.no_grad(), Recorder(axis) as recorder:
+        _evaluated(net)(image)
     strides = [layer.stride if layer.upwards else 1 / layer.stride for layer in recorder.layers]
     if math.prod(strides) != 1:
         scale = math.prod(strides)
@@ -140,7 +144,7 @@ def measured_field(
     generator = Generator().manual_seed(seed)
     support = torch.zeros(side, side, dtype=torch.bool)
     for _ in range(draws):
-        drawn = copy.deepcopy(net).cpu().double().eval()
+        drawn = _evaluated(copy.deepcopy(net).cpu().double())
         for values in drawn.parameters():
             if values.dim() > 1:
                 scale = math.sqrt(2 / values[0].numel())
@@ -173,21 +177,9 @@ def measured_sizes(net: nn.Module, largest: int, repeats: int = 1, draws: int = 
     return sorted({high - low + 1 for low, high in fields})
 
 
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, in which no answer changes the network, and each module's own mode
-    afterwards.
-
-    A copy would do as well, but torch imports its compiler for the first copy of a parameter, which
-    takes longer than to denoise an image.
-    """
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+def _evaluated(net: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, so that nothing that is asked here changes the network."""
+    return copy.deepcopy(net).eval()
 
 
 class Parameters(NamedTuple):
@@ -221,8 +213,8 @@ def multiply_adds(net: nn.Module, height: int, width: int) -> int:
     Pooling, normalisations and activations are not counted; they are about a hundredth of all.
     """
     image = torch.zeros(1, 3, height, width, device=next(net.parameters()).device)
-    with torch.no_grad(), evaluating(net), FlopCounterMode(display=False) as counter:
-        net(image)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        _evaluated(net)(image)
     return counter.get_total_flops() // 2  # torch counts a multiply-add as two operations
 
 
@@ -244,7 +236,7 @@ def field_of(net: nn.Module) -> Field:
             return Field(module.reach, int(module.step))  # type: ignore[arg-type, union-attr]
     reach, step = 0, 1
     for axis in (0, 1):
-        layers = layers_of(net, axis)
+        layers = layers_of(copy.deepcopy(net).cpu(), axis)
         step = max(step, period(layers))
         for position in range(period(layers)):
             low, high = field(layers, position)

@@ -6,6 +6,7 @@ A process imports all commands once and forks for each run, so that a run takes 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import hashlib
 import importlib
 import json
@@ -119,6 +120,7 @@ def begin(
 
     Its output goes to said.txt in the folder, unless `prepare` changes that in the fork.
     """
+    gc.freeze()  # collecting in the fork would write to, and so copy, everything that is here
     process = os.fork()
     if process:
         return process

@@ -7,6 +7,7 @@ modules, memory, streams, working folder and way to end, a fork has too.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -62,6 +63,7 @@ def serve() -> None:
     """Fork for each line of stdin, and answer with the status of that fork."""
     import torch  # noqa: F401 - what all of this is for
 
+    gc.freeze()  # collecting in a fork would write to, and so copy, everything that is here
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends all without a word
     for line in sys.stdin:
         process = os.fork()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import json
 import os
 import signal
@@ -96,11 +97,15 @@ def _become(
 
 
 def open_streams() -> None:
-    """Give this process streams of its own: what its parent has not written yet is the parent's."""
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, closefd=False)  # noqa: SIM115 - they live as long as the process
-        for number, mode in enumerate("rww")
+    """Give this process streams of its own: what its parent has not written yet is the parent's.
+
+    They are written through, as by `python -u`.
+    """
+    sys.stdin, *written = (
+        open(number, mode, buffering, closefd=False)  # noqa: SIM115 - as long as the process lives
+        for number, mode, buffering in ((0, "r", -1), (1, "wb", 0), (2, "wb", 0))
     )
+    sys.stdout, sys.stderr = (io.TextIOWrapper(raw, write_through=True) for raw in written)
 
 
 def leave(work: Callable[[], object]) -> NoReturn:

@@ -32,7 +32,8 @@ def grade(
     """
     arguments = [str(script), "-p", str(project), "-d", str(data), *options]
     if forks:
-        done = fork_server.run("from tests import grading; grading.be_grader()", *arguments)
+        code = "from tests import grading; grading.be_grader()"
+        done = fork_server.run(code, *arguments, limit=3600)  # the grader has limits of its own
     else:
         command = [sys.executable, *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

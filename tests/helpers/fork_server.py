@@ -26,7 +26,7 @@ SERVER = "from tests.helpers.fork_server import serve; serve()"
 
 
 def run(
-    code: str, *arguments: str, folder: Path = ROOT, limit: int = 300
+    code: str, *arguments: str, folder: Path = ROOT, limit: int = 900
 ) -> subprocess.CompletedProcess[str]:
     """What `python -c code arguments` says in a folder; a run of more than `limit` seconds ends by
     SIGALRM."""

@@ -76,7 +76,8 @@ def main() -> int:
     project, data = arguments.project.resolve(), arguments.data.resolve()
     options = [f"-W{option}" for option in sys.warnoptions]
     script = str(Path(__file__).resolve())
-    command = [sys.executable, "-B", *options, script, "-p", str(project), "-d", str(data)]
+    # Unbuffered, so that what a check prints has been written when it ends, however it ends.
+    command = [sys.executable, "-B", "-u", *options, script, "-p", str(project), "-d", str(data)]
     asked = {name: vars(arguments)[name] for name in ("train_pairs", "skip_training", "only")}
     request = {"project": str(project), "data": str(data), **asked}
     limits = (arguments.time_limit, arguments.long_limit)

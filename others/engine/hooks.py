@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Callable
 
 import torch
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -110,13 +108,14 @@ class Picture:
         scale = max(1, SHOWN_SIDE // images["clean"].shape[-1])
         save_picture(self.folder / "samples.png", images, len(images["clean"]), scale)
         if len(experiment.history) > 1:
-            figure = draw_curve(experiment.history)
-            path = self.folder / "curve.png"
-            write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
+            draw_curve(experiment.history, self.folder / "curve.png")
 
 
-def draw_curve(history: Sequence[dict[str, Any]]) -> Figure:
+def draw_curve(history: Sequence[dict[str, Any]], path: Path) -> None:
     """The PSNR of each epoch, of training and validation; the loss where there is no PSNR."""
+    from matplotlib.figure import Figure  # matplotlib is slow to import
+    from matplotlib.ticker import MaxNLocator
+
     name, unit = ("PSNR", " (dB)") if "PSNR" in history[0]["train"] else ("loss", "")
     figure = Figure((6.4, 3.2), layout="constrained")
     axes = figure.subplots()
@@ -129,4 +128,4 @@ def draw_curve(history: Sequence[dict[str, Any]]) -> Figure:
     axes.set_ylabel(name + unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
-    return figure
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))

@@ -58,6 +58,12 @@ class Recorder(TorchDispatchMode):
         self.axis = axis  # 0 for rows, 1 for columns
         self.layers: list[Layer] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to leave this class out of what its compiler compiles, torch would import the
+        compiler, which takes longer than to denoise an image."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:

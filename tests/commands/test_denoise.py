@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +21,8 @@ from others.files.image_file import read_picture, write_picture
 from others.networks.catalogue import make_network
 from others.networks.pretrained import load_denoiser, load_network, model_names, weights_file
 from others.records.weights import digest, save_weights
+from tests.helpers import fork_server
 from tests.helpers.files import picture, same, values
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -105,13 +102,11 @@ def test_a_name_that_stdout_cannot_show(tmp_path: Path, weights: Path) -> None:
     """Where stdout is plain ASCII, such names are written with backslashes."""
     write_picture(tmp_path / "ä.png", picture("L"))
     files = [str(tmp_path / "ä.png"), str(tmp_path / "out"), "--model", "biasfree_6"]
-    done = subprocess.run(
-        [sys.executable, "-m", "others.denoise", *files, "--weights", str(weights)],
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    code = (
+        "import sys; sys.stdout.reconfigure(encoding='ascii', errors='strict')\n"
+        "from others import denoise; denoise.main(sys.argv[1:])"
     )
+    done = fork_server.run(code, *files, "--weights", str(weights))
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xe4.png -> " in done.stdout
 

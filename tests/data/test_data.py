@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import IO
 
@@ -19,8 +17,7 @@ from others.data.dead_leaves import SIZE
 from others.data.seeds import seeded
 from others.engine.metrics import psnr_pooled
 from others.generate import main
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import fork_server
 
 
 @functools.cache
@@ -151,7 +148,7 @@ def write_a_part(pair, file):
 torch.save = write_a_part
 make_data({str(tmp_path)!r}, pairs=1, validation=1)
 """
-    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    killed = fork_server.run(program)
     assert killed.returncode == -9
     assert not (tmp_path / TRAIN).exists()
     make_data(tmp_path, pairs=2, validation=1)

@@ -96,9 +96,13 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
 
 
 def test_right(project: Path, data: Path) -> None:
-    """A submission that is right passes every check, with its scores in a table and warnings."""
+    """A submission that is right passes every check, with its scores in a table and warnings.
+
+    Here, every process is a new interpreter, as for a user.
+    """
     before = {path: path.read_bytes() for path in project.rglob("*.*")}
-    status, output = grade(ROOT / "test.py", project, data, "--train-pairs", "64")
+    options = ["--train-pairs", "64"]
+    status, output = grade(ROOT / "test.py", project, data, *options, forks=False)
     assert status == 0, output
     assert "FAIL" not in output
     assert "    |" not in output  # nothing is printed but by the grader
@@ -135,7 +139,7 @@ def test_default_dtype(project: Path, data: Path) -> None:
     change(project / "Miniproject_2/model.py", "WEIGHTS =", line)
     for number in (1, 2):
         change(project / f"Miniproject_{number}/model.py", ".float() / 255", " / 255")
-    status, output = grade(ROOT / "test.py", project, data)
+    status, output = grade(ROOT / "test.py", project, data, forks=False)
     assert status == 1
     assert "FAIL  ours    importing of Miniproject_2: changes the default dtype" in output
     assert "FAIL  course" not in output
@@ -205,7 +209,7 @@ def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_prints_are_marked(project: Path, data: Path) -> None:
+def test_prints_are_marked(project: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A print of a submission is not taken for a line of the grader; on import, it is a warning."""
     line = "print('ok    course  everything')\nWEIGHTS ="
     change(project / "Miniproject_1/model.py", "WEIGHTS =", line)
@@ -214,7 +218,8 @@ def test_prints_are_marked(project: Path, data: Path) -> None:
         "        output = ",
         "        print('ok')\n        output = ",
     )
-    status, output = grade(ROOT / "test.py", project, data, "--only", "dummy")
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    status, output = grade(ROOT / "test.py", project, data, "--only", "dummy", forks=False)
     assert status == 0
     assert output.startswith("    | ok    course  everything\n    | ok\nok    course  dummy of M")
     output = grade(ROOT / "test.py", project, data, "--only", "importing")[1]

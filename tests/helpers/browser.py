@@ -38,7 +38,11 @@ OPTIONS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 # What NiceGUI and the browser say of a connection on a busy machine, which they then make anew.
-SLOW = ("connection timed out, falling back to polling", "before the connection is established")
+SLOW = (
+    "connection timed out, falling back to polling",
+    "before the connection is established",
+    "Slow network is detected",
+)
 UNSEEN = ("step", "view", "dark")  # values of an address of which no answer depends
 # Of the answers that are shown and of the address: the values, as "name=value".
 SHOWN = """const shown = document.querySelector(".busy").dataset.shown;
@@ -222,6 +226,37 @@ class Tab:
                 yield message["params"]["request"]["url"]
             elif message["method"] == "Network.webSocketCreated":
                 yield message["params"]["url"]
+
+
+def check_page(tab: Tab, name: str, title: str) -> None:
+    """A page opens at 1280×720 without scrolling sideways, names itself, and all pictures on it
+    have alternative texts."""
+    tab.open(f"/{name}")
+    assert tab.driver.title == title
+    assert tab.text('header [aria-current="page"]') == title
+    assert tab.run("return document.documentElement.scrollWidth") <= 1280
+    assert tab.run("return document.querySelectorAll('img:not([alt])').length") == 0
+
+
+def check_pages(data: str, folder: str, titles: str) -> None:
+    """Start a server and a browser in this process, and check every page in it.
+
+    Args:
+        data: the folder of the course's files.
+        folder: an empty one, for downloads and for what the server writes on stderr.
+        titles: those of the pages by their names, as JSON.
+    """
+    driver = started(Path(folder))
+    try:
+        with served(Path(data), Path(folder, "stderr")) as address:
+            for name, title in json.loads(titles).items():
+                tab = Tab(driver, address)
+                check_page(tab, name, title)
+                said = tab.complaints()
+                assert said == [], (name, said)
+                print(name)
+    finally:
+        driver.quit()
 
 
 def foreign(url: str) -> bool:

@@ -6,6 +6,7 @@ A process imports all commands once and forks for each run, so that a run takes 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import hashlib
 import importlib
 import json
@@ -16,7 +17,6 @@ import shutil
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,9 +26,11 @@ import torch
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_2 import model as model_2
 from others.data.course import TRAIN, VALIDATION, save_pair
+from tests.helpers.fork_server import leave
 from tests.helpers.images import pixels, write_images
 
 ROOT = Path(__file__).resolve().parents[2]
+LATE = "torch._dynamo"  # what Adam imports at its first use, in more time than the rest of a run
 WAIT = 300  # seconds after which a run hangs: it then says where, and ends
 
 
@@ -118,11 +120,12 @@ def begin(
 
     Its output goes to said.txt in the folder, unless `prepare` changes that in the fork.
     """
+    gc.freeze()  # collecting in the fork would write to, and so copy, everything that is here
     process = os.fork()
     if process:
         return process
-    status = 70  # of a fork that cannot even begin
-    try:
+
+    def work() -> None:
         os.chdir(folder)
         said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for number in (1, 2):
@@ -131,18 +134,8 @@ def begin(
         faulthandler.dump_traceback_later(WAIT, exit=True)
         prepare()
         importlib.import_module(module).main(arguments.split())
-        status = 0
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
-        if isinstance(stop.code, str):
-            print(stop.code, file=sys.stderr)
-    except BaseException:  # noqa: BLE001 - what the interpreter would print
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        os._exit(status)
+
+    leave(work)
 
 
 def ended(process: int) -> int:
@@ -162,9 +155,9 @@ def killed(name: str, folder: str, times: int) -> None:
 
     Prints how often it was killed and how many strays were seen on the way, as JSON.
     """
+    if name in ("engine", "training 1"):
+        importlib.import_module(LATE)
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
-    if name in ("engine", "training 1"):  # Adam imports it, which takes longer than all the rest
-        importlib.import_module("torch._dynamo")
     model_2.CHANNELS = (8, 12)  # small, as --widths makes the other miniproject
     job, place, chance = JOBS[name], Path(folder) / "killed", random.Random(name)
     for path in (place, Path(folder) / "whole"):
@@ -243,6 +236,7 @@ def surrounded(folder: str, *circumstances: str) -> None:
 
     Prints what went wrong, as JSON: the command, the circumstance, the status and what was said.
     """
+    importlib.import_module(LATE)
     torch.set_num_threads(1)  # a fork needs no threads of its parent then
     place, failures = Path(folder), []
     furnish(place)

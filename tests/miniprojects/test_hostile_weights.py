@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 import zipfile
 import zlib
@@ -17,10 +16,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers import fork_server
 from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 ODD: dict[str, Callable[[Tensor], Any]] = {
@@ -135,7 +134,8 @@ SMALL: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "no text": (2, framed(b"\xff\xfe{}")),
 }
 LOADING = """
-import resource, sys
+import resource, sys, warnings
+warnings.simplefilter("ignore")
 from pathlib import Path
 from {package}.model import Model
 model = Model()
@@ -157,8 +157,7 @@ def test_small_files(kind: str, tmp_path: Path) -> None:
     make(path)
     assert path.stat().st_size < 5_000_000
     code = LOADING.format(package=Subject(number).package)
-    command = [sys.executable, "-W", "ignore", "-c", code, str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = fork_server.run(code, str(path), limit=120)
     assert (done.returncode, done.stderr) == (0, "")
     kilobytes, message = done.stdout.split(" ", 1)
     assert int(kilobytes) < 200_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from tests.helpers import fork_server
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 
@@ -246,12 +245,14 @@ def test_stopped_during_the_comparison(
 
 
 KILLED = """
-import os, random, signal, sys, time
+import os, random, signal, sys, time, warnings
 import torch
+warnings.simplefilter("ignore")
 torch.set_num_threads(1)  # a fork needs no threads of its parent then
 from pathlib import Path
 import {package}.model as module
 module.{width} = (8, 12)
+from tests.helpers import fork_server
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 subject, folder = Subject({number}), Path(sys.argv[1])
 pairs = noisy_images(120, 8, 8)[:2]
@@ -294,8 +295,7 @@ def test_killed_at_any_moment(subject: Subject, tmp_path: Path) -> None:
     and what it left half written is removed."""
     width = "WIDTHS" if subject.number == 1 else "CHANNELS"
     code = KILLED.format(package=subject.package, number=subject.number, width=width)
-    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = fork_server.run(code, str(tmp_path))
     assert done.returncode == 0, done.stderr
     killed, strays = map(int, done.stdout.split())
     assert killed >= 3

@@ -10,8 +10,6 @@ import io
 import os
 import pickle
 import platform
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,6 +22,7 @@ from torch import Tensor
 
 from others.studies.bench import memory
 from others.studies.bench.timing import apart
+from tests.helpers import fork_server
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,17 +41,11 @@ print(*(Path(model.__file__).parent.name for model in models))
 """
 
 
-def run_python(code: str, folder: Path, *options: str) -> str:
-    """What a new process prints that runs `code` in `folder`; it must succeed silently."""
-    quiet = ["-W", "ignore:Failed to initialize NumPy"]
-    command = [
-        sys.executable,
-        *quiet,
-        *options,
-        "-c",
-        f"import torch\nfrom pathlib import Path\n{code}",
-    ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def run_python(code: str, folder: Path, *arguments: str) -> str:
+    """What a process of its own prints that runs `code` in `folder`; it must succeed silently."""
+    done = fork_server.run(
+        f"import torch\nfrom pathlib import Path\n{code}", *arguments, folder=folder
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
@@ -217,13 +210,15 @@ def test_an_error_in_another_thread(subject: Subject) -> None:
 # Processes
 
 FORKED = """
-import os, sys
+import os, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork with threads
 torch.set_num_threads(2)
 from {package}.model import Model
 from tests.subjects import noisy_images
 noisy_a, noisy_b, _ = noisy_images(20, 32, 32)
 model = Model()
 before = model.predict(noisy_a)[:2].tolist()  # starts threads for parallel loops
+assert len(os.listdir("/proc/self/task")) > 1 or not os.path.isdir("/proc/self/task")
 child = os.fork()
 if child == 0:
     same = model.predict(noisy_a)[:2].tolist() == before
@@ -235,11 +230,9 @@ print(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")
-def test_forked(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked(subject: Subject) -> None:
     """A process forked after a prediction by two threads predicts and trains, and does not hang."""
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    options = ["-W", "ignore::DeprecationWarning"]  # newer Pythons warn of any fork with threads
-    assert run_python(FORKED.format(package=subject.package), ROOT, *options) == "0"
+    assert run_python(FORKED.format(package=subject.package), ROOT) == "0"
 
 
 SPAWNED = """
@@ -270,22 +263,19 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("how", ["", "sys.stderr = None", "sys.stderr.close()"])
+@pytest.mark.parametrize(
+    "how", ["os.close(2); sys.stderr = None", "sys.stderr = None", "sys.stderr.close()"]
+)
 def test_closed_stderr(subject: Subject, how: str, tmp_path: Path) -> None:
     """Where the shell or the program has closed stderr, a model trains and saves all the same."""
-    code = "import torch\nfrom pathlib import Path\n" + CLOSED.format(
-        package=subject.package, how=how
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "weights.pth")]
-    closed: dict[str, Any] = {} if how else {"preexec_fn": lambda: os.close(2)}
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **closed)
-    assert (done.returncode, done.stdout) == (0, "done\n")
+    code = CLOSED.format(package=subject.package, how=how)
+    assert run_python(code, ROOT, str(tmp_path / "weights.pth")) == "done"
 
 
 # Memory
 
 FAULTS = """
-import resource, torch
+import resource
 from Miniproject_1.noise2noise.memory import keep_freed_memory
 
 def faults():
@@ -305,9 +295,7 @@ print(first, faults())
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
 def test_freed_memory_is_kept() -> None:
     """Blocks that are taken, filled and freed in turn fault their pages in once, not each time."""
-    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    first, kept = map(int, done.stdout.split())
+    first, kept = map(int, run_python(FAULTS, ROOT).split())
     assert kept < first / 10
 
 
@@ -318,6 +306,6 @@ def test_faults_are_measured() -> None:
     None would be left but for memory that a process asks for the first time, which enough steps
     average out.
     """
-    row, kept = (apart(memory.measure, "ours", kept, 20) for kept in (False, True))
+    row, kept = (apart(memory.measure, "ours", kept, 10) for kept in (False, True))
     assert row["faults"] > 4 * kept["faults"]
     assert 0 < row["system_seconds"] < row["seconds"]

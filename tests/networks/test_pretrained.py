@@ -26,6 +26,7 @@ from others.networks.pretrained import (
 from others.networks.receptive_field import Field
 from others.records.paths import PRETRAINED
 from others.records.weights import digest, save_weights
+from tests.helpers import fork_server
 
 
 def test_every_model_is_named_once() -> None:
@@ -37,6 +38,23 @@ def test_every_model_is_named_once() -> None:
     assert set(names[2:]) == {name for name in NETS if weights_file(name).is_file()}
     assert set(BIAS_FREE) <= set(names)
     assert len({digest(weights_file(name)) for name in names}) == len(names)
+
+
+QUICK = """
+import sys, torch
+from others.networks.pretrained import load_denoiser
+for name in ("miniproject_1", "miniproject_2", "tnet", "biasfree_6"):
+    load_denoiser(name)(torch.zeros(1, 3, 16, 16))
+print("torch._dynamo" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="this torch has no compiler")
+def test_no_compiler_is_imported() -> None:
+    """A model of each kind is loaded and answers without torch's compiler, whose import takes
+    longer than either."""
+    done = fork_server.run(QUICK)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 @pytest.mark.parametrize("name", model_names())

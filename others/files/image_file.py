@@ -8,7 +8,7 @@ import io
 import warnings
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from Miniproject_1.noise2noise.files import write_atomically
 from others.files import bmp, jpeg, png, pnm, tiff, webp
@@ -115,7 +115,7 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
         return turned(pixels, 65535 if deep else 255, EXTRAS[kind](image, data))
 
 
-def check_length(image: Image.Image, data: bytes) -> None:
+def check_length(image: ImageFile.ImageFile, data: bytes) -> None:
     """OSError if the pixels of an uncompressed image cannot all be in its file.
 
     It would be raised as well when they are read, but only after memory was taken for them.

@@ -6,6 +6,7 @@ any such text into LaTeX. What is measured is thus formatted in one place and es
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from statistics import mean, stdev
 from typing import Any, Callable, NamedTuple
 
@@ -87,8 +88,8 @@ def power(value: float) -> str:
 
 
 def plain(value: Any) -> str:
-    """A setting as it would be written by hand: 0.003, 2, 0.998."""
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    """A setting as it would be written by hand: 0.003, 2, 0.998, 0.00004, 1048576."""
+    return f"{Decimal(f'{value:g}'):f}" if isinstance(value, float) else str(value)
 
 
 def decibels(value: float) -> str:

@@ -9,6 +9,7 @@ from others.records.formats import (
     decimals,
     enumeration,
     percent,
+    plain,
     power,
     signed,
     spread,
@@ -30,6 +31,12 @@ TABLE = Table(
         ["noisy", None],
     ],
 )
+
+
+def test_settings_are_written_as_by_hand() -> None:
+    """Neither small nor large numbers get an exponent, and whole ones keep all their digits."""
+    values = 4e-5, 0.998, 2.0, 1_048_577, 1e6, "mean"
+    assert [plain(v) for v in values] == ["0.00004", "0.998", "2", "1048577", "1000000", "mean"]
 
 
 def test_numbers() -> None:

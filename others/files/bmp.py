@@ -31,6 +31,12 @@ def extras_of(image: Any, data: bytes) -> Extras:
     return Extras(format="BMP", resolution=resolution, unkept=unkept)
 
 
+def least_length(image: Any) -> int:
+    """Bytes up to the last row, whose padding may be missing; 0 for pixels that are compressed."""
+    raw = [(tile[2], tile[3][1]) for tile in image.tile if tile[0] == "raw"]  # offset, row's length
+    return max((offset + row * (image.height - 1) for offset, row in raw), default=0)
+
+
 def has_fourth(size: tuple[int, int], data: bytes, length: int) -> bool:
     """Whether pixels of 32 bits have something in the byte that the format gives no meaning."""
     if length < 40 or struct.unpack_from("<HI", data, HEADER + 14) != (32, 0):

@@ -107,7 +107,7 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
     with Image.open(io.BytesIO(data)) as image:  # which reads no more than the header
         kind = in_table(image.format)
         check_size(*image.size, most_pixels=most_pixels)
-        check_length(image, data)
+        check_length(kind, image, data)
         if getattr(image, "n_frames", 1) > 1:
             raise ValueError("holds several frames; expected one")
         deep = kind == "PPM" and pnm.is_deep(data)
@@ -115,17 +115,19 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
         return turned(pixels, 65535 if deep else 255, EXTRAS[kind](image, data))
 
 
-def check_length(image: ImageFile.ImageFile, data: bytes) -> None:
+def check_length(kind: str, image: ImageFile.ImageFile, data: bytes) -> None:
     """OSError if the pixels of an uncompressed image cannot all be in its file.
 
     It would be raised as well when they are read, but only after memory was taken for them.
     """
-    for codec, _, offset, arguments in image.tile:
-        if codec == "raw":
-            width = image.width * len(image.getbands()) if image.mode != "1" else image.width // 8
-            row = (arguments[1] if isinstance(arguments, tuple) else 0) or width
-            if len(data) - offset < row * (image.height - 1):  # the last row may lack its padding
-                raise OSError("the file is truncated")
+    if kind == "PPM":
+        least = pnm.end_of(*image.size, data)
+    elif kind == "BMP":
+        least = bmp.least_length(image)
+    else:
+        return
+    if len(data) < least:
+        raise OSError("the file is truncated")
 
 
 def in_table(name: str | None) -> str:

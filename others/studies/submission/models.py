@@ -72,11 +72,14 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
 def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
     """Write the weights of a trained miniproject and what is known of them.
 
+    The record of Miniproject 1 names its optimizer, which was another one in earlier trainings.
+
     Args:
         install: whether they replace the shipped ones, or go to OUTPUT.
     """
     name = f"miniproject_{number}"
     shipped = WEIGHTS[f"Miniproject {number}"]
+    log = {**log, "optimizer": "Muon"} if number == 1 else log
     model.save_model(shipped if install else OUTPUT / f"{name}.pth")
     save_json((LOGS if install else OUTPUT) / f"{name}.json", log)
 

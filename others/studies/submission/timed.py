@@ -186,7 +186,6 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "photographs": sum(len(one) for one in read.values()),
         "photographs_with_repetitions": len(images),
         "weak": options.weak,
-        **({"optimizer": "Muon"} if options.number == 1 else {}),  # earlier ones were by Adam
         "settings": dict(described(trainer.settings)),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -160,7 +160,6 @@ def described(options: argparse.Namespace, model: Any, counts: dict[str, float])
         "python": platform.python_version(),
     }
     if options.number == 1:
-        log["optimizer"] = "Muon"  # earlier trainings were by Adam
         log["device"] = str(model.device)
         log["widths"] = widths_of(model.network.state_dict())
     return log

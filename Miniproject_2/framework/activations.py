@@ -77,4 +77,4 @@ class MSE(Module):
 
     def _backward(self, gradient: Tensor, difference: Tensor) -> Tensor:
         """dprediction = 2 (prediction - target) / number of elements · g."""
-        return difference * (2 / max(1, difference.numel()) * gradient)
+        return (difference * (2 / max(1, difference.numel()))).mul_(gradient)

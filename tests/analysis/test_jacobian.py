@@ -171,7 +171,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_images(tmp_path / "images", [(50, 52), (48, 48)])
     torch.manual_seed(0)
     save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
-    common = ["--images", str(tmp_path / "images"), "--crop", "48", "--patch", "2"]
+    common = ["--images", str(tmp_path / "images"), "--crop", "48", "--patch", "4"]
     common += ["--sigma", "5", "40", "--json", str(tmp_path / "figures.json")]
     common += ["--output", str(tmp_path / "masks.png")]
     biases = {}

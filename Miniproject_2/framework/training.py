@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     average: float = 0.998  # decay of the moving average of the weights
     exchange: bool = True  # pixels between the two copies
     symmetries: bool = True  # flips and quarter turns
+    noise_floor: float = 1e-3  # added to an image's noise before the loss is divided by it
     held_out: int = 1000  # pairs at most, and 2 % of all, kept to compare old and new
     max_pixels: int = 2**18  # of one batch: larger images come in smaller batches
     bfloat16: Optional[bool] = None  # images and gradients in 16 bits; None: where that is faster
@@ -152,16 +153,25 @@ class Trainer:
     def step(self, step: int, batch: Batch) -> Tensor:
         """Train on a batch as the step with this number, and return its loss."""
         self.optimizer.lr = self.peak * learning_rate_factor(step, self.steps, self.settings)
-        noisy, target = batch
-        noisy = noisy.bfloat16() if self.bfloat16 else noisy
-        loss = self.loss.forward(self.network.forward(noisy), target)
+        loss, roots = self._weighted_loss(batch, self.bfloat16)
         self.optimizer.zero_grad()
-        self.network.accumulate(self.loss.backward())
+        self.network.accumulate(roots * self.loss.backward())
         self.optimizer.step()
         decay = min(self.settings.average, (step + 1) / (step + 10))  # short trainings forget more
         for name, value, _ in self.network.named():
             self.average[name].lerp_(value, 1 - decay)
         return loss
+
+    def _weighted_loss(self, batch: Batch, bfloat16: bool) -> Tuple[Tensor, Tensor]:
+        """The mean of w (prediction - target)², where w is the weight of an image, and √w.
+
+        As the mean square of √w · prediction - √w · target, it is the MSE of other inputs. By the
+        chain rule its gradient is multiplied by √w on the way back to the prediction.
+        """
+        noisy, target = batch
+        roots = weights_of_images(noisy, target, self.settings.noise_floor).sqrt()
+        prediction = self.network.forward(noisy.bfloat16() if bfloat16 else noisy)
+        return self.loss.forward(roots * prediction, roots * target), roots
 
     def _held_out_loss(self) -> float:
         """The loss on the held-out pairs in both directions, in float32 as the model predicts."""
@@ -169,9 +179,9 @@ class Trainer:
         losses: List[float] = []
         for index in range(start, len(self.noisy_a), self.batch_size):
             pair = self._pair(slice(index, index + self.batch_size))
-            for noisy, target in (pair, pair[::-1]):
-                loss = self.loss.forward(self.network.forward(noisy), target)
-                losses.append(len(noisy) * float(loss))
+            for batch in (pair, pair[::-1]):
+                loss, _ = self._weighted_loss(batch, bfloat16=False)
+                losses.append(len(batch[0]) * float(loss))
         return sum(losses)
 
     def _keep_the_better(self) -> None:
@@ -223,6 +233,18 @@ class Trainer:
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.average = {name: average[name].to(self.device) for name in self.before}
         return [velocities[name].to(self.device) for name in self.before]
+
+
+def weights_of_images(noisy: Tensor, target: Tensor, floor: float) -> Tensor:
+    """A weight for each image of a batch, (N, 1, 1, 1): one over the noise in it, but 1 on average.
+
+    The score is a mean of logarithms, one an image, and d log(e) = de / e: an image with little
+    error counts more. Its error is not known, but the noise is: noisy and target differ by twice
+    its variance. A weight that is constant over an image leaves the minimiser where it was.
+    """
+    difference = noisy - target
+    weights = 1 / ((difference * difference).mean((1, 2, 3), keepdim=True) + floor)
+    return weights / weights.mean()
 
 
 def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:

@@ -44,6 +44,36 @@ def test_one_epoch(subject: Subject) -> None:
     assert loss(model, *unseen) < before
 
 
+@pytest.mark.parametrize("floor", [1e-3, 1e6])
+def test_images_with_little_noise_count_more(subject: Subject, floor: float) -> None:
+    """The loss, and the change that it makes, follow from each image's error over its noise.
+
+    With a floor far above any noise, all images count alike: the loss is the mean squared error.
+    """
+    training, model = subject.part("training"), subject.rough()
+    first, second, _ = noisy_images(8)
+    second[:4] = first[:4]  # these have no noise, and count most
+    pairs = first / 255, second / 255
+    trainer = training.Trainer(
+        model.network, first, second, 1, settings=training.Settings(noise_floor=floor)
+    )
+    answers = model.predict(first, ensemble=False) / 255
+    errors = (answers - pairs[1]).square().mean((1, 2, 3))
+    weights = 1 / ((pairs[0] - pairs[1]).square().mean((1, 2, 3)) + floor)
+    expected = (weights * errors).sum() / weights.sum()
+    if subject.number == 1:
+        found = trainer.loss(model.network, pairs)
+    else:
+        found, roots = trainer._weighted_loss(pairs, bfloat16=False)
+        gradient = roots * trainer.loss.backward()
+        share = (weights / weights.sum()).view(-1, 1, 1, 1)
+        by_hand = share * 2 * (answers - pairs[1]) / answers[0].numel()
+        torch.testing.assert_close(gradient, by_hand)
+    torch.testing.assert_close(found.detach(), expected)
+    if floor > 1:
+        torch.testing.assert_close(expected, errors.mean())
+
+
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
@@ -95,7 +125,7 @@ def test_weights_are_compared_as_they_predict(subject: Subject, short: bool) -> 
 def test_twins_have_the_same_settings() -> None:
     """What both trainings can set has one name in both; each has a few settings of its own."""
     names = [set(Subject(n).part("training").Settings.__annotations__) for n in (1, 2)]
-    assert names[0] - names[1] == {"noise_floor", "gaussian", "impulses"}
+    assert names[0] - names[1] == {"gaussian", "impulses"}
     assert names[1] - names[0] == {"optimizer", "bias_factor"}
 
 

@@ -35,6 +35,7 @@ from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.weights import digest
 from others.studies.submission.ablations.miniproject_1 import ABLATION, train
+from others.studies.submission.ablations.prescribed import PLAIN_LOSS
 from others.studies.submission.ablations.prescribed import train as train_prescribed
 from others.studies.submission.ablations.sgd import FRAMEWORKS
 from others.studies.submission.ablations.study import BATCH, TUNE
@@ -43,8 +44,7 @@ from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretraine
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
 SHOWN = (2, 9, 14, 17)  # the numbers of the images that are kept
 OTHERS = {"U-Net": "unet", "TNet": "tnet"}  # networks that are shown beside the miniprojects
-# With this floor under the noise of an image, all images have the same weight.
-LOSSES = {"L2": {"noise_floor": 1e6}, "L1": {"noise_floor": 1e6, "loss": "l1"}}
+LOSSES = {"L2": PLAIN_LOSS, "L1": {**PLAIN_LOSS, "loss": "l1"}}
 FIGURE = {  # the columns of the source's figure 1, as rows of the study of both frameworks
     "ours, nearest": "published, batch 4: ours",
     "torch.nn, nearest": "published, batch 4: torch.nn",

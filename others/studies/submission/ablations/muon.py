@@ -1,17 +1,20 @@
 """Miniproject 2's network trained by Muon: which parts of its training matter.
 
 All rows start from a network with a quarter of the channels that are shipped and compute in
-float32, so that each can be trained three times on any machine. The best rows of SGD and of Adam
-on the same budget stand beside them; sgd.py has the rest of theirs.
+float32, so that each can be trained three times on any machine. Their loss is that of the handout,
+where all images count alike; the shipped one is a row. The best rows of SGD and of Adam on the same
+budget stand beside them; sgd.py has the rest of theirs.
 
-A second ablation, FULL, repeats the rows of the kernel and of the batch with the shipped channels
-and one epoch of as many pairs as the course's, in the precision that the processor is fastest in.
+A second ablation, FULL, repeats the rows of the loss, of the kernel and of the batch with the
+shipped channels and one epoch of as many pairs as the course's, in the precision that the processor
+is fastest in.
 """
 
 from typing import Any
 
+from Miniproject_2.framework.training import Settings
 from others.records.study import Row
-from others.studies.submission.ablations.prescribed import train
+from others.studies.submission.ablations.prescribed import PLAIN_LOSS, train
 from others.studies.submission.ablations.sgd import SGD
 from others.studies.submission.ablations.study import Ablation
 
@@ -47,6 +50,8 @@ ROWS: dict[str, Row] = {
     "batch 16": Row({"batch_size": 16}),
     "batch 64": Row({"batch_size": 64}),
     "batch 128": Row({"batch_size": 128}),
+    # The loss: that of an image is divided by its noise
+    "weighted loss": Row({"noise_floor": Settings().noise_floor}),
     # The network
     "kernel 3": Row({"kernel": 3}),
     "kernel 6": Row({"kernel": 6}),
@@ -60,7 +65,19 @@ ROWS: dict[str, Row] = {
     "no exchange": Row({"exchange": False}),
 }
 
-BASE = {"channels": [32, 96], "bfloat16": False, "least_warm_up": 200}
+BASE = {"channels": [32, 96], "bfloat16": False, "least_warm_up": 200, **PLAIN_LOSS}
 ABLATION = Ablation(ROWS, BASE, pairs=5_000, epochs=2, train=train)
-FULL_ROWS = ("base", "kernel 3", "kernel 6", "batch 8", "batch 16", "batch 64", "batch 128")
-FULL = Ablation({name: ROWS[name] for name in FULL_ROWS}, {}, pairs=50_000, epochs=1, train=train)
+FULL_ROWS = {
+    name: ROWS[name]
+    for name in (
+        "base",
+        "weighted loss",
+        "kernel 3",
+        "kernel 6",
+        "batch 8",
+        "batch 16",
+        "batch 64",
+        "batch 128",
+    )
+}
+FULL = Ablation(FULL_ROWS, PLAIN_LOSS, pairs=50_000, epochs=1, train=train)

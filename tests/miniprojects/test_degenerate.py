@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from tests.subjects import Subject, loss, noisy_images, weights_of
 
+pytestmark = pytest.mark.usefixtures("narrow")
 Pair = tuple[Tensor, Tensor]
 
 
@@ -51,7 +54,6 @@ PAIRS: dict[str, Callable[[], Pair]] = {
 }
 
 
-@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("name", PAIRS)
 def test_degenerate_pairs(subject: Subject, name: str) -> None:
     """Training twice on such pairs leaves finite weights and answers, and no larger a loss.
@@ -68,3 +70,48 @@ def test_degenerate_pairs(subject: Subject, name: str) -> None:
     assert all(math.isfinite(value) for value in losses)
     assert all(after <= before + 0.01 for before, after in zip(losses, losses[1:])), losses
     assert all(bool(value.isfinite().all()) for value in weights_of(model).values())
+
+
+def greys(count: int, height: int, width: int) -> Pair:
+    """Pairs of one grey each, the copies a little apart."""
+    grey = torch.arange(count).view(-1, 1, 1, 1) * 255 // count
+    first = grey.expand(count, 3, height, width).byte()
+    return first, (first.int() + 1).clamp(0, 255).byte()
+
+
+FORTY: dict[str, Callable[[], Pair]] = {
+    "one pair": lambda: noisy_images(1)[:2],
+    "identical copies": lambda: same(noisy_images(40)[0]),
+    "one pair many times": lambda: (
+        noisy_images(1)[0].repeat(40, 1, 1, 1),
+        noisy_images(1)[1].repeat(40, 1, 1, 1),
+    ),
+    "constant images": lambda: greys(40, 8, 8),
+    "black images": lambda: same(torch.zeros(40, 3, 8, 8)),
+    "white images": lambda: same(torch.full((40, 3, 8, 8), 255.0)),
+    "one pixel": lambda: noisy_images(40, 1, 1)[:2],
+    "3x7 pixels": lambda: noisy_images(40, 3, 7)[:2],
+}
+
+
+def held_out_loss(subject: Subject, model: Any, pairs: tuple[Tensor, ...]) -> float:
+    """What a training of the model would compare at its end."""
+    padded = getattr(sys.modules[type(model).__module__], "padded", lambda images: images)
+    trainer = subject.part("training").Trainer(model.network, *map(padded, pairs), 1)
+    return trainer._held_out_loss(*(model.network,) * (subject.number == 1))
+
+
+@pytest.mark.parametrize("start", ["untrained", "rough", "shipped"])
+@pytest.mark.parametrize("kind", FORTY)
+def test_forty_degenerate_pairs(
+    subject: Subject, kind: str, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs that teach little leave finite weights that do no worse on them than before."""
+    if start == "shipped":
+        monkeypatch.setattr("Miniproject_2.model.CHANNELS", (128, 256))
+    model, pairs = getattr(subject, start)(), FORTY[kind]()
+    before = held_out_loss(subject, model, pairs)
+    model.train(*pairs, 1)
+    assert all(value.isfinite().all() for value in weights_of(model).values())
+    assert held_out_loss(subject, model, pairs) <= before
+    assert model.predict(pairs[0]).isfinite().all()

@@ -92,12 +92,14 @@ def study_two(results: Results) -> dict[str, str]:
 
 
 def study_two_full(results: Results) -> dict[str, str]:
-    """Kernel and batch with the shipped channels and as many pairs as the course has."""
+    """Loss, kernel and batch with the shipped channels and as many pairs as the course has."""
     study = read_ablations(results, "miniproject_2_full")
     base = study.unchanged()
     gained = {row.name: signed(printed_gap(row, base)) for row in study.rows}
     return {
         "FullPairs": whole(study.pairs),
+        "FullWeighted": decimals(printed_gap(study.row("weighted loss"), base)),
+        "FullWeightedSeeds": seeds_of([base, study.row("weighted loss")]),
         "FullKernelThree": gained["kernel 3"],
         "FullKernelSix": gained["kernel 6"],
         "FullBatchEight": gained["batch 8"],

@@ -28,7 +28,6 @@ GROUPS = (
     ablations.clean_targets,
     ablations.frameworks,
     ablations.frameworks_full,
-    ablations.photographs,
     ablations.first_tries_one,
     ablations.tnet,
     measurements.noise,

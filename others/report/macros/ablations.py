@@ -186,17 +186,6 @@ def first_tries_one(results: Results) -> dict[str, str]:
     }
 
 
-def photographs(results: Results) -> dict[str, str]:
-    """A short training on photographs of all collections, and on those like the course's alone."""
-    everything, alike = results.read("exploration")["photographs"][1:]
-    return {
-        "AlikePairs": whole(alike["pairs"]),
-        "AlikeGain": decimals(
-            alike["self_ensemble_psnr_per_image_db"] - everything["self_ensemble_psnr_per_image_db"]
-        ),
-    }
-
-
 def tnet(results: Results) -> dict[str, str]:
     """The report on TNet, repeated: its budget, and what longer trainings reach, one seed each."""
     study = results.study("tnet/study")

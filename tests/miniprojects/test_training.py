@@ -91,6 +91,23 @@ def test_precision_follows_from_the_processor(
     assert not fast_precision(torch.device("cuda"), listed)
 
 
+@pytest.mark.parametrize(
+    ("capability", "supported", "expected"),
+    [((7, 5), True, False), ((8, 0), True, True), ((8, 0), False, False)],
+)
+def test_precision_follows_from_the_gpu(
+    capability: tuple[int, int], supported: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Miniproject 1 uses 16 bits on a GPU only if the GPU has instructions for them, and torch too.
+
+    Newer torch calls them supported on older GPUs as well, where it emulates them: on a T4, for
+    example, which has the capability 7.5.
+    """
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert Subject(1).part("training").fast_precision(torch.device("cuda")) == expected
+
+
 @pytest.mark.parametrize("short", [True, False, None])
 def test_training_in_bfloat16(subject: Subject, short: bool | None) -> None:
     """With 16 bits, 32, or what is faster, a network learns, and its weights have 32."""

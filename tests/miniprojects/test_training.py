@@ -297,6 +297,18 @@ def test_silent(subject: Subject, capfd: pytest.CaptureFixture) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("members", [{}, {"closed": False}])
+def test_stderr_of_the_program(
+    subject: Subject, members: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training works where the program has put an object without `isatty` in the place of stderr.
+
+    A log that copies what is printed into a file is such an object.
+    """
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=len, flush=lambda: None, **members))
+    subject.untrained().train(*noisy_images(4)[:2], 1)
+
+
 def test_progress_of_training(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal, training draws a bar on stderr, and ends its line."""
     terminal, (first, second, _) = Terminal(), noisy_images(40)

@@ -82,10 +82,10 @@ def test_precision_follows_from_the_processor(
     features: str | None, expected: bool, tmp_path: Path
 ) -> None:
     """16 bits are used where Linux lists their instructions, so that one machine always does the
-    same; never on a GPU, and not where nothing is listed."""
+    same; never on a GPU, and not where nothing is listed. The processor's name may be any bytes."""
     listed = tmp_path / "cpuinfo"
     if features is not None:
-        listed.write_text(f"processor : 0\nflags : fpu {features} sse\n")
+        listed.write_bytes(b"model name : \xae\nflags : fpu %s sse\n" % features.encode())
     fast_precision = Subject(2).part("training").fast_precision
     assert fast_precision(torch.device("cpu"), listed) == expected
     assert not fast_precision(torch.device("cuda"), listed)

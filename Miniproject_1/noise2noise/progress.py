@@ -26,7 +26,10 @@ class Progress:
         self.done = 0
         self.loss: Optional[float] = None  # a running mean over what was drawn
         self.start, self.drawn = time.monotonic(), 0.0
-        self.shown = not getattr(sys.stderr, "closed", True) and sys.stderr.isatty()
+        try:
+            self.shown = sys.stderr.isatty()
+        except (AttributeError, OSError, ValueError):  # none, one that can only write, or closed
+            self.shown = False
 
     def update(self, images: int, loss: SupportsFloat) -> None:
         """Count `images` more, whose mean loss was `loss`.

@@ -74,8 +74,9 @@ def learning_rate_factor(step: int, steps: int, settings: Settings) -> float:
 
 def fast_precision(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware, which halves the time of a step."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+    if device.type == "cuda":  # before 8.0, new torch says yes as well, and emulates it slowly
+        capable = torch.cuda.get_device_capability(device) >= (8, 0)
+        return capable and torch.cuda.is_bf16_supported()
     supported = getattr(getattr(torch, "cpu", None), "_is_avx512_bf16_supported", None)
     return bool(supported and supported())
 

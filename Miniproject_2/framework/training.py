@@ -22,7 +22,7 @@ from .state import load, save
 from .tensor import Tensor, checksum
 
 Batch = Tuple[Tensor, Tensor]
-BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # the instructions, by Linux's names
+BFLOAT16 = {b"avx512_bf16", b"amx_bf16"}  # the instructions, by Linux's names
 LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
 
 
@@ -261,8 +261,9 @@ def fast_precision(device: Any, features: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor multiplies bfloat16 in hardware, which shortens a step.
 
     Linux lists the features of the processor in a file; without it, and on a GPU, whose float32 is
-    fast enough here, the answer is no.
+    fast enough here, the answer is no. The file is read as bytes, because the name of a processor
+    is in it as well, which need not be text.
     """
     if device.type != "cpu" or not features.is_file():
         return False
-    return not BFLOAT16.isdisjoint(features.read_text(encoding="utf-8").split())
+    return not BFLOAT16.isdisjoint(features.read_bytes().split())

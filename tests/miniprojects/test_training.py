@@ -82,13 +82,30 @@ def test_precision_follows_from_the_processor(
     features: str | None, expected: bool, tmp_path: Path
 ) -> None:
     """16 bits are used where Linux lists their instructions, so that one machine always does the
-    same; never on a GPU, and not where nothing is listed."""
+    same; never on a GPU, and not where nothing is listed. The processor's name may be any bytes."""
     listed = tmp_path / "cpuinfo"
     if features is not None:
-        listed.write_text(f"processor : 0\nflags : fpu {features} sse\n")
+        listed.write_bytes(b"model name : \xae\nflags : fpu %s sse\n" % features.encode())
     fast_precision = Subject(2).part("training").fast_precision
     assert fast_precision(torch.device("cpu"), listed) == expected
     assert not fast_precision(torch.device("cuda"), listed)
+
+
+@pytest.mark.parametrize(
+    ("capability", "supported", "expected"),
+    [((7, 5), True, False), ((8, 0), True, True), ((8, 0), False, False)],
+)
+def test_precision_follows_from_the_gpu(
+    capability: tuple[int, int], supported: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Miniproject 1 uses 16 bits on a GPU only if the GPU has instructions for them, and torch too.
+
+    Newer torch calls them supported on older GPUs as well, where it emulates them: on a T4, for
+    example, which has the capability 7.5.
+    """
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert Subject(1).part("training").fast_precision(torch.device("cuda")) == expected
 
 
 @pytest.mark.parametrize("short", [True, False, None])
@@ -278,6 +295,18 @@ def test_silent(subject: Subject, capfd: pytest.CaptureFixture) -> None:
     first, second, _ = noisy_images(40)
     subject.untrained().train(first, second, 2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("members", [{}, {"closed": False}])
+def test_stderr_of_the_program(
+    subject: Subject, members: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training works where the program has put an object without `isatty` in the place of stderr.
+
+    A log that copies what is printed into a file is such an object.
+    """
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=len, flush=lambda: None, **members))
+    subject.untrained().train(*noisy_images(4)[:2], 1)
 
 
 def test_progress_of_training(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

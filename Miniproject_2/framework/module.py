@@ -156,9 +156,10 @@ class Module:
         """Pairs (parameter, gradient) of one size; they stay valid through steps and loading.
 
         Parameters are set in place: `value.copy_(new)` is what a `set_params` would do. A module
-        that stands in a network twice has its pairs here once.
+        that stands in a network twice has its pairs here once. Layers that are to share a weight
+        have to share its gradient too: `b.weight, b.weight_grad = a.weight, a.weight_grad`.
         """
-        return list({id(value): (value, gradient) for _, value, gradient in self.named()}.values())
+        return list({id(own): (value, own) for _, value, own in self.named()}.values())
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""

@@ -18,7 +18,8 @@ class _Optimizer:
 
     Raises:
         TypeError: anything but pairs of tensors.
-        ValueError: no pairs, a gradient of another shape than its parameter, a negative setting.
+        ValueError: no pairs, a gradient of another shape than its parameter, two gradients of one
+            parameter, a negative setting.
     """
 
     def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
@@ -202,18 +203,22 @@ def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
         if pair[0].shape != pair[1].shape:
             shapes = f"{tuple(pair[0].shape)} and {tuple(pair[1].shape)}"
             raise ValueError(f"a parameter and its gradient must have one shape, got {shapes}")
-    return list({id(value): (value, gradient) for value, gradient in pairs}.values())
+    unique = {id(value): (value, gradient) for value, gradient in pairs}
+    if any(unique[id(value)][1] is not gradient for value, gradient in pairs):
+        raise ValueError("a parameter has two gradients: layers that share it must share one")
+    return list(unique.values())
 
 
 def flat(*lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
     """Lists with a tensor for each parameter: each list as one flat tensor.
 
-    Where types or devices differ, the tensors of one parameter after the other instead.
+    Where types or devices differ, the tensors of one parameter after the other instead. Either way
+    they may be changed in place, also those of parameters that ask for gradients.
     """
     if len({(one.dtype, one.device) for tensors in lists for one in tensors}) == 1:
         yield tuple(joined(tensors) for tensors in lists)
     else:
-        yield from zip(*lists)
+        yield from zip(*([one.detach() for one in tensors] for tensors in lists))
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:

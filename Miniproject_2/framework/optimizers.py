@@ -167,7 +167,8 @@ class Adam(_Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
     ) -> None:
-        super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps)
+        settings = {"beta1": betas[0], "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, lr=lr, **settings)
         if max(betas) >= 1:
             raise ValueError(f"Adam expects betas below 1, got {betas}")
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay

@@ -141,7 +141,9 @@ class Muon(SGD):
     def step(self) -> None:
         for _ in self._accelerated():  # the velocities are up to date after it
             pass
-        for (parameter, gradient), velocity in zip(self.params, self.velocities):
+        velocities = self.velocities if self.momentum else [own for _, own in self.params]
+        for (value, gradient), velocity in zip(self.params, velocities):
+            parameter = value.detach()  # it may ask for gradients, as torch.nn's do
             if parameter.dim() < 2:
                 parameter.sub_(velocity, alpha=self.bias_factor * self.lr)
                 continue

@@ -181,7 +181,7 @@ class Module:
 
     def state_dict(self) -> Dict[str, Tensor]:
         """Copies of the parameters by name."""
-        return {name: value.clone() for name, value, _ in self.named()}
+        return {name: value.detach().clone() for name, value, _ in self.named()}
 
     def load_state_dict(self, state: Dict[str, Tensor]) -> None:
         """Copy values into the parameters.
@@ -197,7 +197,7 @@ class Module:
         if found != expected:
             raise ValueError(f"expected parameters of the shapes {expected}, got {found}")
         for name, value in own.items():
-            value.copy_(state[name].detach())
+            value.detach().copy_(state[name].detach())  # which may ask for gradients
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         return self.forward(*inputs)

@@ -103,7 +103,8 @@ class _Convolution(Module):
         the products take copies that are rounded to 16 bits.
         """
         like = x[:0].float() if is_short(x) else x
-        if (self.weight.dtype, self.weight.device) != (like.dtype, like.device):
+        found = {(one.dtype, one.device) for pair in self.param() for one in pair}
+        if found != {(like.dtype, like.device)}:
             self.to(like)
 
     def __repr__(self) -> str:

@@ -156,9 +156,10 @@ class Module:
         """Pairs (parameter, gradient) of one size; they stay valid through steps and loading.
 
         Parameters are set in place: `value.copy_(new)` is what a `set_params` would do. A module
-        that stands in a network twice has its pairs here once.
+        that stands in a network twice has its pairs here once. Layers that are to share a weight
+        have to share its gradient too: `b.weight, b.weight_grad = a.weight, a.weight_grad`.
         """
-        return list({id(value): (value, gradient) for _, value, gradient in self.named()}.values())
+        return list({id(own): (value, own) for _, value, own in self.named()}.values())
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""
@@ -180,7 +181,7 @@ class Module:
 
     def state_dict(self) -> Dict[str, Tensor]:
         """Copies of the parameters by name."""
-        return {name: value.clone() for name, value, _ in self.named()}
+        return {name: value.detach().clone() for name, value, _ in self.named()}
 
     def load_state_dict(self, state: Dict[str, Tensor]) -> None:
         """Copy values into the parameters.
@@ -196,7 +197,7 @@ class Module:
         if found != expected:
             raise ValueError(f"expected parameters of the shapes {expected}, got {found}")
         for name, value in own.items():
-            value.copy_(state[name].detach())
+            value.detach().copy_(state[name].detach())  # which may ask for gradients
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         return self.forward(*inputs)

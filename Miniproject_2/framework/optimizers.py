@@ -18,7 +18,8 @@ class _Optimizer:
 
     Raises:
         TypeError: anything but pairs of tensors.
-        ValueError: no pairs, a gradient of another shape than its parameter, a negative setting.
+        ValueError: no pairs, a gradient of another shape than its parameter, two gradients of one
+            parameter, a negative setting.
     """
 
     def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
@@ -140,7 +141,9 @@ class Muon(SGD):
     def step(self) -> None:
         for _ in self._accelerated():  # the velocities are up to date after it
             pass
-        for (parameter, gradient), velocity in zip(self.params, self.velocities):
+        velocities = self.velocities if self.momentum else [own for _, own in self.params]
+        for (value, gradient), velocity in zip(self.params, velocities):
+            parameter = value.detach()  # it may ask for gradients, as torch.nn's do
             if parameter.dim() < 2:
                 parameter.sub_(velocity, alpha=self.bias_factor * self.lr)
                 continue
@@ -166,7 +169,8 @@ class Adam(_Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
     ) -> None:
-        super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps)
+        settings = {"beta1": betas[0], "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, lr=lr, **settings)
         if max(betas) >= 1:
             raise ValueError(f"Adam expects betas below 1, got {betas}")
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
@@ -202,18 +206,22 @@ def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
         if pair[0].shape != pair[1].shape:
             shapes = f"{tuple(pair[0].shape)} and {tuple(pair[1].shape)}"
             raise ValueError(f"a parameter and its gradient must have one shape, got {shapes}")
-    return list({id(value): (value, gradient) for value, gradient in pairs}.values())
+    unique = {id(value): (value, gradient) for value, gradient in pairs}
+    if any(unique[id(value)][1] is not gradient for value, gradient in pairs):
+        raise ValueError("a parameter has two gradients: layers that share it must share one")
+    return list(unique.values())
 
 
 def flat(*lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
     """Lists with a tensor for each parameter: each list as one flat tensor.
 
-    Where types or devices differ, the tensors of one parameter after the other instead.
+    Where types or devices differ, the tensors of one parameter after the other instead. Either way
+    they may be changed in place, also those of parameters that ask for gradients.
     """
     if len({(one.dtype, one.device) for tensors in lists for one in tensors}) == 1:
         yield tuple(joined(tensors) for tensors in lists)
     else:
-        yield from zip(*lists)
+        yield from zip(*([one.detach() for one in tensors] for tensors in lists))
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:

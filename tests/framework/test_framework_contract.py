@@ -219,6 +219,7 @@ WRONG: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: f.SGD(network(), -0.1), ValueError, "lr"),
     (lambda: f.SGD(network(), 0.1, nesterov=True), ValueError, "momentum"),
     (lambda: f.Adam(network(), betas=(0.9, 1.0)), ValueError, "betas"),
+    (lambda: f.Adam(network(), weight_decay=-1), ValueError, "weight_decay"),
     (lambda: network().load_state_dict({}), ValueError, "weight"),
 ]
 

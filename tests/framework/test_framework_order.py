@@ -90,6 +90,28 @@ def test_a_pair_given_twice() -> None:
     assert torch.equal(layer.weight, before["weight"] - 0.5)
 
 
+def test_layers_with_one_weight() -> None:
+    """Two layers with one weight are refused with two gradients, and with one they are torch's."""
+    first, second, x = conv(), conv(), image()
+    theirs, net = torch_conv(first), f.Sequential(first, f.ReLU(), second)
+    second.weight, second.bias = first.weight, first.bias
+    assert len(net.param()) == 4
+    with pytest.raises(ValueError, match="two gradients"):
+        f.SGD(net, 0.1)
+    second.weight_grad, second.bias_grad = first.weight_grad, first.bias_grad
+    optimizer, reference = f.SGD(net, 0.1, 0.9), torch.optim.SGD(theirs.parameters(), 0.1, 0.9)
+    for _ in range(3):
+        optimizer.zero_grad()
+        net.forward(x)
+        net.accumulate(x)
+        optimizer.step()
+        reference.zero_grad()
+        theirs(theirs(x).relu()).backward(x)
+        reference.step()
+    assert len(net.param()) == 2
+    assert relative_error(second.weight, theirs.weight.detach()) < EXACT
+
+
 def test_a_module_in_two_networks() -> None:
     """Two networks that share a layer may be run before either has its backward pass."""
     layer, x, other = conv(), image(), image(1)

@@ -136,6 +136,38 @@ def test_parameters_lie_in_one_piece(make: Callable[[f.Module], Any]) -> None:
     assert same(net, expected)
 
 
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_gradients_follow_assigned_parameters(name: str) -> None:
+    """Where a float64 parameter is assigned, float64 images still give gradients in float64."""
+    layer, x = f.Conv2d(3, 4, 3), torch.rand(2, 3, 8, 8).double()
+    setattr(layer, name, getattr(layer, name).double())
+    layer.accumulate(layer.forward(x))
+    assert {one.dtype for pair in layer.param() for one in pair} == {torch.float64}
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("mixed", [False, True])
+def test_parameters_that_ask_for_gradients(make: Callable[[f.Module], Any], mixed: bool) -> None:
+    """Parameters of torch.nn may be assigned: they are trained, saved and loaded like others."""
+    expected, net = network(), network()
+    if mixed:  # types, so that the optimizer takes one parameter after the other
+        for own in (expected, net):
+            own[0].to(torch.zeros(0).double())
+    for module in net.modules:
+        if isinstance(module, (f.Conv2d, f.TransposeConv2d)):
+            module.weight = torch.nn.Parameter(module.weight)
+    for own in (expected, net):
+        for _, gradient in own.param():
+            gradient.fill_(1)
+        make(own).step()
+    with torch.no_grad():
+        assert same(net, expected)
+    state = net.state_dict()
+    assert not any(value.requires_grad for value in state.values())
+    net.load_state_dict({name: value + 1 for name, value in state.items()})
+    assert torch.equal(net.param()[0][0].detach(), state["0.weight"] + 1)
+
+
 def test_types_may_differ() -> None:
     """Where parameters have two types, an optimizer changes one after the other."""
     both = f.Conv2d(2, 2, 1), f.Conv2d(2, 2, 1)

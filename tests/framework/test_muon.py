@@ -80,6 +80,24 @@ def test_muon_leaves_a_weight_without_gradient() -> None:
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
+def test_muon_without_momentum() -> None:
+    """Without momentum, from the start or from a later step on, steps are those of the gradient."""
+    torch.manual_seed(0)
+    first, second, bias = torch.randn(4, 3, 2, 2), torch.randn(4, 3, 2, 2), torch.randn(4)
+    for momentum in (0, 0.9):
+        pairs = [(torch.zeros(4, 3, 2, 2), first.clone()), (torch.zeros(4), bias)]
+        optimizer = f.Muon(pairs, 1.0, momentum, nesterov=False)
+        optimizer.step()
+        optimizer.momentum = 0
+        for value, gradient in pairs:
+            value.zero_()
+            gradient.copy_(second if gradient.dim() > 1 else bias)
+        optimizer.step()
+        expected = -orthogonal(second.flatten(1)).view(second.shape)
+        torch.testing.assert_close(pairs[0][0], expected)
+        torch.testing.assert_close(pairs[1][0], -100 * bias)
+
+
 def test_muon_in_16_bits_and_without_nesterov() -> None:
     """Numbers of 16 bits change a step by a few hundredths; Nesterov's part is optional."""
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ part of an epoch is one epoch over that part of the pairs. DIR holds train_data.
 val_data.pkl. The results go to others/results/curve after every training, and the weights to
 out/curve. Trainings whose results are there are not run again. `cpu_seconds` is the processor time
 of all threads together, which other processes on the machine hardly change. With --sgd, Miniproject
-2 is trained by the handout's optimizer instead of Muon, with the settings of its ablation.
+2 is trained by the handout's optimizer and loss, with the rate and batch of their ablation.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from others.engine import command
 from others.records.json_files import blaming
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
+from others.studies.submission.ablations.prescribed import PLAIN_LOSS
 from others.studies.submission.ablations.sgd import SGD
 from others.studies.submission.models import MODELS, denoise, scores, train_with
 
@@ -87,7 +88,7 @@ def train_and_score(
     model = MODELS[f"Miniproject {options.number}"]()
     start, computed = time.perf_counter(), time.process_time()
     if options.sgd:
-        train_with(model, (train_input, train_target), epochs, SGD)
+        train_with(model, (train_input, train_target), epochs, {**SGD, **PLAIN_LOSS})
     else:
         model.train(train_input, train_target, epochs)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - computed

@@ -11,7 +11,7 @@ from others.studies.live.training import Report
 
 SIDES = {"a": ("#3d85c6", "solid"), "b": ("#e08a00", "dashed")}  # colour and line of each run
 CHARTS = {  # of fields of a report: title, and scale of the axis
-    "loss": ("loss: weighted squared error", "log"),
+    "loss": ("loss: mean squared error", "log"),
     "psnr": ("PSNR per image, in dB", "value"),
 }
 GREY = "#808080"  # of axes and their labels, readable on light and on dark ground

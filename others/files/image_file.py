@@ -101,6 +101,7 @@ def _read(data: bytes, most_pixels: int | None) -> Picture:
         return tiff.read_tiff(data, most_pixels)
     if data.startswith(jpeg.START):
         jpeg.check_frame(data)
+    webp.check_length(data)
     for kind, starts in OTHERS.items():
         if data.startswith(starts) or data[4:12] in starts:
             in_table(kind)

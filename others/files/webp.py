@@ -27,6 +27,17 @@ def chunk_names(data: bytes, end: int) -> list[bytes]:
     return names
 
 
+def check_length(data: bytes) -> None:
+    """OSError for a WebP that ends before the length at its beginning is reached.
+
+    The library refuses it as well, but does not say why.
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
+        if len(data) < 8 + length:
+            raise OSError("the file is truncated")
+
+
 def extras_of(image: Any, data: bytes) -> Extras:
     """What a WebP holds beside pixels."""
     (length,) = struct.unpack_from("<I", data, 4)  # of all that follows

@@ -252,6 +252,17 @@ def test_uncompressed_files_are_as_long_as_they_say(
         picture_of(data[: len(data) // 2], "half")
 
 
+def test_truncated_webp() -> None:
+    """A WebP without its last bytes is refused as truncated, and a whole one is read."""
+    whole = io.BytesIO()
+    Image.new("RGB", (33, 40)).save(whole, "WEBP", lossless=True)
+    data = whole.getvalue()
+    assert picture_of(data, "whole").colour.shape[1:] == (40, 33)
+    for end in (13, len(data) // 2, len(data) - 1):
+        with pytest.raises(OSError, match="part: the file is truncated"):
+            picture_of(data[:end], "part")
+
+
 def test_no_image(tmp_path: Path) -> None:
     """Text and an empty file are no images."""
     for content in (b"", b"no image", b"\x89PNG\r\n\x1a\n"):

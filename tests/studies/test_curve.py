@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from Miniproject_2.framework.training import Settings, Trainer
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.records.study import read_study
 from others.studies.submission import curve
+from others.studies.submission.ablations.sgd import BASE
 from tests.subjects import noisy_images
 
 
@@ -59,3 +61,14 @@ def test_a_length_that_cannot_be(epochs: str, capsys: pytest.CaptureFixture[str]
         curve.main(["1", "--epochs", epochs])
     assert stopped.value.code == 2
     assert "is no whole number of epochs or part of one" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("narrow")
+def test_sgd_has_the_loss_of_the_handout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curve of SGD is that of its ablation, in whose loss all images count alike."""
+    write_pairs(tmp_path)
+    used: list[Settings] = []
+    monkeypatch.setattr(Trainer, "run", lambda trainer: used.append(trainer.settings))
+    files = ["--json", str(tmp_path / "curve.json"), "--weights", str(tmp_path / "weights")]
+    curve.main(["2", "--sgd", "--data", str(tmp_path), *files, "--epochs", "0.5"])
+    assert [(one.optimizer, one.noise_floor) for one in used] == [("sgd", BASE["noise_floor"])]

@@ -109,7 +109,8 @@ class Page:
                     }
                 note(
                     f"Both learn from the same {PAIRS} pairs of generated images; the PSNR is of "
-                    f"{SCORED} others, some of which are shown. Miniproject 1 weights its loss."
+                    f"{SCORED} others, some of which are shown. Miniproject 1 divides the loss of "
+                    "an image by its noise; Miniproject 2 has the plain loss here."
                 )
         ui.timer(POLL, self.poll)
         ui.context.client.on_delete(lambda: [side.reset() for side in self.sides])

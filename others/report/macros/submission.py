@@ -16,7 +16,16 @@ from Miniproject_2.model import Model as ModelTwo
 from others.data.dead_leaves import SIZE
 from others.data.photographs import WEAK_POINTS, WEAK_STD
 from others.networks.receptive_field import multiply_adds
-from others.records.formats import NO_BREAK, decibels, decimals, enumeration, plain, signed, whole
+from others.records.formats import (
+    NO_BREAK,
+    decibels,
+    decimals,
+    enumeration,
+    in_words,
+    plain,
+    signed,
+    whole,
+)
 from others.report.results import Results, curve_points
 from others.report.wording import LEAST
 from others.studies.submission.models import parameters, pretrained
@@ -157,8 +166,10 @@ def training_two(results: Results) -> dict[str, str]:
     log, *later = stretches(results.read("training/miniproject_2"))
     earlier = results.read("training/miniproject_2_sgd")
     settings = {**SettingsTwo()._asdict(), **log["settings"]}
+    unweighted = sum("noise_floor" not in one["settings"] for one in (log, *later))
     return {
         "TwoAgain": continued(log, later),
+        "TwoPlainLoss": in_words(unweighted),
         "TwoPhotographs": whole(log["photographs"]),
         "TwoEpochs": plain(log["epochs"]),
         "TwoPairs": whole(log["pairs"]),

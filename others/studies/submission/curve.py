@@ -24,10 +24,10 @@ from torch import Tensor
 from Miniproject_1.noise2noise.tensor import checksum
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
+from others.networks.prescribed import PLAIN_LOSS
 from others.records.json_files import blaming
 from others.records.paths import RESULTS
 from others.records.study import Row, Study, read_study
-from others.studies.submission.ablations.prescribed import PLAIN_LOSS
 from others.studies.submission.ablations.sgd import SGD
 from others.studies.submission.models import MODELS, denoise, scores, train_with
 

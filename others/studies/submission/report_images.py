@@ -30,12 +30,12 @@ from others.data.seeds import seeded
 from others.engine import command
 from others.engine.contact_sheet import save_picture
 from others.engine.metrics import psnr_per_image
+from others.networks.prescribed import PLAIN_LOSS
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.weights import digest
 from others.studies.submission.ablations.miniproject_1 import ABLATION, train
-from others.studies.submission.ablations.prescribed import PLAIN_LOSS
 from others.studies.submission.ablations.prescribed import train as train_prescribed
 from others.studies.submission.ablations.sgd import FRAMEWORKS
 from others.studies.submission.ablations.study import BATCH, TUNE

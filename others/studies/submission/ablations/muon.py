@@ -13,8 +13,9 @@ is fastest in.
 from typing import Any
 
 from Miniproject_2.framework.training import Settings
+from others.networks.prescribed import PLAIN_LOSS
 from others.records.study import Row
-from others.studies.submission.ablations.prescribed import PLAIN_LOSS, train
+from others.studies.submission.ablations.prescribed import train
 from others.studies.submission.ablations.sgd import SGD
 from others.studies.submission.ablations.study import Ablation
 

@@ -26,8 +26,9 @@ cores can afford it.
 
 from typing import Any
 
+from others.networks.prescribed import PLAIN_LOSS
 from others.records.study import Row
-from others.studies.submission.ablations.prescribed import PLAIN_LOSS, train
+from others.studies.submission.ablations.prescribed import train
 from others.studies.submission.ablations.study import Ablation
 
 ROWS: dict[str, Row] = {

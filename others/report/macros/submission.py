@@ -21,7 +21,6 @@ from others.records.formats import (
     decibels,
     decimals,
     enumeration,
-    in_words,
     plain,
     signed,
     whole,
@@ -142,6 +141,7 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
         return of, training.get("weak", 0), training.get("device", "cpu")
 
     def told(number: int, weak: float, device: str, trainings: list[dict[str, Any]]) -> str:
+        weighted = "noise_floor" in trainings[0]["settings"].keys() - log["settings"].keys()
         batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
         first = [plain(log["settings"]["batch_size"])]
         notes = [
@@ -150,9 +150,11 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
             *([f"in batches of {enumeration([*batches])}"] if [*batches] != first else []),
             *(["on a GPU"] if device == "cuda" else []),
             *([f"by {trainings[0]['optimizer']}"] if "optimizer" in trainings[0] else []),
+            *(["with the weighted loss"] if weighted else []),
         ]
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
-        return f"{decimals(millions, 1)} million {', '.join(notes)} ({score(trainings[-1])})"
+        described = " ".join([f"{decimals(millions, 1)} million", *notes[:1]])
+        return f"{', '.join([described, *notes[1:]])} ({score(trainings[-1])})"
 
     groups = [told(*of, list(trainings)) for of, trainings in groupby(later, kind)]
     return (
@@ -166,10 +168,8 @@ def training_two(results: Results) -> dict[str, str]:
     log, *later = stretches(results.read("training/miniproject_2"))
     earlier = results.read("training/miniproject_2_sgd")
     settings = {**SettingsTwo()._asdict(), **log["settings"]}
-    unweighted = sum("noise_floor" not in one["settings"] for one in (log, *later))
     return {
         "TwoAgain": continued(log, later),
-        "TwoPlainLoss": in_words(unweighted),
         "TwoPhotographs": whole(log["photographs"]),
         "TwoEpochs": plain(log["epochs"]),
         "TwoPairs": whole(log["pairs"]),

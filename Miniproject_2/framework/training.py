@@ -178,8 +178,8 @@ class Trainer:
         start = self.count if self.count < len(self.noisy_a) else 0
         losses: List[float] = []
         for index in range(start, len(self.noisy_a), self.batch_size):
-            pair = self._pair(slice(index, index + self.batch_size))
-            for batch in (pair, pair[::-1]):
+            noisy_a, noisy_b = self._pair(slice(index, index + self.batch_size))
+            for batch in ((noisy_a, noisy_b), (noisy_b, noisy_a)):
                 loss, _ = self._weighted_loss(batch, bfloat16=False)
                 losses.append(len(batch[0]) * float(loss))
         return sum(losses)

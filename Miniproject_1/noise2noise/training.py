@@ -138,10 +138,12 @@ class Trainer:
         progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
         try:
             self.network.load_state_dict(self.reached)
-            with torch.enable_grad():
-                while self.epoch < self.num_epochs:
-                    self._epoch(progress)
-            self._keep_the_better()
+            # Its end also ends a step's autocast that Ctrl-C has kept from ending by itself.
+            with torch.autocast(self.device.type, enabled=False):
+                with torch.enable_grad():
+                    while self.epoch < self.num_epochs:
+                        self._epoch(progress)
+                self._keep_the_better()
         except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
             self.network.load_state_dict(self.before)
             raise
@@ -191,7 +193,8 @@ class Trainer:
 
     def update(self, batch: Batch, share: Union[float, Tensor]) -> Tensor:
         """Change the weights by a batch; `share` is that of the new weights in their average."""
-        with torch.autocast(self.device.type, torch.bfloat16, self.bfloat16):
+        # Each weight is used once, so that a cache of weights in 16 bits would save nothing.
+        with torch.autocast(self.device.type, torch.bfloat16, self.bfloat16, cache_enabled=False):
             loss = self.loss(self.network, batch)
         self.optimizer.zero_grad()
         loss.backward()

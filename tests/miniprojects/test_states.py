@@ -219,6 +219,7 @@ def test_interrupted_at_any_moment(subject: Subject, error: type[BaseException])
         with Interruption(subject, lines, error), pytest.raises(error):
             model.train(*pairs, 1)
         assert same_bits(weights_of(model), before) or same_bits(weights_of(model), after)
+        assert not torch.is_autocast_enabled("cpu")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

@@ -27,21 +27,25 @@ def chunk_names(data: bytes, end: int) -> list[bytes]:
     return names
 
 
+def end_of(data: bytes) -> int:
+    """How long a WebP says that it is, in bytes."""
+    (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
+    return 8 + length
+
+
 def check_length(data: bytes) -> None:
     """OSError for a WebP that ends before the length at its beginning is reached.
 
     The library refuses it as well, but does not say why.
     """
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
-        if len(data) < 8 + length:
-            raise OSError("the file is truncated")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) < end_of(data):
+        raise OSError("the file is truncated")
 
 
 def extras_of(image: Any, data: bytes) -> Extras:
     """What a WebP holds beside pixels."""
-    (length,) = struct.unpack_from("<I", data, 4)  # of all that follows
-    names = chunk_names(data, 8 + length)
+    end = end_of(data)
+    names = chunk_names(data, end)
     unknown = tuple(name.decode("latin-1") for name in names if name not in KNOWN)
     return Extras(
         format="WEBP",
@@ -49,7 +53,7 @@ def extras_of(image: Any, data: bytes) -> Extras:
         exif=image.info.get("exif", b"").removeprefix(b"Exif\0\0"),
         xmp=image.info.get("xmp"),
         own={"lossless": b"VP8L" in names},
-        unkept=unknown + bytes_after(len(data) - 8 - length),
+        unkept=unknown + bytes_after(len(data) - end),
     )
 
 

@@ -18,7 +18,7 @@ def trainings(results: Results, name: str) -> Table:
             for key in ("psnr_per_image_db", "psnr_pooled_db")
         ]
         rate = [settings["batch_size"], settings["learning_rate"]]
-        where = log.get("device_name", "CPU")
+        where = log.get("device_name") or "CPU"
         rate[1] = f"{rate[1]} ({log['optimizer']})" if "optimizer" in log else rate[1]
         pairs = [log["pairs"], log.get("photographs")]
         rows.append([str(place), *pairs, epochs, *rate, where, *scores])

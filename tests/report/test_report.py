@@ -17,6 +17,7 @@ from others.records.paths import RESULTS
 from others.report import drawing, figures, oral
 from others.report.document import PAGES, PDFS, REPORT, definitions, digest, numbers_tex, problems
 from others.report.results import AblationRow, Results, curve_points
+from others.report.trainings import trainings
 from others.report.wording import chance, comparisons, printed_gap, seeds_of, significant
 from others.studies.submission.report_images import hexadecimal
 
@@ -142,6 +143,14 @@ def test_figures_are_repeatable(tmp_path: Path) -> None:
     """The same data give the same bytes."""
     one, two = (figures.save("phases", {"kernel": 4, "stride": 2}, tmp_path / n) for n in "ab")
     assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_stretch_says_where_it_ran(number: int) -> None:
+    """Trainings on a CPU say so, whether their record names no device or says that there is none."""
+    places = trainings(Results(), f"miniproject_{number}").select(["on"]).rows
+    assert {place for (place,) in places} >= {"CPU", "NVIDIA H200"}
+    assert all(place for (place,) in places)
 
 
 def test_points_of_a_curve_are_means_over_seeds(copy: Path) -> None:

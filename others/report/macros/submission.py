@@ -16,15 +16,7 @@ from Miniproject_2.model import Model as ModelTwo
 from others.data.dead_leaves import SIZE
 from others.data.photographs import WEAK_POINTS, WEAK_STD
 from others.networks.receptive_field import multiply_adds
-from others.records.formats import (
-    NO_BREAK,
-    decibels,
-    decimals,
-    enumeration,
-    plain,
-    signed,
-    whole,
-)
+from others.records.formats import NO_BREAK, decibels, decimals, enumeration, plain, signed, whole
 from others.report.results import Results, curve_points
 from others.report.wording import LEAST
 from others.studies.submission.models import parameters, pretrained
@@ -153,8 +145,8 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
             *(["with the weighted loss"] if weighted else []),
         ]
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
-        described = " ".join([f"{decimals(millions, 1)} million", *notes[:1]])
-        return f"{', '.join([described, *notes[1:]])} ({score(trainings[-1])})"
+        described = f"{decimals(millions, 1)} million {', '.join(notes)}".rstrip()
+        return f"{described} ({score(trainings[-1])})"
 
     groups = [told(*of, list(trainings)) for of, trainings in groupby(later, kind)]
     return (

@@ -147,7 +147,7 @@ def test_figures_are_repeatable(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_each_stretch_says_where_it_ran(number: int) -> None:
-    """Trainings on a CPU say so, whether their record names no device or says that there is none."""
+    """Trainings on a CPU say so, whether or not their record has a place for a device."""
     places = trainings(Results(), f"miniproject_{number}").select(["on"]).rows
     assert {place for (place,) in places} >= {"CPU", "NVIDIA H200"}
     assert all(place for (place,) in places)

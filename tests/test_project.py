@@ -94,10 +94,10 @@ def dotted(path: Path, root: Path) -> str:
 def libraries_by_accident(root: Path, sources: list[Path]) -> list[str]:
     """Where a file that is no test imports a command, or something of one."""
     outside = [path for path in sources if path.relative_to(root).parts[0] != "tests"]
-    rooms = [path for path in outside if path.relative_to(root).parts[0] == "others"]
+    inside = [path for path in outside if path.relative_to(root).parts[0] == "others"]
     # engine/command.py has the `main` of all commands and is none itself.
     helper = root / "others" / "engine" / "command.py"
-    commands = {dotted(path, root) for path in rooms if path != helper and is_command(path)}
+    commands = {dotted(path, root) for path in inside if path != helper and is_command(path)}
     return [
         f"{path.relative_to(root)}: {name}"
         for path in outside

@@ -52,12 +52,12 @@ def corrupt(noisy: Tensor, gaussian: float, impulses: float, generator: torch.Ge
     count, channels, height, width = noisy.shape
     which, level = (uniform((count, 1, 1, 1), generator) for _ in range(2))
     normal = torch.randn(noisy.shape, generator=generator, device=noisy.device, dtype=torch.float32)
-    louder = (noisy + 50 / 255 * level * normal).clamp(0, 1)
+    stronger = (noisy + 50 / 255 * level * normal).clamp(0, 1)
     hit = uniform((count, 1, height, width), generator) < 0.1 * level
     colours = uniform((count, channels, height, width), generator)
     pierced = torch.where(hit, colours, noisy)
     rest = torch.where(which < gaussian + impulses, pierced, noisy)
-    return torch.where(which < gaussian, louder, rest)
+    return torch.where(which < gaussian, stronger, rest)
 
 
 def uniform(size: Sequence[int], generator: torch.Generator) -> Tensor:

@@ -1,8 +1,9 @@
 """Muon: a step of a kernel is made orthogonal before it is taken (Jordan et al., 2024).
 
-A kernel (O, C, 3, 3) is a matrix with O rows. A few directions dominate its gradient: of the
-singular value decomposition U S Vᵀ of a step, few values in S are large. Muon takes U Vᵀ instead,
-where all of them are one, so that rare directions are learned as fast as frequent ones.
+A kernel is a matrix with a row for each index of its first axis, which counts output channels, or
+in a transposed convolution input channels. A few directions dominate its gradient: of the singular
+value decomposition U S Vᵀ of a step, few values in S are large. Muon takes U Vᵀ instead, where all
+of them are one, so that rare directions are learned as fast as frequent ones.
 """
 
 from typing import Any, Dict, List

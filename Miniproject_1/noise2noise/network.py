@@ -1,10 +1,10 @@
 """The denoising network: a small residual U-Net.
 
 It predicts the noise, not the image: the output is the input plus a correction whose last
-convolution starts at zero, so that an untrained network is the identity. Each scale holds
-residual blocks of two 3x3 convolutions (He et al., 2016); 2x2 strided convolutions lead down,
-2x2 transposed ones lead up, and skips are added rather than concatenated, which halves the cost
-of the decoder. Noise2Noise (Lehtinen et al., 2018) pools five times; at 32x32 pixels once is
+convolution starts at zero, so that an untrained network is the identity. Each scale holds residual
+blocks of two 3x3 convolutions (He et al., 2016); 2x2 strided convolutions lead down, 2x2 transposed
+ones lead up, and skips are added rather than concatenated, which halves the cost of the decoder's
+first convolution. Noise2Noise (Lehtinen et al., 2018) pools five times; at 32x32 pixels once is
 enough, and the work is better spent on residual blocks at full resolution. There is no
 normalisation: every image is seen alone.
 """

@@ -1,8 +1,9 @@
 """Noise2Noise training: pairs of noisy images in, the better of the old and new weights out.
 
-The two copies of an image carry independent zero-mean noise, so the mean of one given the other is
-the mean of the clean image given it: the network that minimises the squared error to the second
-noisy copy is the one that minimises it to the clean image (Lehtinen et al., 2018).
+The two copies of an image carry independent zero-mean noise. So the expected value of one copy,
+given the other, is the expected value of the clean image, given that other copy: the network that
+minimises the squared error to the second noisy copy is the one that minimises it to the clean image
+(Lehtinen et al., 2018).
 """
 
 import copy
@@ -36,7 +37,7 @@ class Settings:
     fine_tuning_rate: float = 4e-5  # the peak when pretrained weights were loaded
     momentum: float = 0.95
     warm_up: float = 0.05  # share of all steps in which the rate rises linearly
-    least_warm_up: int = 100  # steps of it at least: the network starts as the identity, no bad one
+    least_warm_up: int = 100  # steps of it at least: large first ones would undo the identity
     final_rate: float = 0.0  # share of the peak that is left at the end
     average: float = 0.998  # decay of the moving average of the weights
     exchange: bool = True  # pixels between the two copies
@@ -87,7 +88,8 @@ class Trainer:
     Args:
         network: on its device, with the weights to start from.
         noisy_a, noisy_b: (N, 3, H, W), two noisy copies of the same images, on any device.
-        num_epochs: passes over all pairs; warm-up and decay of the rate fit any number.
+        num_epochs: passes over all pairs. The rate rises and falls within them, but only rises in
+            fewer than `least_warm_up` steps.
         pretrained: start at the lower rate, because the weights are already good.
         checkpoint: file to save the state to after each epoch, and to continue from if it exists.
 
@@ -170,7 +172,7 @@ class Trainer:
             yield noisy.clamp(0, 1), target
 
     def _pair(self, chosen: Union[Tensor, slice]) -> Batch:
-        """Both copies of some images in [0, 1], with what noise adds, but no further than 1."""
+        """Both copies of some images, with [0, 255] scaled to [0, 1], clamped to [-1, 2]."""
         noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
         return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 

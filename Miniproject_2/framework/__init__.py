@@ -1,6 +1,7 @@
 """A small deep learning framework: blocks with a forward and a hand-derived backward pass.
 
-It uses tensors and their methods, and nothing else of torch: no autograd, no torch.nn.
+Of torch it uses tensors, their methods, `empty`, `cat`, `arange`, `fold` and `unfold`: no autograd,
+and no module of torch.nn.
 """
 
 from .activations import MSE, LeakyReLU, ReLU, Sigmoid

@@ -1,4 +1,4 @@
-"""The maps of `convolution.py`, whose names are used here, for batches: as fast as torch's own.
+"""The maps of `convolution.py`, whose names are used here, for batches: large products of matrices.
 
 **Channels-last.** Images are (N, H, W, C) in memory. A patch is then a few long runs, so that
 G (`gather`) costs little more than writing its rows, and one matrix product serves the whole

@@ -107,11 +107,12 @@ class SGD(_Optimizer):
 class Muon(SGD):
     """SGD whose steps for the weights are made orthogonal, as torch.optim.Muon.
 
-    A weight of (O, C, kernel) is a matrix with O rows and a column for each place and channel. Its
-    gradient is dominated by a few directions: of the singular value decomposition U S Vᵀ of the
-    step g + momentum · v, few values in S are large. Replacing S by ones gives U Vᵀ, the matrix
-    nearest to the step among those with orthonormal rows (or columns), and rare directions are
-    learned as fast as frequent ones. `orthogonal` does so up to about 30 %, by products alone.
+    A weight is a matrix with a row for each index of its first axis, which counts output channels,
+    or in a transposed convolution input channels. Its gradient is dominated by a few directions: of
+    the singular value decomposition U S Vᵀ of the step g + momentum · v, few values in S are large.
+    Replacing S by ones gives U Vᵀ, the matrix nearest to the step among those with orthonormal rows
+    (or columns), and rare directions are learned as fast as frequent ones. `orthogonal` does so up
+    to about 30 %, by products alone.
 
     Every entry of S being 1, the length of the step no longer depends on the gradient. `lr` is
     multiplied by √max(1, rows / columns), so that a change of the outputs is as large for a tall

@@ -55,7 +55,8 @@ class Trainer:
         network: a map on (N, 3, H, W) in [0, 1], on its device, with the weights to start from.
         noisy_a, noisy_b: (N, 3, H, W) with H and W that the network takes, two noisy copies of the
             same images, on any device.
-        num_epochs: passes over all pairs; warm-up and decay of the rate fit any number.
+        num_epochs: passes over all pairs. The rate rises and falls within them, but only rises in
+            fewer than `least_warm_up` steps.
         pretrained: start at the lower rate, because the weights are already good.
         checkpoint: file to save the state to after each epoch, and to continue from if it exists.
         make_optimizer: makes the optimizer from the network and the peak of the rate, in the place
@@ -146,7 +147,7 @@ class Trainer:
             yield augment(*self._pair(chosen), self.random, use.exchange, use.symmetries)
 
     def _pair(self, chosen: Union[Tensor, slice]) -> Batch:
-        """Both copies of some images in [0, 1], with what noise adds, but no further than 1."""
+        """Both copies of some images, with [0, 255] scaled to [0, 1], clamped to [-1, 2]."""
         noisy_a, noisy_b = self.noisy_a[chosen].float(), self.noisy_b[chosen].float()
         return (noisy_a / 255).clamp(-1, 2), (noisy_b / 255).clamp(-1, 2)
 

@@ -1,4 +1,4 @@
-"""What the noise of point-sampled images is: white, without a mean, heavy-tailed, loud at edges.
+"""What the noise of point-sampled images is: white, unbiased, heavy-tailed, strong at edges.
 
     python -m others.analysis.measure_noise_law --data FOLDER [--json FILE]
     python -m others.analysis.measure_noise_law --pairs FILE --json FILE

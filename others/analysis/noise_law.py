@@ -1,4 +1,4 @@
-"""What the noise of point-sampled images is: white, without a mean, heavy-tailed, loud at edges.
+"""What the noise of point-sampled images is: white, unbiased, heavy-tailed, strong at edges.
 
 Noise is what a noisy copy of an image has beyond the clean image: (N, 3, H, W), in shares of the
 range from black to white.

@@ -169,7 +169,7 @@ def rates_data(results: Results) -> Data:
     study = read_ablations(results, "miniproject_2_sgd")
     curves: dict[str, list[list[float]]] = {}
     for row in study.rows:
-        if set(row.changes) - {"learning_rate", "batch_size", "momentum"}:
+        if set(row.changes) - {"learning_rate", "batch_size", "momentum", "least_warm_up"}:
             continue
         one = {**study.base, **row.changes}
         kind = f"momentum {one['momentum']:g}" if one["momentum"] else "plain"

@@ -1,4 +1,4 @@
-"""Small bias-free networks of every kind with random values, for the tests of several rooms."""
+"""Small bias-free networks of every kind with random values, for the tests of several folders."""
 
 from __future__ import annotations
 

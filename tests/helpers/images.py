@@ -1,4 +1,4 @@
-"""Random images, and folders of them, for the tests of every room."""
+"""Random images, and folders of them, for the tests of every folder."""
 
 from __future__ import annotations
 

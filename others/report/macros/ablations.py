@@ -36,6 +36,7 @@ def study_one(results: Results) -> dict[str, str]:
         "AblationsOneChannels": enumerated(study.base["widths"]),
         "AblationsOneComparisons": str(len(study.rows) - 1),
         "AblationsOneSteps": whole(steps),
+        "AblationsOneWarmUp": plain(SettingsOne().least_warm_up),
         "AblationsOneGains": enumeration(gains or ["none"]),
         "OneSgdRates": in_words(len(sgd)),
         "OneSgdBehind": decimals(base.single.mean - max(sgd)),
@@ -51,7 +52,7 @@ def study_one_full(results: Results) -> dict[str, str]:
         "OneFullPairs": whole(study.pairs),
         "OneFullMuon": decimals(printed_gap(muon, adam)),
         "OneFullSeeds": seeds_of([muon, adam]),
-        "OneFullRate": signed(printed_gap(study.row("Adam, rate 0.004"), adam)),
+        "OneFullRate": signed(printed_gap(study.row("Adam, rate 0.008"), adam)),
         "OneFullBatch": signed(printed_gap(study.row("Adam, batch 8"), adam)),
     }
 
@@ -75,17 +76,21 @@ def study_two(results: Results) -> dict[str, str]:
     named = [row for row in study.rows if "optimizer" not in row.changes]
     found = comparisons(base, study.rows, named)
     others = {
-        name: max(row.single.mean for row in study.rows if row.changes.get("optimizer") == name)
+        name: max(
+            (row for row in study.rows if row.changes.get("optimizer") == name),
+            key=lambda row: row.single.mean,
+        )
         for name in ("sgd", "adam")
     }
     return {
         "MuonShortDb": decimals(base.single.mean),
-        "MuonOverSgd": signed(base.single.mean - others["sgd"]),
-        "MuonOverAdam": signed(base.single.mean - others["adam"]),
+        "MuonOverSgd": signed(printed_gap(base, others["sgd"])),
+        "MuonOverAdam": signed(printed_gap(base, others["adam"])),
         "AblationsTwoPairs": whole(study.pairs),
         "AblationsTwoEpochs": plain(study.epochs),
         "AblationsTwoSeeds": seeds_of(study.rows),
         "AblationsTwoChannels": enumerated(study.base["channels"]),
+        "AblationsTwoWarmUp": plain(study.base["least_warm_up"]),
         "AblationsTwoGains": found.gains,
         "AblationsTwoCosts": found.costs,
     }

@@ -13,7 +13,6 @@ COMPARABLE = 0.5  # dB between two noisy inputs, beyond which gains over them ar
 def noise(results: Results) -> dict[str, str]:
     """What the noise is."""
     found = results.read("noise")
-    groups, related = found["by_contrast"], found["correlations"]
     course, photographs = (results.read(f"noise_{name}") for name in ("course", "photographs"))
     sets = [course, photographs, found]
     mean = max(abs(one["mean"]) for one in sets)
@@ -28,10 +27,10 @@ def noise(results: Results) -> dict[str, str]:
         "NoiseColoursCourse": colours[0],
         "NoiseColoursPhotographs": colours[1],
         "NoiseTailAt": plain(TAIL),
-        "NoiseTail": percent(found["tail"], 1),
+        "NoiseTail": percent(photographs["tail"], 1),
         "NormalTail": percent(math.erfc(TAIL / math.sqrt(2)), 1),
-        "NoiseCopies": decimals(related["copies"], 3),
-        "NoiseSharpShare": percent(groups[-1]["share"]),
+        "NoiseCopies": decimals(found["correlations"]["copies"], 3),
+        "NoiseSharpShare": percent(photographs["by_contrast"][-1]["share"]),
     }
 
 

@@ -7,22 +7,28 @@ this one. Where the folders of both miniprojects are on `sys.path`, Python finds
 This is the only place where images are in [0, 255]; everything behind it works in [0, 1].
 """
 
+import copy
+import sys
 from pathlib import Path
 from typing import Optional, Sequence
 
 import torch
 from torch import Tensor
 
+HERE = Path(__file__).resolve().parent
+
 if __package__:
     from .noise2noise import checks, files, network, prediction, symmetries, training
     from .noise2noise.checkpoint import read_checkpoint
     from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
 else:
+    if str(HERE) not in sys.path:  # this file was loaded by its path, not by its name
+        sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint
     from noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
 
-WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
+WEIGHTS = HERE / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores
 ROTATIONS = (0, 3, 5, 6)  # by 0, 180, 90 and 270 degrees; all eight turns would add 0.01 dB
 
@@ -53,7 +59,7 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = read_checkpoint(path)
-        own, widths = self.network, network.widths_of(weights)
+        own, widths = copy.deepcopy(self.network), network.widths_of(weights)
         if len(widths) == 2 and widths != network.widths_of(own.state_dict()):
             own = self._new_network(widths)
         own.load_state_dict(checks.check_weights(weights, own.state_dict(), path))
@@ -98,8 +104,11 @@ class Model:
         noisy_a, noisy_b = checks.check_pairs(train_input, train_target)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
-        training.Trainer(self.network, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self.pretrained = True
+        # A copy is trained and takes the network's place at the end, in one step: whatever happens
+        # meanwhile, this model has the old weights or the new ones, in a fork of the process too.
+        trained = copy.deepcopy(self.network)
+        training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
+        self.network, self.pretrained = trained, True
 
     @in_turn
     @torch.no_grad()

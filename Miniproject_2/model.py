@@ -6,10 +6,14 @@ project's folder, and from `model` inside this one. Where the folders of both mi
 work beside it. Images are in [0, 255] here and in [0, 1] behind it.
 """
 
+import copy
+import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 from torch import arange
+
+HERE = Path(__file__).resolve().parent
 
 if __package__:
     from . import framework
@@ -17,6 +21,8 @@ if __package__:
     from .framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
     from .framework.tensor import Tensor
 else:
+    if str(HERE) not in sys.path:  # this file was loaded by its path, not by its name
+        sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
     from framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
@@ -28,7 +34,7 @@ NearestUpsampling, Upsampling = framework.NearestUpsampling, framework.Upsamplin
 ReLU, LeakyReLU, Sigmoid = framework.ReLU, framework.LeakyReLU, framework.Sigmoid
 MSE, SGD, Adam, Muon = framework.MSE, framework.SGD, framework.Adam, framework.Muon
 
-WEIGHTS = Path(__file__).resolve().parent / "bestmodel.pth"
+WEIGHTS = HERE / "bestmodel.pth"
 CHANNELS = 128, 256  # after the first and the second convolution
 STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
@@ -63,12 +69,14 @@ class Model:
     def __getstate__(self) -> Dict[str, Any]:
         """For copies and pickles: the weights, and nothing that the layers keep from a pass."""
         weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        return {"weights": weights, "pretrained": self.pretrained}
+        made_anew = "turns", "device", "network"
+        kept = {name: value for name, value in vars(self).items() if name not in made_anew}
+        return {**kept, "weights": weights}
 
     def __setstate__(self, copied: Dict[str, Any]) -> None:
         Model.__init__(self)
         self.network.load_state_dict(copied["weights"])
-        self.pretrained = copied["pretrained"]
+        vars(self).update((name, value) for name, value in copied.items() if name != "weights")
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
@@ -80,9 +88,10 @@ class Model:
                 The model is left as it was.
         """
         path = WEIGHTS if path is None else Path(path)
-        own = self.network.state_dict()
-        self.network.load_state_dict(checks.check_weights(state.load(path), own, path))
-        self.pretrained = True
+        loaded = copy.deepcopy(self.network)
+        weights = checks.check_weights(state.load(path), loaded.state_dict(), path)
+        loaded.load_state_dict(weights)
+        self.network, self.pretrained = loaded, True
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -122,9 +131,13 @@ class Model:
         noisy_a, noisy_b = (padded(images) for images in pairs)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
-        network = self.network.to(self.device)  # blocks may have followed another input meanwhile
-        training.Trainer(network, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self.pretrained = True
+        # A copy is trained and takes the network's place at the end, in one step: whatever happens
+        # meanwhile, this model has the old weights or the new ones, in a fork of the process too.
+        # The blocks may have followed an input to another device.
+        trained = copy.deepcopy(self.network)
+        trained.to(self.device)
+        training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
+        self.network, self.pretrained = trained, True
 
     @in_turn
     def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:

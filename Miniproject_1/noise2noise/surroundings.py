@@ -7,6 +7,7 @@ import ctypes
 import os
 from _thread import allocate_lock, get_ident, start_new_thread
 from functools import partial, wraps
+from multiprocessing import parent_process
 from threading import RLock, main_thread
 from typing import Any, Callable, Dict, List, Tuple, TypeVar, cast
 from weakref import ref
@@ -15,7 +16,9 @@ from torch import empty
 
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])
-HOME = os.getpid()  # the process that has imported this file; a fork of it has another number
+# The process that has imported this file; a fork of it has another number. One that another Python
+# process has begun may itself be a fork, of a parent that had not imported this file.
+HOME = os.getpid() if parent_process() is None else None
 RAISE_IN = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
 )  # makes the thread with a number raise an exception of a class
@@ -61,7 +64,7 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
     them. In a fork of the process, a new thread helps as well: a parallel loop of the one that was
     copied, which is the main thread of the fork, would wait for ever for the threads of OpenMP that
     stayed in the parent; any other thread starts its own. (What the caller computes in a fork by
-    himself is not helped.)
+    himself is not helped, nor is a fork by `os.fork` that is the first to import this file.)
     """
     probe = empty(1, 1, device=device).float()
     plain = (

@@ -33,16 +33,7 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
         TypeError: not a tensor, or one of other values, such as booleans or complex numbers.
         ValueError: another shape, an empty batch, NaN or infinity.
     """
-    if not isinstance(images, Tensor):
-        raise TypeError(f"{name} must be a tensor (N, 3, H, W), got a {type(images).__name__}")
-    if str(images.dtype) not in IMAGES:
-        raise TypeError(
-            f"{name} must hold whole numbers or floating point numbers, got {images.dtype}"
-        )
-    if getattr(images, "is_nested", False):
-        raise TypeError(f"{name} must hold images of one size, got a nested tensor")
-    if str(images.layout) != "torch.strided" or images.device.type == "meta":
-        raise TypeError(f"{name} must hold all its values, got {images.layout} on {images.device}")
+    images = _check_kind(images, name)
     shape = tuple(images.shape)
     if len(shape) not in (3, 4) or shape[-3] != 3:
         raise ValueError(f"{name} must have the shape (N, 3, H, W) or (3, H, W), got {shape}")
@@ -58,6 +49,24 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
     if max(-low, high) > LARGEST:
         images = images.clamp(-LARGEST, LARGEST)
     return images.float()
+
+
+def _check_kind(images: object, name: str) -> Tensor:
+    """Return a plain tensor of numbers, whatever its shape, or raise TypeError."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"{name} must be a tensor (N, 3, H, W), got a {type(images).__name__}")
+    if str(images.dtype) not in IMAGES:
+        raise TypeError(
+            f"{name} must hold whole numbers or floating point numbers, got {images.dtype}"
+        )
+    if getattr(images, "is_nested", False):
+        raise TypeError(f"{name} must hold images of one size, got a nested tensor")
+    names = getattr(images, "names", ())
+    if any(names):
+        raise TypeError(f"{name} must have dimensions without names, got {names}")
+    if str(images.layout) != "torch.strided" or images.device.type == "meta":
+        raise TypeError(f"{name} must hold all its values, got {images.layout} on {images.device}")
+    return images
 
 
 def check_pairs(train_input: object, train_target: object) -> Tuple[Tensor, Tensor]:

@@ -30,9 +30,10 @@ pass is the convolution: dL = ⟨g, Gᵀ(dx Mᵀ)⟩ + ⟨g, Gᵀ(x dMᵀ)⟩ gi
 ∂L/∂M = (G g)ᵀ x.
 
 So three functions serve both layers, forward and backward: `convolve`, `transpose` and
-`weight_gradient`. Here they stand as the appendix has them, with fold and unfold; in this form
-they give what torch gives for a small single image, to the bit. `batched.py` has the same for
-batches. Layers with groups apply them to one group at a time.
+`weight_gradient`. Here they stand as the appendix has them, with fold and unfold. In this form
+`Conv2d(3, 3, 3)` gives what torch gives for a single image of 32×32 pixels, to the bit, as the
+course's test compares them. `batched.py` has the same for batches. Layers with groups apply them
+to one group at a time.
 """
 
 from operator import index

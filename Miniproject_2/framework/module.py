@@ -54,8 +54,8 @@ class Module:
     def forward(self, *inputs: Tensor) -> Tensor:
         """The function itself.
 
-        A contiguous input gives a contiguous output, as in torch; a batch of images in the order
-        (N, H, W, C) gives one in that order.
+        A batch of images in the order (N, H, W, C) of memory gives one in that order; any other
+        input gives a contiguous output. So the output can be viewed wherever torch's can.
 
         Raises:
             TypeError: another number of inputs, or anything but floating point tensors.
@@ -69,7 +69,7 @@ class Module:
         self._memory = None  # what the last pass has kept is free before this one needs memory
         batches = [value.unsqueeze(0) for value in values] if single else values
         output, *kept = self._forward(*batches)
-        output = output.contiguous() if values[0].is_contiguous() else output
+        output = output if is_channels_last(values[0]) else output.contiguous()
         output = output.squeeze(0) if single else output
         self._memory = Memory(tuple(kept), output, single, skipped)  # at once: threads may share it
         return output
@@ -116,12 +116,12 @@ class Module:
                 "last of them is remembered: call forward before each backward"
             )
         memory.answered = ref(given)
-        gradient = given.detach().to(memory.dtype)
+        gradient = given.detach().resolve_neg().to(memory.dtype)
         batch = gradient.unsqueeze(0) if memory.single else gradient
         answer = self._backward(batch, *memory.kept, **options)
         if answer is None:  # nobody wants it
             return None
-        answer = answer.contiguous() if gradient.is_contiguous() else answer
+        answer = answer if is_channels_last(gradient) else answer.contiguous()
         return answer.squeeze(0) if memory.single else answer
 
     def _check_input(self, value: Tensor) -> Tensor:
@@ -149,8 +149,13 @@ class Module:
         return gradient
 
     def named(self) -> Iterator[Named]:
-        """Each parameter with its name and its gradient, both changed in place only."""
-        return iter(())
+        """Each parameter with its name and its gradient, both changed in place only.
+
+        A block may define `param` instead, as the handout has it; its parameters are then numbered.
+        """
+        if type(self).param is not Module.param:
+            for number, (value, gradient) in enumerate(self.param()):
+                yield str(number), value, gradient
 
     def param(self) -> List[Tuple[Tensor, Tensor]]:
         """Pairs (parameter, gradient) of one size; they stay valid through steps and loading.
@@ -273,6 +278,13 @@ def version(value: Any) -> Optional[int]:
     """
     counted = isinstance(value, Tensor) and not value.is_inference()
     return value._version if counted else None
+
+
+def is_channels_last(value: Tensor) -> bool:
+    """Whether it is a batch of images in the order of memory (N, H, W, C), and in no other."""
+    if value.dim() != 4 or value.is_contiguous():
+        return False
+    return value.permute(0, 2, 3, 1).is_contiguous()
 
 
 def channels_last(images: Tensor) -> Tensor:

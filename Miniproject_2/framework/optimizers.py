@@ -13,8 +13,10 @@ Pairs = Sequence[Tuple[Tensor, Tensor]]
 class _Optimizer:
     """Holds the pairs (parameter, gradient) that `param()` gives, or takes them from a module.
 
-    All parameters are parts of one flat tensor, and so are all gradients, so that a step takes a
-    few calls for all of them. The pairs stay the same tensors.
+    On a GPU, where each call costs much, the tensors of a module are moved into one memory, so that
+    a step takes a few calls for all of them. They stay the same tensors, but a view that was taken
+    of one before the first step, as by `detach()`, is left behind. Pairs may themselves be views of
+    what is to be trained, so they are never moved.
 
     Raises:
         TypeError: anything but pairs of tensors.
@@ -23,7 +25,10 @@ class _Optimizer:
     """
 
     def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
-        self.params = check_pairs(params.param() if isinstance(params, Module) else list(params))
+        module = isinstance(params, Module)
+        self.params = check_pairs(params.param() if module else list(params))
+        # A block with a `param()` of its own may give new views of its tensors at every call.
+        self.movable = module and same_tensors(self.params, params.param())
         self._check(**settings)
 
     def _check(self, **settings: float) -> None:
@@ -38,15 +43,27 @@ class _Optimizer:
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""
-        for (gradient,) in flat([gradient for _, gradient in self.params]):
+        for (gradient,) in self._flat_or_each([gradient for _, gradient in self.params]):
             gradient.zero_()
 
     def _flat(self, *states: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
-        """`flat` of the parameters, the gradients and each state, which follows their type."""
+        """The parameters, the gradients and each state, which follows their type."""
         parameters, gradients = (list(tensors) for tensors in zip(*self.params))
         for state in states:
             state[:] = [one.to(gradient) for one, gradient in zip(state, gradients)]
-        return flat(parameters, gradients, *states)
+        return self._flat_or_each(parameters, gradients, *states)
+
+    def _flat_or_each(self, *lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
+        """Lists with a tensor for each parameter: each list as one flat tensor, on a GPU.
+
+        On a CPU, or where types or devices differ, the tensors of one parameter after the other
+        instead. Either way they may be changed in place, also where they ask for gradients.
+        """
+        kinds = {(one.dtype, one.device) for tensors in lists for one in tensors}
+        if self.movable and len(kinds) == 1 and calls_are_slow(lists[0][0]):
+            yield tuple(joined(tensors) for tensors in lists)
+        else:
+            yield from zip(*([one.detach() for one in tensors] for tensors in lists))
 
     def _zeros(self) -> List[Tensor]:
         return [lasting(gradient.new_zeros, gradient.shape) for _, gradient in self.params]
@@ -213,16 +230,15 @@ def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
     return list(unique.values())
 
 
-def flat(*lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
-    """Lists with a tensor for each parameter: each list as one flat tensor.
+def same_tensors(some: Sequence[Tuple[Tensor, Tensor]], others: Sequence[Any]) -> bool:
+    """Whether both hold the same objects, in any order."""
+    ids = [{id(one) for pair in pairs for one in pair} for pairs in (some, others)]
+    return ids[0] == ids[1]
 
-    Where types or devices differ, the tensors of one parameter after the other instead. Either way
-    they may be changed in place, also those of parameters that ask for gradients.
-    """
-    if len({(one.dtype, one.device) for tensors in lists for one in tensors}) == 1:
-        yield tuple(joined(tensors) for tensors in lists)
-    else:
-        yield from zip(*([one.detach() for one in tensors] for tensors in lists))
+
+def calls_are_slow(tensor: Tensor) -> bool:
+    """Whether a call costs more than its work on a small tensor, as on a GPU."""
+    return tensor.device.type != "cpu"
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:

@@ -46,6 +46,12 @@ def test_every_type(subject: Subject, name: str) -> None:
             model.train(images, images, 1)
 
 
+class Named(Tensor):
+    """Images whose dimensions have names, as those of `refine_names` in torch before 2.13."""
+
+    names = ("N", "C", "H", "W")
+
+
 BAD_IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
     "two dimensions": (lambda x: x[0, 0], ValueError, r"\(6, 8\)"),
     "five dimensions": (lambda x: x[None], ValueError, r"\(1, 4, 3, 6, 8\)"),
@@ -57,6 +63,7 @@ BAD_IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
     "one infinity": (lambda x: with_value(x, float("inf")), ValueError, "inf"),
     "one -infinity": (lambda x: with_value(x, -float("inf")), ValueError, "-inf"),
     "no values": (lambda x: x.to("meta"), TypeError, "on meta"),
+    "named dimensions": (lambda x: x.as_subclass(Named), TypeError, "'N', 'C'"),
     "a sparse tensor": (lambda x: x.to_sparse(), TypeError, r"torch\.sparse"),
     "images of two sizes": (
         lambda x: torch.nested.nested_tensor([x[0], x[0, :, :2]]),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.subjects import Subject
+from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
 
 @pytest.fixture
@@ -130,6 +130,39 @@ def test_interrupted_at_any_step(
             break
     assert step > 10
     assert set(endings) == {"done"}
+
+
+@pytest.mark.usefixtures("narrow")
+def test_interrupted_twice(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C leaves the old weights even if another one ends the trainer's taking them back."""
+    model, pairs = subject.rough(), noisy_images(40, 8, 8)[:2]
+    before = weights_of(model)
+
+    def ruined(trainer: Any) -> None:
+        for name, value in trainer.network.state_dict().items():
+            trainer.network.load_state_dict({**trainer.network.state_dict(), name: value + 1})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subject.part("training").Trainer, "run", ruined)
+    with pytest.raises(KeyboardInterrupt):
+        model.train(*pairs, 1)
+    assert same_bits(weights_of(model), before)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_old_weights_until_the_end(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a training goes on, whoever looks at the model, as a fork does, sees old weights."""
+    model, trainer = subject.rough(), subject.part("training").Trainer
+    before, epoch, seen = weights_of(model), trainer._epoch, []
+
+    def watched(*arguments: Any) -> None:
+        epoch(*arguments)
+        seen.append(same_bits(weights_of(model), before))
+
+    monkeypatch.setattr(trainer, "_epoch", watched)
+    model.train(*noisy_images(40, 8, 8)[:2], 2)
+    assert seen == [True, True]
+    assert not same_bits(weights_of(model), before)
 
 
 def test_no_thread_in_a_thread(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

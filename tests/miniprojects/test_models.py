@@ -1,11 +1,16 @@
-"""What both models promise of their answers: the contract, noise that is not clipped, tiles."""
+"""What both models promise: the contract, noise that is not clipped, tiles, copies."""
 
 from __future__ import annotations
 
+import copy
 import inspect
+import io
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +18,7 @@ from torch import Tensor
 
 from others.data.generated import noisy_and_clean
 from others.engine.metrics import psnr_per_image
-from tests.subjects import Subject, loss, noisy_images, weights_of
+from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
@@ -263,3 +268,56 @@ def test_memory(subject: Subject) -> None:
     assert int(result.stdout) < 2e9
     in_and_out = 4096 * 4096 * 3 * (8 + 4)  # float64 in, float32 out
     assert int(result.stdout) + in_and_out < 4e9
+
+
+# Copies
+
+
+def by_pickle(model: Any) -> Any:
+    """A copy by way of a pickle."""
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_torch(model: Any) -> Any:
+    """A copy by way of torch.save, as someone makes it who trusts the file."""
+    stream = io.BytesIO()
+    torch.save(model, stream)
+    stream.seek(0)
+    old = torch.__version__.startswith("1.")
+    return torch.load(stream) if old else torch.load(stream, weights_only=False)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_copies_of_a_kind(subject: Subject) -> None:
+    """A copy of a class derived from a model is of this class, with whatever it was given."""
+    derived = type("Derived", (type(subject.untrained()),), {})
+    model = derived()
+    model.title = "mine"
+    copied = copy.deepcopy(model)
+    assert (type(copied), copied.title) == (derived, "mine")
+    assert same_bits(weights_of(copied), weights_of(model))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, by_pickle, by_torch])
+def test_copies(subject: Subject, duplicate: Callable[[Any], Any]) -> None:
+    """A model is copied and pickled before its first use and after: the copy answers the same."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
+    unused = duplicate(model)
+    answer = model.predict(noisy_a)
+    assert torch.equal(unused.predict(noisy_a), answer)
+    model.train(noisy_a, noisy_b, 1)
+    copied = duplicate(model)
+    assert copied.pretrained
+    assert torch.equal(copied.predict(noisy_a), model.predict(noisy_a))
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_copy_is_independent(subject: Subject) -> None:
+    """A deep copy that is trained leaves the original as it was."""
+    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
+    before = weights_of(model)
+    copied = copy.deepcopy(model)
+    copied.train(noisy_a, noisy_b, 1)
+    assert same_bits(weights_of(model), before)
+    assert not same_bits(weights_of(copied), before)

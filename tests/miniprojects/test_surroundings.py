@@ -5,8 +5,6 @@ Memory that was freed is kept between steps, and comes back without page faults.
 
 from __future__ import annotations
 
-import copy
-import io
 import os
 import pickle
 import platform
@@ -25,7 +23,7 @@ from torch import Tensor
 from others.studies.bench import memory
 from others.studies.bench.timing import apart
 from tests.helpers import fork_server
-from tests.subjects import Subject, noisy_images, same_bits, weights_of
+from tests.subjects import Subject, noisy_images, weights_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -56,6 +54,23 @@ def test_import_from_inside(subject: Subject) -> None:
     """In a miniproject's folder, `from model import Model` works, and the model works too."""
     code = "from model import Model\nprint(Model().predict(torch.zeros(1, 3, 4, 4)).shape)"
     assert run_python(code, ROOT / subject.package) == "torch.Size([1, 3, 4, 4])"
+
+
+BY_PATH = """
+from importlib.util import module_from_spec, spec_from_file_location
+for folder in {folders}:
+    spec = spec_from_file_location("submitted", Path(folder, "model.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    print(module.Model().predict(torch.zeros(1, 3, 4, 4)).shape)
+"""
+
+
+def test_import_by_path(tmp_path: Path) -> None:
+    """`model.py` of both miniprojects can be loaded by its path, from any working directory."""
+    folders = [str(ROOT / "Miniproject_1"), str(ROOT / "Miniproject_2")]
+    printed = run_python(BY_PATH.format(folders=folders), tmp_path)
+    assert printed == "torch.Size([1, 3, 4, 4])\ntorch.Size([1, 3, 4, 4])"
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), (2, 1)])
@@ -137,46 +152,6 @@ def test_no_graph(subject: Subject, enabled: bool) -> None:
     assert all(value.grad_fn is None and value.grad is None for value in values)
 
 
-# Copies
-
-
-def by_pickle(model: Any) -> Any:
-    """A copy by way of a pickle."""
-    return pickle.loads(pickle.dumps(model))
-
-
-def by_torch(model: Any) -> Any:
-    """A copy by way of torch.save, as someone makes it who trusts the file."""
-    stream = io.BytesIO()
-    torch.save(model, stream)
-    stream.seek(0)
-    old = torch.__version__.startswith("1.")
-    return torch.load(stream) if old else torch.load(stream, weights_only=False)
-
-
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, by_pickle, by_torch])
-def test_copies(subject: Subject, duplicate: Callable[[Any], Any]) -> None:
-    """A model is copied and pickled before its first use and after: the copy answers the same."""
-    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
-    unused = duplicate(model)
-    answer = model.predict(noisy_a)
-    assert torch.equal(unused.predict(noisy_a), answer)
-    model.train(noisy_a, noisy_b, 1)
-    copied = duplicate(model)
-    assert copied.pretrained
-    assert torch.equal(copied.predict(noisy_a), model.predict(noisy_a))
-
-
-def test_a_copy_is_independent(subject: Subject) -> None:
-    """A deep copy that is trained leaves the original as it was."""
-    model, (noisy_a, noisy_b, _) = subject.rough(), noisy_images(20)
-    before = weights_of(model)
-    copied = copy.deepcopy(model)
-    copied.train(noisy_a, noisy_b, 1)
-    assert same_bits(weights_of(model), before)
-    assert not same_bits(weights_of(copied), before)
-
-
 # Threads
 
 
@@ -235,6 +210,31 @@ print(os.waitpid(child, 0)[1])
 def test_forked(subject: Subject) -> None:
     """A process forked after a prediction by two threads predicts and trains, and does not hang."""
     assert run_python(FORKED.format(package=subject.package), ROOT) == "0"
+
+
+FORKED_FIRST = """
+import multiprocessing
+torch.set_num_threads(2)
+large = torch.ones(1000, 1000)
+noisy = large.exp()[:240, :256].reshape(20, 3, 32, 32)  # starts threads for parallel loops
+
+def predict():
+    from {package}.model import Model
+    print(Model().predict(noisy).shape, flush=True)
+
+child = multiprocessing.get_context("fork").Process(target=predict)
+child.start()
+child.join(60)
+print(child.exitcode)
+child.kill()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")
+def test_imported_in_a_fork(subject: Subject) -> None:
+    """A worker process that is the first to import a model, after parallel loops of its parent."""
+    printed = run_python(FORKED_FIRST.format(package=subject.package), ROOT)
+    assert printed == "torch.Size([20, 3, 32, 32])\n0"
 
 
 SPAWNED = """

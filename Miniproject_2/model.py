@@ -117,6 +117,7 @@ class Model:
 
         Args:
             train_input: (N, 3, H, W), whole numbers or floating point, in [0, 255] but for noise.
+                Images larger than 512x512 pixels are trained on piece by piece.
             train_target: the same images with other noise.
             num_epochs: passes over the pairs, at least 1. The learning rate rises and falls within
                 them; in a training of fewer than 10 steps it only rises.
@@ -128,7 +129,7 @@ class Model:
             OSError: the checkpoint cannot be written.
         """
         pairs = checks.check_pairs(train_input, train_target)
-        noisy_a, noisy_b = (padded(images) for images in pairs)
+        noisy_a, noisy_b = (padded(prediction.pieces(images)) for images in pairs)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
         # A copy is trained and takes the network's place at the end, in one step: whatever happens

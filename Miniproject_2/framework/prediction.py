@@ -1,4 +1,4 @@
-"""Denoising images of any size in bounded memory.
+"""Denoising images of any size, and training on them, in bounded memory.
 
 A network sees at most `PIXELS` pixels at a time: small images go through it in chunks that fit a
 processor's cache, a large one in square tiles. Every tile is cut with a margin wider than the
@@ -8,9 +8,9 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 """
 
 from itertools import product
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
-from torch import empty
+from torch import cat, empty
 
 from .tensor import Tensor
 
@@ -18,6 +18,7 @@ PIXELS = 512 * 512  # of an image that is seen whole: 64 channels of float32 tak
 CHUNK = 2**15  # pixels of small images in one call; with 2**18 it takes a fifth longer
 TILE = 448  # pixels a side that a tile contributes: a multiple of 4, the networks' step
 MARGIN = 32  # pixels around it that are seen and thrown away: the networks reach 23 and 9
+PIECE = 512  # pixels a side, at most, of what is trained on at once
 
 Area = Tuple[slice, slice]
 
@@ -46,6 +47,24 @@ def denoise(network: Callable[[Tensor], Tensor], images: Tensor, device: Any) ->
             kept_answer = answer[:, :, rows, columns].to(images.device)
             result[start : start + chunk, :, kept[0], kept[1]] = kept_answer
     return result
+
+
+def pieces(images: Tensor) -> Tensor:
+    """(N, C, H, W) as (M, C, h, w), M >= N, with h and w of at most PIECE.
+
+    Larger images are cut into pieces of one size, as few as show every pixel; they overlap.
+    """
+    rows, columns = (starts(size) for size in images.shape[-2:])
+    places = list(product(rows, columns))
+    if len(places) == 1:
+        return images
+    return cat([images[:, :, y : y + PIECE, x : x + PIECE] for y, x in places])
+
+
+def starts(size: int) -> List[int]:
+    """Where the pieces begin along an axis of this size: evenly, from 0 to size - PIECE."""
+    count = -(-size // PIECE)
+    return [max(0, size - PIECE) * number // max(1, count - 1) for number in range(count)]
 
 
 def tiles(height: int, width: int) -> Iterator[Tuple[Area, Area]]:

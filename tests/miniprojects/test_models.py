@@ -270,6 +270,28 @@ def test_memory(subject: Subject) -> None:
     assert int(result.stdout) + in_and_out < 4e9
 
 
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("size", [(8, 513), (1100, 4), (530, 530), (512, 512)])
+def test_training_on_large_images(
+    subject: Subject, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training sees every pixel of a large image, but never more than 512 x 512 at once."""
+    model, training = subject.untrained(), subject.part("training")
+    noisy = (torch.arange(3 * size[0] * size[1]) % 251).view(1, 3, *size).float()
+    seen: list[Tensor] = []
+    monkeypatch.setattr(training.Trainer, "run", lambda trainer: seen.append(trainer.noisy_a))
+    model.train(noisy, noisy, 1)
+    (pieces,) = seen
+    assert max(pieces.shape[-2:]) <= 512
+    assert len(pieces) == (size[0] + 511) // 512 * ((size[1] + 511) // 512)
+    places = subject.part("prediction").starts
+    whole = torch.full_like(noisy, -1)
+    corners = [(y, x) for y in places(size[0]) for x in places(size[1])]
+    for piece, (y, x) in zip(pieces, corners):
+        whole[0, :, y : y + 512, x : x + 512] = piece[:, : min(size[0], 512), : min(size[1], 512)]
+    assert torch.equal(whole, noisy)
+
+
 # Copies
 
 

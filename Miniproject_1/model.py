@@ -22,7 +22,7 @@ if __package__:
     from .noise2noise.checkpoint import read_checkpoint
     from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
 else:
-    if str(HERE) not in sys.path:  # this file was loaded by its path, not by its name
+    if HERE not in [Path(folder).resolve() for folder in sys.path]:  # loaded by the file's path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint

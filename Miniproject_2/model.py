@@ -21,7 +21,7 @@ if __package__:
     from .framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
     from .framework.tensor import Tensor
 else:
-    if str(HERE) not in sys.path:  # this file was loaded by its path, not by its name
+    if HERE not in [Path(folder).resolve() for folder in sys.path]:  # loaded by the file's path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training

@@ -45,7 +45,7 @@ class LeakyReLU(Module):
     def _backward(self, gradient: Tensor, x: Tensor) -> Tensor:
         """dx = g where x > 0, else negative_slope · g."""
         positive = x.clone().gt_(0)
-        return positive.mul_(1 - self.negative_slope).add_(self.negative_slope).mul_(gradient)
+        return positive.add_(1 - positive, alpha=self.negative_slope).mul_(gradient)
 
 
 class Sigmoid(Module):

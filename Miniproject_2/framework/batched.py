@@ -16,7 +16,13 @@ batch. Between layers images stay in this order; outside they are seen as (N, C,
 The patches overlap, but places that are less than a stride apart never meet in one pixel. So Gᵀ
 (`scatter`) adds a whole block of the patches of all pixels at once, in long runs: four additions
 instead of 16. Output pixels with the same letter, 2 apart, are called one *phase*; they meet the
-four weights with their letter and no other.
+four weights with their letter and no other. An input of 2×2 pixels, 1 2 above 3 4, gives 4×4 with a
+padding of 1. Each has the letter of its phase, and here the input pixels that reach it:
+
+    d: 1      c: 1 2        d: 1 2        c: 2
+    b: 1 3    a: 1 2 3 4    b: 1 2 3 4    a: 2 4
+    d: 1 3    c: 1 2 3 4    d: 1 2 3 4    c: 2 4
+    b: 3      a: 3 4        b: 3 4        a: 4
 
 **Smearing.** Nearest upsampling repeats each pixel s times along each axis, and a convolution
 then weighs the copies; weighing each pixel once with the sum of those weights is the same. So it

@@ -193,6 +193,7 @@ def test_any_upsampling_equals_torch(
         (f.LeakyReLU(0.3), nn.LeakyReLU(0.3)),
         (f.LeakyReLU(-0.5), nn.LeakyReLU(-0.5)),
         (f.LeakyReLU(1.5), nn.LeakyReLU(1.5)),
+        (f.LeakyReLU(1e20), nn.LeakyReLU(1e20)),
         (f.Sigmoid(), nn.Sigmoid()),
         (f.NearestUpsampling(), nn.UpsamplingNearest2d(scale_factor=2)),
         (f.NearestUpsampling(3), nn.UpsamplingNearest2d(scale_factor=3)),
@@ -297,8 +298,8 @@ def test_gather_and_scatter_are_unfold_and_fold() -> None:
     assert relative_error(padded[:, 1:-1, 2:-2].permute(0, 3, 1, 2), folded) < EXACT
 
 
-def test_single_images_equal_torch_to_the_bit() -> None:
-    """The grader's comparison at allclose's default tolerance holds for every one of 200 seeds."""
+def test_single_images_pass_the_course_s_comparison() -> None:
+    """The course's own comparison, at allclose's default tolerance, holds for all of 200 seeds."""
     for seed in range(200):
         torch.manual_seed(seed)
         layer, x = f.Conv2d(3, 3, 3), torch.randn(1, 3, 32, 32)

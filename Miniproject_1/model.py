@@ -1,8 +1,8 @@
 """Miniproject 1: a Noise2Noise denoiser with torch.nn, behind the course's interface.
 
-`Model` can be imported from `Miniproject_1.model` in the project's folder, and from `model` inside
-this one. Where the folders of both miniprojects are on `sys.path`, Python finds only the first
-`model`; `Miniproject_1.model` and `Miniproject_2.model` work beside it.
+`Model` can be imported from `Miniproject_1.model` in the project's folder, from `model` inside this
+one, and by the path of this file. Where the folders of both miniprojects are on `sys.path`, Python
+finds only the first `model`; `Miniproject_1.model` and `Miniproject_2.model` work beside it.
 
 This is the only place where images are in [0, 255]; everything behind it works in [0, 1].
 """

@@ -7,10 +7,11 @@ one ratio, and the table shows the median with the 10th and 90th percentile. A r
 that ours is faster. Of a block, a forward pass and the backward pass that follows it are timed, so
 that both together are the sum of the parts; of a network, whole training steps (forward, loss,
 backward, SGD with momentum). Each side gets images and weights in the order of memory, channels
-first or channels last, that a short trial finds the faster for it. On a GPU, torch's convolutions
-round to TF32 by default and our products do not: --exact keeps torch from it. Peak memory is what
-training steps add to a fresh process at their highest, with channels first: by the allocator (GPU),
-or resident (CPU, on Linux alone).
+first or channels last, that a short trial finds the faster for it; our networks get channels first,
+because they choose the order by themselves. On a GPU, torch's convolutions round to TF32 by default
+and our products do not: --exact keeps torch from it. Peak memory is what training steps add to a
+fresh process at their highest, with channels first: by the allocator (GPU), or resident (CPU, on
+Linux alone).
 """
 
 import argparse

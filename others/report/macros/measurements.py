@@ -112,10 +112,12 @@ def exactness(results: Results) -> dict[str, str]:
     def largest_in_bfloat16(who: str) -> float:
         return max(max(layer["bfloat16"][who].values()) for layer in found["worst"].values())
 
+    torch_s = largest_in_bfloat16("torch")
+    wrong = "" if torch_s < 1 else ", a convolution that it gets wrong on this processor"
     return {
         "ExactCount": whole(found["layers_of_each_kind"]),
         "ExactShortOurs": power(largest_in_bfloat16("ours")),
-        "ExactShortTorch": power(largest_in_bfloat16("torch")),
+        "ExactShortTorch": power(torch_s) + wrong,
         "ExactSeeds": whole(single["seeds"]),
         "ExactEqual": "all" if single["equal"] == single["seeds"] else whole(single["equal"]),
     }

@@ -113,7 +113,7 @@ def exactness(results: Results) -> dict[str, str]:
         return max(max(layer["bfloat16"][who].values()) for layer in found["worst"].values())
 
     torch_s = largest_in_bfloat16("torch")
-    wrong = "" if torch_s < 1 else ", a convolution that it gets wrong on this processor"
+    wrong = "" if torch_s < 1 else ", failing once"
     return {
         "ExactCount": whole(found["layers_of_each_kind"]),
         "ExactShortOurs": power(largest_in_bfloat16("ours")),

@@ -8,6 +8,7 @@ This is the only place where images are in [0, 255]; everything behind it works 
 """
 
 import copy
+import os
 import sys
 from pathlib import Path
 from typing import Optional, Sequence
@@ -22,7 +23,7 @@ if __package__:
     from .noise2noise.checkpoint import read_checkpoint
     from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
 else:
-    if HERE not in [Path(folder).resolve() for folder in sys.path]:  # loaded by the file's path
+    if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint

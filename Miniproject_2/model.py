@@ -7,6 +7,7 @@ both miniprojects are on `sys.path`, Python finds only the first `model`; `Minip
 """
 
 import copy
+import os
 import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -21,7 +22,7 @@ if __package__:
     from .framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
     from .framework.tensor import Tensor
 else:
-    if HERE not in [Path(folder).resolve() for folder in sys.path]:  # loaded by the file's path
+    if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training

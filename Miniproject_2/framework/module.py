@@ -281,10 +281,8 @@ def version(value: Any) -> Optional[int]:
 
 
 def is_channels_last(value: Tensor) -> bool:
-    """Whether it is a batch of images in the order of memory (N, H, W, C), and in no other."""
-    if value.dim() != 4 or value.is_contiguous():
-        return False
-    return value.permute(0, 2, 3, 1).is_contiguous()
+    """Whether it is a batch of images, or a part of one, in the order of memory (N, H, W, C)."""
+    return value.dim() == 4 and value.stride(1) == 1 and not value.is_contiguous()
 
 
 def channels_last(images: Tensor) -> Tensor:

@@ -100,6 +100,32 @@ def test_the_order_of_memory_changes_no_value(block: f.Module, shape: tuple[int,
     assert again.stride(1) == 1
 
 
+class Witness(f.Module):
+    """Hands on what comes, and remembers how far apart the channels of a pixel lie in memory."""
+
+    def __init__(self) -> None:
+        self.strides: list[int] = []
+
+    def _forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+        self.strides.append(x.stride(1))
+        return (x.clone(),)
+
+    def _backward(self, gradient: torch.Tensor) -> torch.Tensor:
+        self.strides.append(gradient.stride(1))
+        return gradient.clone()
+
+
+def test_channels_stay_together_between_layers() -> None:
+    """In a network, no layer puts a batch of images into another order, which would cost time."""
+    witness, up = Witness(), f.TransposeConv2d(8, 8, 4, 2, 1)
+    layers = f.Conv2d(3, 8, 4, 2, 1), f.ReLU(), up, f.Sigmoid(), f.Upsampling(8, 3, 3, padding=1)
+    net = f.Sequential(*(one for layer in layers for one in (witness, layer)))
+    y = net.forward(torch.rand(2, 3, 8, 8))
+    net.backward(torch.rand(y.shape))
+    assert witness.strides == [1] * 2 * len(layers)
+    assert y.is_contiguous()
+
+
 @pytest.mark.parametrize(("block", "shape"), BLOCKS, ids=repr)
 @pytest.mark.parametrize("count", [1, 2])
 def test_no_memory_is_handed_out(block: f.Module, shape: tuple[int, ...], count: int) -> None:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from grader.checks import TRAINS, Check, list_checks
-from grader.subject import Refusal, Subject
+from grader.subject import LONGEST, Refusal, Subject
 from grader.watch import Watch
 
 
@@ -140,7 +140,7 @@ def run(check: Check, watch: Watch, failed: set[str]) -> dict[str, Any]:
     if not are_streams_open():
         passed, text = False, "closes the standard output or the standard error"
     seconds = round(time.perf_counter() - start, 3)
-    return {**check.described(), "passed": passed, "text": text, "seconds": seconds}
+    return {**check.described(), "passed": passed, "text": text[:LONGEST], "seconds": seconds}
 
 
 def end_with_parent() -> None:

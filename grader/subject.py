@@ -214,9 +214,10 @@ def run_python(code: str, folder: Path) -> None:
         timer = threading.Timer(PATIENCE, process.kill)
         timer.daemon = True
         timer.start()
-        assert process.stdout is not None
+        output = process.stdout
+        assert output is not None
         # Whatever it prints, no more than the last two pieces are held in memory.
-        pieces = deque(iter(lambda: process.stdout.read(PIECE), b""), maxlen=2)
+        pieces = deque(iter(lambda: output.read(PIECE), b""), maxlen=2)
         status = process.wait()
     require(timer.is_alive(), f"a process of its own still runs after {PATIENCE} s")
     timer.cancel()

@@ -271,8 +271,9 @@ def keeps_quality(s: Subject) -> str:
 def conduct(s: Subject) -> None:
     """In no check has it done what an answer does not need; a short training is one more try.
 
-    It writes no file into the working folder, the project or its own folder, does not read the
-    validation file, imports nothing foreign while it runs, and leaves torch's functions alone.
+    It writes no file into the working folder or the one above, the project or the data, does not
+    read the validation file, imports nothing foreign while it runs, and leaves alone the functions
+    of Python, torch and the grader.
     """
     with contextlib.suppress(Exception):  # errors are what the other checks are about
         model = s.pretrained()

@@ -154,6 +154,7 @@ class Judgement:
         self.broken: dict[str, str] = {}  # steps that ended a process, which none tries again
         self.noisy: dict[str, float] = {}
         self.environment: dict[str, str] = {}
+        self.data: dict[str, int] = {}  # how many training pairs and validation images there are
         self.running, self.step, self.started = "", "", 0.0
 
     @property
@@ -220,6 +221,7 @@ class Judgement:
         if "plan" in event:
             self.plan = self.plan or event["plan"]
             self.noisy, self.environment = event["noisy"], event["environment"]
+            self.data = event["data"]
         if "begin" in event:
             self.running, self.step, self.started = event["begin"], "", time.monotonic()
         if "enter" in event:

@@ -92,6 +92,10 @@ class Subject:
         model.load_pretrained_model()
         return model
 
+    def holds(self, file: str) -> bool:
+        """Whether a file of code is the miniproject's, whose folder may be a link."""
+        return not {self.folder, self.folder.resolve()}.isdisjoint(Path(file).parents)
+
     def has(self, *names: str) -> bool:
         """Whether model.py has all of `names`."""
         return all(hasattr(self.module, name) for name in names)

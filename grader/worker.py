@@ -164,7 +164,9 @@ def main(folder: Path) -> None:
         return
     noisy = dict(zip(("per image", "pooled"), one.psnr(Tensor.float)))
     plan = [check.described() for check in checks]
-    journal(plan=plan, noisy=noisy, environment=environment())
+    pairs = len(one.training[0]) if one.training else 0
+    data = {"training pairs": pairs, "validation images": len(one.noisy)}
+    journal(plan=plan, noisy=noisy, environment=environment(), data=data)
     # Python has put the script's folder first, where other miniprojects may lie.
     here = Path(sys.argv[0]).resolve().parent
     others = [entry for entry in sys.path if Path(entry).resolve() != here]

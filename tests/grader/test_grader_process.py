@@ -120,6 +120,7 @@ def test_no_second_try(project: Path, data: Path) -> None:
     assert "ok    course  structure of Miniproject_1" in output
 
 
+ARGUMENT = "__import__('sys').argv[-1]"  # the data folder
 MISCHIEF = [  # where in model.py, what is done there, what the grader says of it
     (TRAIN, "open('log.txt', 'w').close()", "writes or removes log.txt in the working folder"),
     (TRAIN, "Path('runs').mkdir(exist_ok=True)", "writes or removes runs in the working folder"),
@@ -136,6 +137,33 @@ MISCHIEF = [  # where in model.py, what is done there, what the grader says of i
         PREDICT,
         "__import__('torch').Tensor.abs = lambda self: self * 0",
         "replaces torch.Tensor.abs",
+    ),
+    (TRAIN, "open('gone.txt', 'w').close(); Path('gone.txt').unlink()", "removes gone.txt in the"),
+    (TRAIN, "Path('../above.txt').write_text('')", "/above.txt"),
+    (TRAIN, f"Path({ARGUMENT}, 'x.txt').write_text('')", "/x.txt"),
+    (PREDICT, "exec('import numpy as np', {})", "imports numpy"),
+    (PREDICT, "compile('import P' + 'IL', '', 'exec')", "imports PIL"),
+    (
+        PREDICT,
+        f"__import__('subprocess').run(['true', {ARGUMENT} + '/val_data.pkl'])",
+        "gives the validation file to subprocess.Popen",
+    ),
+    (PREDICT, f"__import__('os').system('true ' + {ARGUMENT} + '/val_data.pkl')", "to os.system"),
+    (IMPORT, "__import__('builtins').all = lambda *a: True", "replaces builtins.all"),
+    (
+        IMPORT,
+        "__import__('torch').nn.Sigmoid.forward = lambda self, x: x",
+        "replaces torch.nn.modules.activation.Sigmoid.forward",
+    ),
+    (
+        IMPORT,
+        "__import__('sys').modules['grader.blocks'].require_same = print",
+        "replaces grader.blocks.require_same",
+    ),
+    (
+        IMPORT,
+        "__import__('sys').modules['grader.subject'].Subject.psnr = lambda *a: (99, 99)",
+        "replaces grader.subject.Subject.psnr",
     ),
 ]
 

@@ -36,7 +36,8 @@ def allowed_imports(s: Subject) -> None:
 
     `__import__("numpy")`, `importlib.import_module("numpy")` and `sys.modules["numpy"]` count as
     imports. Where a program computes the name it draws a warning here, and the check `conduct` sees
-    what it imports. So does a file that is no Python of today, which nothing can import.
+    what it imports, unless torch has imported it before. A file that is no Python of today draws a
+    warning too: nothing can import it.
     """
     for file in sorted(s.folder.rglob("*.py")):
         place = file.relative_to(s.folder)

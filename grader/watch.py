@@ -32,7 +32,7 @@ def functions_of_judge() -> dict[str, Any]:
 
     A method of a class hides that of its base class, whichever of the two is replaced.
     """
-    ours = [module for name, module in sys.modules.items() if name.startswith("grader.")]
+    ours = [module for name, module in list(sys.modules.items()) if name.startswith("grader.")]
     found = {
         f"{module.__name__}.{name}": value
         for module in (*MODULES, *ours)
@@ -94,7 +94,9 @@ class Watch:
 
     def __init__(self, project: Path, secret: Path) -> None:
         self.project, self.work, self.secret = project, Path.cwd(), identity(secret)
-        self.name, self.places = secret.name, {project, self.work.parent, secret.parent}
+        # Where no file belongs; a folder with all temporary files in it says nothing.
+        self.places = {project, secret.parent} - {*self.work.parents} | {self.work.parent}
+        self.name = secret.name
         self.subject: Subject | None = None
         self.functions, self.files = functions_of_judge(), self.all_files()
         sys.addaudithook(self.hear)

@@ -187,6 +187,7 @@ def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
     assert {"origin": "course", "function": "grader.models.dummy"}.items() <= passed.items()
     assert content["warnings"] == []
     assert content["scores"]["noisy"]["per image"] > 0
+    assert content["data"] == {"training pairs": 120, "validation images": 120}
 
     suites = ElementTree.parse(files["junit"]).getroot()
     assert [suite.get("tests") for suite in suites] == ["2", "0"]

@@ -40,43 +40,49 @@ REFERENCE: dict[str, Any] = {
 REQUIRED = ("Conv2d", "ReLU", "Sigmoid", "MSE", "SGD", "Sequential")
 EITHER = ("TransposeConv2d", "NearestUpsampling")  # "or", says the handout
 HANDOUT_NETWORKS = [  # the prescribed network, with each of the upsamplings that are allowed
-    "Sequential(Conv2d(3, 6, 3, 2, 1), ReLU(), Conv2d(6, 8, 3, 2, 1), ReLU(), "
-    f"{first}, ReLU(), {second}, Sigmoid())"
-    for first, second in (
-        ("Upsampling(8, 6, 3, padding=1)", "Upsampling(6, 3, 3, padding=1)"),
-        ("TransposeConv2d(8, 6, 4, 2, 1)", "TransposeConv2d(6, 3, 4, 2, 1)"),
-        (
-            "NearestUpsampling(2), Conv2d(8, 6, 3, 1, 1)",
-            "NearestUpsampling(2), Conv2d(6, 3, 3, 1, 1)",
-        ),
+    f"Sequential(Conv2d(3, 6, 3, 2), ReLU(), Conv2d(6, 8, 3, 2), ReLU(), {up}, Sigmoid())"
+    for up in (
+        "Upsampling(8, 5, 3, padding=1), ReLU(), Upsampling(5, 3, 3, padding=1)",
+        "TransposeConv2d(8, 5, 4, 2), ReLU(), TransposeConv2d(5, 3, 4, 2)",
+        "NearestUpsampling(2), Conv2d(8, 5, 3), ReLU(), NearestUpsampling(2), Conv2d(5, 3, 3)",
     )
 ]
-LAYERS = [  # an expression, and the size of its input
+LAYERS = [  # an expression, no two of whose parameters are of one size, and the size of its input
     ("Conv2d(3, 4, 3)", (2, 3, 9, 8)),
     ("Conv2d(3, 4, 1)", (2, 3, 5, 4)),
     ("Conv2d(2, 5, 3, 2)", (3, 2, 10, 9)),
-    ("Conv2d(3, 2, 5, 1, 2)", (2, 3, 7, 6)),
-    ("Conv2d(3, 4, 3, 1, 2, 2)", (2, 3, 9, 8)),
+    ("Conv2d(3, 2, 5, padding=2)", (2, 3, 7, 6)),
+    ("Conv2d(3, 4, 3, padding=2, dilation=2)", (2, 3, 9, 8)),
     ("Conv2d(2, 3, (2, 3), stride=(3, 2), padding=(1, 2), dilation=(2, 1))", (2, 2, 11, 9)),
     ("Conv2d(3, 4, 3, bias=False)", (2, 3, 6, 7)),
     ("Conv2d(3, 4, 3, padding=1)", (3, 8, 7)),
     ("TransposeConv2d(3, 4, 3)", (2, 3, 5, 6)),
-    ("TransposeConv2d(4, 3, 4, 2, 1)", (2, 4, 5, 3)),
-    ("TransposeConv2d(4, 3, 3, 2, 1, 1)", (2, 4, 4, 5)),
+    ("TransposeConv2d(4, 3, 4, 2, padding=1)", (2, 4, 5, 3)),
+    ("TransposeConv2d(4, 3, 3, 2)", (2, 4, 5, 3)),
+    ("TransposeConv2d(4, 3, 3, 2, padding=1, output_padding=1)", (2, 4, 4, 5)),
     ("TransposeConv2d(2, 3, (2, 3), stride=(3, 2), padding=(1, 0))", (2, 2, 4, 5)),
     ("TransposeConv2d(3, 4, 3, dilation=2, bias=False)", (2, 3, 4, 5)),
     ("TransposeConv2d(3, 4, 2, 2)", (3, 5, 4)),
     ("NearestUpsampling()", (2, 3, 4, 5)),
+    ("NearestUpsampling(2)", (2, 3, 4, 5)),
     ("NearestUpsampling(3)", (3, 4, 5)),
     ("Upsampling(3, 4, 3, padding=1)", (2, 3, 4, 5)),
     ("Upsampling(3, 4, 5, padding=2)", (3, 4, 5)),
     ("ReLU()", (2, 3, 4, 5)),
-    ("LeakyReLU()", (2, 3, 4, 5)),
+    ("LeakyReLU(0.01)", (2, 3, 4, 5)),
     ("LeakyReLU(0.2)", (7,)),
     ("Sigmoid()", (2, 3, 4, 5)),
     ("Sequential(Conv2d(3, 4, 3), Sigmoid())", (2, 3, 7, 6)),
     *((network, (2, 3, 16, 12)) for network in HANDOUT_NETWORKS),
 ]
+EXTRAS = {  # what torch's blocks take, and the handout does not mention: how an expression shows it
+    "padding": "padding=",
+    "dilation": "dilation=",
+    "bias": "bias=",
+    "a default factor": r"NearestUpsampling\(\)",
+    "a size of two numbers": r"\(\d, \d\)",
+}
+OPEN = "not taken, and the handout does not demand it"
 OPTIMIZERS = ["SGD(p, 0.1)", "SGD(p, 0.1, 0.9)", "SGD(p, lr=0.1, momentum=0.5)"]
 
 
@@ -101,14 +107,30 @@ def as_handed_out(s: Subject) -> None:
 
 
 def build(s: Subject, expression: str) -> tuple[Any, nn.Module]:
-    """Make a block and its reference; param() lists a layer's weight, then its bias, like torch."""
+    """Make a block and its reference, which has the same values in its parameters."""
     ours, reference = eval(expression, dict(vars(s.module))), eval(expression, dict(REFERENCE))
-    found = [(tuple(value.shape), tuple(gradient.shape)) for value, gradient in ours.param()]
-    expected = [2 * (tuple(parameter.shape),) for parameter in reference.parameters()]
-    require(found == expected, f"param() has pairs of sizes {found}, expected {expected}")
-    for (value, _), parameter in zip(ours.param(), reference.parameters()):
+    for (value, _), parameter in zip(ordered_pairs(ours, reference), reference.parameters()):
         parameter.data.copy_(value)
     return ours, reference
+
+
+def ordered_pairs(ours: Any, reference: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """The pairs of param() in the order of torch's parameters: each is found by its size.
+
+    In which order param() lists them, such as the weight or the bias first, the handout leaves
+    open.
+    """
+    pairs = list(ours.param())
+    found = [[tuple(value.shape), tuple(gradient.shape)] for value, gradient in pairs]
+    expected = [2 * [tuple(parameter.shape)] for parameter in reference.parameters()]
+    text = f"param() has pairs of sizes {found}, expected {expected}"
+    require(sorted(found) == sorted(expected), text)
+    return [pairs[found.index(sizes)] for sizes in expected]
+
+
+def alone(result: Any) -> Any:
+    """What a block gives: "a tensor or a tuple of tensors", says the handout; here one tensor."""
+    return result[0] if isinstance(result, tuple) and len(result) == 1 else result
 
 
 def require_same_pairs(pairs: list[tuple[Tensor, Tensor]], reference: nn.Module) -> None:
@@ -126,9 +148,25 @@ def is_something_else(s: Subject) -> bool:
     """
     try:
         pairs = s.module.Upsampling(3, 4, 3, padding=1).param()
-    except TypeError:
+    except Exception:  # noqa: BLE001 - any error says that this is not taken
         return True
-    return bool(pairs) and tuple(pairs[0][0].shape[:2]) == (3, 4)
+    return any(tuple(value.shape[:2]) == (3, 4) for value, _ in pairs)
+
+
+def not_taken(s: Subject, expression: str, size: tuple[int, ...]) -> str | None:
+    """Which extras of `expression` a submission refuses by an error; None where it takes them."""
+    extras = [name for name, pattern in EXTRAS.items() if re.search(pattern, expression)]
+    extras += ["an image without a batch"] if len(size) == 3 else []
+    try:
+        if extras:
+            build(s, expression)[0].forward(torch.randn(size))
+    except Refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 - any error says that this is not taken
+        text = f"{expression} of {size} is not taken: {type(error).__name__}: {error}"
+        s.warn("ours", f"{s.name}: {text}")
+        return f"{' with '.join(extras)} is {OPEN}"
+    return None
 
 
 def not_asked_for(s: Subject, expression: str) -> str | None:
@@ -146,8 +184,11 @@ def not_asked_for(s: Subject, expression: str) -> str | None:
 
 
 def layer(s: Subject, expression: str, size: tuple[int, ...]) -> str | None:
-    """Output, input gradient and accumulated gradients are autograd's, with autograd off or on."""
-    remark = not_asked_for(s, expression)
+    """Output, input gradient and accumulated gradients are autograd's, with autograd off or on.
+
+    An extra of torch's that is refused by an error draws a warning only.
+    """
+    remark = not_asked_for(s, expression) or not_taken(s, expression, size)
     if remark:
         return remark
     for enabled in (False, True):
@@ -161,33 +202,46 @@ def layer(s: Subject, expression: str, size: tuple[int, ...]) -> str | None:
                 expected.backward(gradient)
             given = leaf.detach().clone(), gradient.clone()
             with torch.set_grad_enabled(enabled), no_graph(), nothing_changes(settings_and_rng):
-                output, backward = ours.forward(given[0]), ours.backward(given[1])
+                output, backward = alone(ours.forward(given[0])), alone(ours.backward(given[1]))
             require_same("forward", output, expected.detach())
             require_same("backward", backward, leaf.grad)
             require_untouched("the input", given[0], leaf)
             require_untouched("the gradient of the output", given[1], gradient)
-        require_same_pairs(ours.param(), reference)
+        require_same_pairs(ordered_pairs(ours, reference), reference)
     return None
 
 
+def gradient_of(s: Subject, loss: Any) -> Tensor:
+    """What backward() of a loss gives, or with the handout's argument, backward(1)."""
+    try:
+        return alone(loss.backward())
+    except Exception as error:  # noqa: BLE001 - any error may say that it needs its argument
+        try:
+            gradient = alone(loss.backward(torch.ones(())))
+        except TypeError:  # it takes no argument, so this was not what it lacked
+            raise error from None
+        s.warn("ours", f"{s.name}: MSE.backward() without the gradient of the loss is {OPEN}")
+        return gradient
+
+
 def mse(s: Subject) -> None:
-    """MSE() is the mean over all elements; backward() without arguments gives its gradient."""
+    """MSE() is the mean over all elements; backward() gives its gradient."""
     for size in [(2, 3, 4, 5), (7,), (1, 1)]:
         leaf, target = torch.randn(size).requires_grad_(), torch.randn(size)
         with torch.enable_grad():
             expected = F.mse_loss(leaf, target)
             expected.backward()
         loss, prediction = s.module.MSE(), leaf.detach()
-        value = torch.as_tensor(loss.forward(prediction, target)).reshape(())
+        value = torch.as_tensor(alone(loss.forward(prediction, target))).reshape(())
         require_same("forward", value, expected.detach())
-        require_same("backward", loss.backward(), leaf.grad)
+        require_same("backward", gradient_of(s, loss), leaf.grad)
 
 
 def optimizer(s: Subject, expression: str) -> str | None:
     """Steps are torch.optim.SGD's, for p = param() or for the module; earlier pairs stay valid.
 
-    An SGD that takes only one of the two is none the worse for it, nor is one without momentum,
-    which the handout does not mention: what is not taken must raise an error of its own.
+    An SGD that takes only one of the two is none the worse for it, nor is one without momentum or
+    zero_grad(), which the handout does not mention: what is not taken must raise an error.
     """
     errors: dict[str, Exception] = {}
     for taken in ("param()", "the module"):
@@ -202,7 +256,7 @@ def optimizer(s: Subject, expression: str) -> str | None:
         without_momentum = all(isinstance(error, TypeError) for error in errors.values())
         require(without_momentum and expression != OPTIMIZERS[0], text)
         s.warn("ours", f"{s.name}: {text}")
-        return "not taken, and the handout does not demand it"
+        return OPEN
     for taken in errors:
         s.warn("ours", f"{s.name}: SGD does not take {taken}")
         return f"{taken} is not taken"
@@ -212,21 +266,26 @@ def optimizer(s: Subject, expression: str) -> str | None:
 def optimize(s: Subject, expression: str, by_module: bool) -> None:
     """Take four steps with the submission's optimizer and with torch's, and compare them."""
     ours, reference = build(s, "Sequential(Conv2d(3, 4, 3), ReLU(), Conv2d(4, 3, 1))")
-    pairs, loss = ours.param(), s.module.MSE()
-    ours_step = eval(expression, {"SGD": s.module.SGD, "p": ours if by_module else pairs})
+    pairs, loss = ordered_pairs(ours, reference), s.module.MSE()
+    ours_step = eval(expression, {"SGD": s.module.SGD, "p": ours if by_module else ours.param()})
     torch_step = eval(expression, {"SGD": torch.optim.SGD, "p": reference.parameters()})
     for _ in range(4):
         x, target = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 4, 3)
-        ours_step.zero_grad()
-        loss.forward(ours.forward(x), target)
-        ours.backward(loss.backward())
+        if hasattr(ours_step, "zero_grad"):
+            ours_step.zero_grad()
+        else:
+            s.warn("ours", f"{s.name}: SGD has no zero_grad(), which the handout does not demand")
+            for _, gradient in pairs:
+                gradient.zero_()
+        loss.forward(alone(ours.forward(x)), target)
+        ours.backward(gradient_of(s, loss))
         ours_step.step()
         torch_step.zero_grad()
         with torch.enable_grad():
             F.mse_loss(reference(x), target).backward()
         torch_step.step()
         require_same_pairs(pairs, reference)
-        require_same("forward after a step", ours.forward(x), reference(x).detach())
+        require_same("forward after a step", alone(ours.forward(x)), reference(x).detach())
 
 
 def pairs_of(model: object) -> list[Tensor]:

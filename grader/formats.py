@@ -86,6 +86,7 @@ def as_json(judgement: Judgement, project: Path) -> str:
     content = {
         "project": project.name,
         "environment": judgement.environment,
+        "data": judgement.data,
         "passed": passed,
         "failed": failed,
         "checks": results,

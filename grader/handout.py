@@ -50,7 +50,11 @@ def render(text: str, results: dict[str, Any]) -> str:
         lines.append(f"| {sentence} | {checks} | {result(CODE.findall(checks), results)} |")
     before, after = text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
     place = "Python {python}, torch {torch}, {device}".format(**results["environment"])
-    after = re.sub(r"Results: .*", f"Results: {results['project']} on {place}.", after)
+    data = "{training pairs:,} training pairs and {validation images:,} images".format(
+        **results["data"]
+    )
+    line = f"Results: {results['project']} with {data}, on {place}."
+    after = re.sub(r"Results: .*", line, after)
     return before + BEGIN + "\n".join(lines) + "\n" + END + after
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, equal  # bound before a submission could replace it
 from grader import blocks
 from grader.handout import NO_GPU
 from grader.subject import (
+    LONGEST,
     Subject,
     no_graph,
     nothing_changes,
@@ -53,11 +54,19 @@ BAD_CALLS = [
 ]
 
 
+class Beginning(io.StringIO):
+    """A stream that keeps the beginning of what is written to it."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, LONGEST - self.tell())])
+        return len(text)
+
+
 def importing(s: Subject) -> None:
     """Importing model.py of the named folder changes nothing global; a print is a warning."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed, nothing_changes(settings_and_rng):
-        file = Path(s.module.__file__).resolve()
-    require(s.folder in file.parents, f"{file} is imported instead of {s.folder / 'model.py'}")
+    with contextlib.redirect_stdout(Beginning()) as printed, nothing_changes(settings_and_rng):
+        file, expected = Path(s.module.__file__), s.folder / "model.py"
+    require(file.samefile(expected), f"{file} is imported instead of {expected}")
     require(not printed.closed, "closes the standard output")
     if printed.getvalue():
         s.warn("ours", f"the import of {s.name} prints {printed.getvalue()!r}")
@@ -262,8 +271,9 @@ def keeps_quality(s: Subject) -> str:
 def conduct(s: Subject) -> None:
     """In no check has it done what an answer does not need; a short training is one more try.
 
-    It writes no file into the working folder, the project or its own folder, does not read the
-    validation file, imports nothing foreign while it runs, and leaves torch's functions alone.
+    It writes no file into the working folder or the one above, the project or the data, does not
+    read the validation file, imports nothing foreign while it runs, and leaves alone the functions
+    of Python, torch and the grader.
     """
     with contextlib.suppress(Exception):  # errors are what the other checks are about
         model = s.pretrained()

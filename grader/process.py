@@ -8,6 +8,7 @@ that is handed in can speak in its name, and no GPU is touched here.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -21,6 +22,34 @@ from typing import Any, Callable, Iterator
 VARIABLE = "GRADER_FOLDER"  # tells a process that it is a judged one, and where its request lies
 POLL = 0.02  # seconds between two looks at what the judged process has written
 KEPT = 10_000  # bytes that are kept of what a check prints: a progress bar may print for hours
+PRINTED = 200_000_000  # bytes that a process may print: they lie on the disk until it ends
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's <sys/prctl.h>
+
+
+class Endless(Exception):
+    """A process has printed more than anybody could read."""
+
+
+def adopt_orphans() -> None:
+    """Make this process, on Linux, the parent of all that its descendants leave behind.
+
+    A process in a session of its own is not ended with the group of the one that started it; but
+    when that one ends, it becomes a child of this process, where `children` finds it.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a system library without prctl
+            ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> list[int]:
+    """The numbers of the processes whose parent is this one; none where there is no /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            # "12 (its name) S 1 ...": the parent's number is the second field after the name.
+            parent = path.read_bytes().rpartition(b")")[2].split()[1]
+            found += [int(path.parent.name)] if int(parent) == os.getpid() else []
+    return found
 
 
 class JudgedProcess:
@@ -36,6 +65,7 @@ class JudgedProcess:
         (folder / "request").write_text(json.dumps(request), encoding="utf-8")
         (folder / "events").touch()
         (folder / "work").mkdir()
+        self.others = set(children())  # where this program took the place of a shell with jobs
         self.events = (folder / "events").open("rb")
         with (folder / "output").open("wb") as output:
             self.process = subprocess.Popen(
@@ -50,11 +80,18 @@ class JudgedProcess:
         self.output = (folder / "output").open("rb")
 
     def next_event(self, deadline: float) -> dict[str, Any] | None:
-        """The next event; None once the process has ended; TimeoutError after `deadline`."""
+        """The next event, None once the process has ended.
+
+        Raises:
+            TimeoutError: there is none until `deadline`.
+            Endless: the process has printed more than PRINTED bytes.
+        """
         while True:
             has_ended = self.process.poll() is not None  # asked first: then no event comes later
             place = self.events.tell()
             line = self.events.readline()
+            if os.fstat(self.output.fileno()).st_size > PRINTED:
+                raise Endless
             if line.endswith(b"\n"):
                 return json.loads(line)
             self.events.seek(place)
@@ -73,16 +110,22 @@ class JudgedProcess:
 
     def printed(self) -> str:
         """What it has printed since the last call, or the end of it."""
-        return self.output.read()[-KEPT:].decode("utf-8", errors="replace")
+        end = os.fstat(self.output.fileno()).st_size
+        self.output.seek(max(self.output.tell(), end - KEPT))
+        return self.output.read(KEPT).decode("utf-8", errors="replace")
 
     def close(self) -> None:
-        """End it and all that it has started."""
+        """End it and all that it has started; without Linux's /proc, only those in its group."""
         with contextlib.suppress(ProcessLookupError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
                 self.process.kill()
         self.process.wait()
+        while left := set(children()) - self.others:  # each leaves its own to this process
+            for number in left:
+                os.kill(number, signal.SIGKILL)
+                os.waitpid(number, 0)
         self.events.close()
         self.output.close()
 
@@ -111,6 +154,7 @@ class Judgement:
         self.broken: dict[str, str] = {}  # steps that ended a process, which none tries again
         self.noisy: dict[str, float] = {}
         self.environment: dict[str, str] = {}
+        self.data: dict[str, int] = {}  # how many training pairs and validation images there are
         self.running, self.step, self.started = "", "", 0.0
 
     @property
@@ -121,6 +165,7 @@ class Judgement:
 
     def run(self) -> None:
         """Start processes until every check has its result; SystemExit if none can be started."""
+        adopt_orphans()
         while not self.plan or len(self.results) < len(self.plan):
             known = len(self.results)
             with tempfile.TemporaryDirectory() as folder, self.start(Path(folder)) as process:
@@ -155,6 +200,8 @@ class Judgement:
                 event = process.next_event(self.started + limit)
             except TimeoutError:
                 return f"still running after {limit:g} s, and stopped"
+            except Endless:
+                return f"more than {PRINTED // 10**6} MB were printed, and it was stopped"
             if event is None:
                 return process.ending()
             self.take(event)
@@ -174,6 +221,7 @@ class Judgement:
         if "plan" in event:
             self.plan = self.plan or event["plan"]
             self.noisy, self.environment = event["noisy"], event["environment"]
+            self.data = event["data"]
         if "begin" in event:
             self.running, self.step, self.started = event["begin"], "", time.monotonic()
         if "enter" in event:

@@ -12,7 +12,9 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import warnings
+from collections import deque
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -20,6 +22,8 @@ import torch
 from torch import Tensor, allclose, equal  # bound before a submission could replace them
 
 PATIENCE = 120  # seconds for a process that a check starts
+LONGEST = 1000  # characters of a message
+PIECE = 10_000  # bytes that are read of its output at a time
 
 
 class Refusal(AssertionError):
@@ -88,14 +92,19 @@ class Subject:
         model.load_pretrained_model()
         return model
 
+    def holds(self, file: str) -> bool:
+        """Whether a file of code is the miniproject's, whose folder may be a link."""
+        return not {self.folder, self.folder.resolve()}.isdisjoint(Path(file).parents)
+
     def has(self, *names: str) -> bool:
         """Whether model.py has all of `names`."""
         return all(hasattr(self.module, name) for name in names)
 
     def warn(self, origin: str, text: str) -> None:
         """Note a warning, once; `origin` says whose it is, the course's or ours."""
-        if [origin, text] not in self.warnings:
-            self.warnings.append([origin, text])
+        warning = [origin, text[:LONGEST]]
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def psnr(self, predict: Callable[[Tensor], Tensor]) -> tuple[float, float]:
         """PSNR in dB of `predict` on uint8 batches of 100, as in the course.
@@ -202,12 +211,21 @@ def run_python(code: str, folder: Path) -> None:
     The process sees the same arguments as this one, which are those of the course's script.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [sys.executable, "-B", "-c", f"{code}\nprint('the end')", *sys.argv[1:]]
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=clean, capture_output=True, text=True, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired:
-        raise Refusal(f"a process of its own still runs after {PATIENCE} s") from None
-    require(done.returncode == 0, (done.stderr.strip() or "no message").splitlines()[-1])
-    require(done.stdout.endswith("the end\n"), "a process of its own ends before its last line")
+    command = [sys.executable, "-B", "-u", "-c", f"{code}\nprint('the end')", *sys.argv[1:]]
+    with subprocess.Popen(
+        command, cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        timer = threading.Timer(PATIENCE, process.kill)
+        timer.daemon = True
+        timer.start()
+        output = process.stdout
+        assert output is not None
+        # Whatever it prints, no more than the last two pieces are held in memory.
+        pieces = deque(iter(lambda: output.read(PIECE), b""), maxlen=2)
+        status = process.wait()
+    require(timer.is_alive(), f"a process of its own still runs after {PATIENCE} s")
+    timer.cancel()
+    lines = b"".join(pieces).decode("utf-8", errors="replace").splitlines()
+    require(status == 0, lines[-1] if lines else "no message")
+    reached = any(line.endswith("the end") for line in lines)
+    require(reached, "a process of its own ends before its last line")

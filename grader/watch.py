@@ -1,12 +1,15 @@
-"""What a submission does beside its answers: files, foreign imports, torch's functions replaced.
+"""What a submission does beside its answers: files, foreign imports, functions replaced.
 
-A `Watch` sits in the judged process. Python tells it of every file that is opened (an audit hook)
-and asks it for every module that is not loaded yet (it is a finder that never finds one); the rest
-it sees by comparing, after each check, with how things were before.
+A `Watch` sits in the judged process. Python tells it of every file that is opened and every text
+that is compiled (an audit hook), and asks it for every module that is not loaded yet (it is a
+finder that never finds one); the rest it sees by comparing, after each check, with how things were
+before.
 """
 
 from __future__ import annotations
 
+import ast
+import builtins
 import contextlib
 import os
 import sys
@@ -16,29 +19,37 @@ from typing import Any, Iterator
 
 import torch
 
-from grader.sources import is_allowed
+from grader.sources import COMPUTED, imports, is_allowed
 from grader.subject import Subject
 
-MODULES = (torch, torch.nn, torch.nn.functional, torch.optim)
+MODULES = (builtins, torch, torch.nn, torch.nn.functional, torch.optim)
+WATCHED_CLASSES = ("torch.nn.", "grader.")  # whose methods are looked at: the modules they are from
 MACHINERY = ("<frozen importlib", str(Path("importlib", "__init__.py")))  # where imports pass by
 
 
-def functions_of_torch() -> dict[str, Any]:
-    """Every function and class of torch that a judge may use, by its name."""
+def functions_of_judge() -> dict[str, Any]:
+    """Every function, class and method that a judge may use, by its name: Python's, torch's, ours.
+
+    A method of a class hides that of its base class, whichever of the two is replaced.
+    """
+    ours = [module for name, module in list(sys.modules.items()) if name.startswith("grader.")]
     found = {
         f"{module.__name__}.{name}": value
-        for module in MODULES
+        for module in (*MODULES, *ours)
         for name, value in vars(module).items()
         if not name.startswith("_")
     }
-    # A method that is replaced in Tensor hides the one of its base class.
-    for place in reversed(torch.Tensor.__mro__[:-1]):
-        found.update({f"torch.Tensor.{name}": value for name, value in vars(place).items()})
+    classes = [value for value in found.values() if isinstance(value, type)]
+    watched = [c for c in classes if c.__module__.startswith(WATCHED_CLASSES)]
+    for owner in dict.fromkeys((torch.Tensor, *watched)):
+        for place in reversed(owner.__mro__[:-1]):
+            start = f"{owner.__module__}.{owner.__qualname__}"
+            found.update({f"{start}.{name}": value for name, value in vars(place).items()})
     return {name: value for name, value in found.items() if callable(value)}
 
 
 def is_same(old: Any, new: Any) -> bool:
-    """Whether a function of torch is what it was, or is wrapped by torch itself.
+    """Whether a function is what it was, or is wrapped by torch itself.
 
     Torch does the latter to `manual_seed` when the first optimizer is made.
     """
@@ -83,8 +94,11 @@ class Watch:
 
     def __init__(self, project: Path, secret: Path) -> None:
         self.project, self.work, self.secret = project, Path.cwd(), identity(secret)
+        # Where no file belongs; a folder with all temporary files in it says nothing.
+        self.places = {project, secret.parent} - {*self.work.parents} | {self.work.parent}
+        self.name = secret.name
         self.subject: Subject | None = None
-        self.functions, self.files = functions_of_torch(), self.all_files()
+        self.functions, self.files = functions_of_judge(), self.all_files()
         sys.addaudithook(self.hear)
         sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # a finder needs no more
 
@@ -104,10 +118,38 @@ class Watch:
             self.subject.offences.append(offence)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """The audit hook: is told of every file before it is opened."""
-        is_open = self.subject is not None and event == "open" and not isinstance(arguments[0], int)
-        if is_open and self.secret is not None and identity(arguments[0]) == self.secret:
-            self.blame("opens the validation file")
+        """The audit hook: is told of files, processes and source texts before they are used."""
+        if self.subject is None:
+            return
+        if event == "open" and not isinstance(arguments[0], int):
+            if self.secret is not None and identity(arguments[0]) == self.secret:
+                self.blame("opens the validation file")
+            self.judge_write(arguments[0], arguments[2])
+        elif event.startswith(("os.", "subprocess.")) and self.name in repr(arguments):
+            self.blame(f"gives the validation file to {event}")
+        elif event == "compile" and self.subject.holds(sys._getframe(1).f_code.co_filename):
+            self.judge_text(arguments[0])
+
+    def judge_text(self, source: Any) -> None:
+        """Blame what a text imports that is compiled, such as that of `exec`.
+
+        `find_spec` is not told of it if the module has been loaded before, by torch for example.
+        """
+        with contextlib.suppress(SyntaxError, ValueError, TypeError):  # it may be no text
+            for name, level in imports(ast.parse(source)):
+                if not level and name != COMPUTED:
+                    self.judge_import(name)
+
+    def judge_write(self, path: Any, flags: int) -> None:
+        """Blame a file that is opened for writing, were it removed again, where none belongs."""
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and self.subject is not None:
+            file, frame = Path(os.path.realpath(os.fsdecode(path))), sys._getframe(1)
+            if not {*self.places, self.subject.folder.resolve()} & {*file.parents}:
+                return
+            while frame is not None:
+                if self.subject.holds(frame.f_code.co_filename):
+                    self.blame_file(file)
+                frame = frame.f_back
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Called by Python before a module is loaded: judge the import if the submission wants it.
@@ -117,16 +159,22 @@ class Watch:
         frame = sys._getframe(1)
         while frame.f_back is not None and any(m in frame.f_code.co_filename for m in MACHINERY):
             frame = frame.f_back
-        if (
-            self.subject is not None
-            and self.subject.folder in Path(frame.f_code.co_filename).parents
-        ):
+        if self.subject is not None and self.subject.holds(frame.f_code.co_filename):
             self.judge_import(name)
 
     def judge_import(self, name: str) -> None:
         """Blame the import of what the handout does not allow."""
         if self.subject is not None and not is_allowed(self.subject, name):
             self.blame(f"imports {name}")
+
+    def blame_file(self, path: Path) -> None:
+        """Blame that a file is written or removed, by its shortest name."""
+        place = str(path)
+        if self.project in path.parents:
+            place = os.path.relpath(path, self.project)
+        elif self.work in path.parents:
+            place = f"{os.path.relpath(path, self.work)} in the working folder"
+        self.blame(f"writes or removes {place}")
 
     def all_files(self) -> dict[str, tuple[int, int]]:
         """The working folder, the project folder and both miniprojects."""
@@ -141,14 +189,16 @@ class Watch:
         files = self.all_files()
         for path in sorted(files.keys() | self.files.keys()):
             if files.get(path) != self.files.get(path):
-                inside = self.project in Path(path).parents
-                place = os.path.relpath(path, self.project if inside else self.work)
-                self.blame(f"writes or removes {place}{'' if inside else ' in the working folder'}")
+                self.blame_file(Path(path))
         self.files = files
-        functions = functions_of_torch()
-        for name, value in self.functions.items():
-            if not is_same(value, functions.get(name)):
-                self.blame(f"replaces {name}")
+        functions = functions_of_judge()
+        replaced = {
+            id(functions.get(name)): name  # once, though classes that are derived have it too
+            for name, value in reversed(self.functions.items())
+            if not is_same(value, functions.get(name))
+        }
+        for name in replaced.values():
+            self.blame(f"replaces {name}")
         self.functions = functions
         self.look_into_modules()
 
@@ -158,7 +208,7 @@ class Watch:
             return
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if file and self.subject.folder in Path(file).parents:
+            if file and self.subject.holds(file):
                 for value in list(vars(module).values()):
                     if isinstance(value, ModuleType):
                         self.judge_import(value.__name__)

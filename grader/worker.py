@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from grader.checks import TRAINS, Check, list_checks
-from grader.subject import Refusal, Subject
+from grader.subject import LONGEST, Refusal, Subject
 from grader.watch import Watch
 
 
@@ -140,7 +140,7 @@ def run(check: Check, watch: Watch, failed: set[str]) -> dict[str, Any]:
     if not are_streams_open():
         passed, text = False, "closes the standard output or the standard error"
     seconds = round(time.perf_counter() - start, 3)
-    return {**check.described(), "passed": passed, "text": text, "seconds": seconds}
+    return {**check.described(), "passed": passed, "text": text[:LONGEST], "seconds": seconds}
 
 
 def end_with_parent() -> None:
@@ -164,7 +164,9 @@ def main(folder: Path) -> None:
         return
     noisy = dict(zip(("per image", "pooled"), one.psnr(Tensor.float)))
     plan = [check.described() for check in checks]
-    journal(plan=plan, noisy=noisy, environment=environment())
+    pairs = len(one.training[0]) if one.training else 0
+    data = {"training pairs": pairs, "validation images": len(one.noisy)}
+    journal(plan=plan, noisy=noisy, environment=environment(), data=data)
     # Python has put the script's folder first, where other miniprojects may lie.
     here = Path(sys.argv[0]).resolve().parent
     others = [entry for entry in sys.path if Path(entry).resolve() != here]

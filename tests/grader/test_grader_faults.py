@@ -104,6 +104,23 @@ def test_fault(subject: Make, check: str, old: str, new: str) -> None:
 TRANSPOSED = "Upsampling = TransposeConv2d"
 ONLY_PAIRS = "params.param() if isinstance(params, Module) else params"
 WITH_MOMENTUM = "lr: float, momentum: float = 0) -> None:"
+BACKWARDS = "for module in self.modules[::-1] for"
+TUPLE_FORWARDS = """module.forward(x)
+            x = x[0] if isinstance(x, tuple) else x
+        return (x,)"""
+TUPLE_BACKWARDS = """module.backward(gradient)
+            gradient = gradient[0] if isinstance(gradient, tuple) else gradient
+        return (gradient,)"""
+BATCHES = "view(-1, *x.shape[-3:])", "view(len(x), *x.shape[1:3], x.shape[3])"
+MSE_BACKWARD = "return 2 * self.difference / self.difference.numel()"
+
+
+def refusing(condition: str) -> tuple[str, str]:
+    """What is taken out and put in to make convolutions raise an error under a condition."""
+    place = "        self.geometry ="
+    return place, f"        if {condition}:\n            raise NotImplementedError\n{place}"
+
+
 ALLOWED = [  # what is allowed, what is taken out, what is put in, which names go, what is warned of
     ("nothing changed", "", "", (), []),
     ("nearest upsampling alone", "", "", ("TransposeConv2d", "Upsampling"), []),
@@ -120,6 +137,57 @@ ALLOWED = [  # what is allowed, what is taken out, what is put in, which names g
         (),
         ["SGD(p, 0.1, 0.9) is not taken", "SGD(p, lr=0.1, momentum=0.5) is not taken"],
     ),
+    ("SGD without zero_grad", "def zero_grad(", "def _zero(", (), ["SGD has no zero_grad()"]),
+    (
+        "the bias before the weight",
+        "return pairs if self.has_bias else pairs[:1]",
+        "return pairs[::-1] if self.has_bias else pairs[:1]",
+        (),
+        [],
+    ),
+    ("the last module first", "for module in self.modules for", BACKWARDS, (), []),
+    ("a tuple forwards", "module.forward(x)\n        return x", TUPLE_FORWARDS, (), []),
+    (
+        "a tuple backwards",
+        "module.backward(gradient)\n        return gradient",
+        TUPLE_BACKWARDS,
+        (),
+        [],
+    ),
+    ("a tuple of MSE", MSE_BACKWARD, f"{MSE_BACKWARD},", (), []),
+    (
+        "MSE with a gradient",
+        "def backward(self) ->",
+        "def backward(self, gradient) ->",
+        (),
+        ["MSE.b"],
+    ),
+    (
+        "MSE as the handout writes it",
+        'def backward(self) -> Tensor:\n        """The gradient of the prediction."""',
+        "def backward(self, *gradient):\n        gradient[0]",
+        (),
+        ["MSE.backward() without the gradient of the loss is not taken"],
+    ),
+    ("no dilation", *refusing('steps["dilation"] != 1'), (), ["dilation="] * 3),
+    ("no padding", *refusing('steps["padding"]'), (), ["Upsampling is", *["padding="] * 7]),
+    ("always a bias", *refusing("not bias"), (), ["bias=False"] * 2),
+    ("one size", *refusing("shape[-1] != shape[-2]"), (), ["(2, 3)"] * 2),
+    (
+        "no output_padding",
+        "self.output_padding = output_padding",
+        "self.output_padding = 0 // (not output_padding)",
+        (),
+        ["output_padding=1"],
+    ),
+    (
+        "one factor",
+        "scale_factor: int = 2",
+        "scale_factor: int",
+        (),
+        ["NearestUpsampling()", "is so"],
+    ),
+    ("batches alone", *BATCHES, (), ["padding=1) of (3, 8, 7)", "(3, 5, 4)", "of (3, 4, 5)"]),
 ]
 
 
@@ -129,7 +197,8 @@ ALLOWED = [  # what is allowed, what is taken out, what is put in, which names g
 def test_allowed(
     subject: Make, old: str, new: str, without: tuple[str, ...], warned: list[str]
 ) -> None:
-    """What the handout leaves open passes: one of two upsamplings, any SGD, further names."""
+    """What the handout leaves open passes: one of two upsamplings, any SGD, the order of param(),
+    tuples of one tensor, and blocks without the extras of torch's."""
     s = subject(old, new, without)
     assert failures(s) == []
     texts = [text for _, text in s.warnings]

@@ -7,17 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grader import subject
+from grader.process import Endless, JudgedProcess
+from grader.subject import Refusal
 from tests.grading import ROOT, change, grade, make_project
 
 INIT = "self.network = Sequential(Conv2d(3, 3, 1))"
 PREDICT = "output = self.network.forward(check_images(test_input))"
 TRAIN = "loss, optimizer = MSE(), SGD(self.network, lr=0.01)"
 IMPORT = "Tensor = Any  # the handout does not allow the import of its name\n"
+ENDLESS = "while True: print('x' * 10**6)"
 
 ENDINGS = [  # the check, where in model.py, what is done there, what the grader says of it
     (
@@ -33,6 +39,9 @@ ENDINGS = [  # the check, where in model.py, what is done there, what the grader
     ("dummy", PREDICT, "raise SystemExit(0)", "SystemExit: 0"),
     ("dummy", PREDICT, "raise KeyboardInterrupt", "KeyboardInterrupt"),
     ("dummy", PREDICT, "while True: pass", "still running after 5 s, and stopped"),
+    ("dummy", PREDICT, ENDLESS, "more than 200 MB were printed, and it was stopped"),
+    ("importing", IMPORT, ENDLESS, "still running after 5 s, and stopped"),
+    ("dummy", PREDICT, "raise ValueError('x' * 10**8)", "ValueError: xxx"),
     ("dummy", PREDICT, "__import__('os').close(1)", "closes the standard output"),
     ("dummy", PREDICT, "__import__('sys').stdout.close()", "closes the standard output"),
     ("dummy", PREDICT, "__import__('os').closerange(0, 99)", "closes the standard output"),
@@ -59,6 +68,40 @@ def test_ending(project: Path, data: Path, check: str, place: str, line: str, to
     assert told in mine
     assert other.startswith("ok")
     assert output.splitlines()[-1] == "1 passed, 1 failed"
+    assert len(mine) < 2000
+
+
+@pytest.fixture
+def few_megabytes() -> Iterator[None]:
+    """Refuse that Python holds more than 10 MB at once in what a test does."""
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+@pytest.mark.usefixtures("few_megabytes")
+def test_output_in_memory(tmp_path: Path) -> None:
+    """Of what a process prints, its end alone is held in memory, however much that is."""
+    command = [sys.executable, "-c", f"print('begin')\n{ENDLESS}"]
+    process = JudgedProcess(command, tmp_path, {})
+    try:
+        with pytest.raises(Endless):
+            process.next_event(time.monotonic() + 60)
+        assert set(process.printed()) <= {"x", "\n"}
+    finally:
+        process.close()
+
+
+@pytest.mark.usefixtures("few_megabytes")
+def test_output_of_a_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that a check starts may print for ever: it is stopped, and fills no memory."""
+    monkeypatch.setattr(subject, "PATIENCE", 1)
+    with pytest.raises(Refusal, match="still runs after 1 s"):
+        subject.run_python(ENDLESS, tmp_path)
+    with pytest.raises(Refusal, match=r"^ValueError: the reason$"):
+        subject.run_python("print('x' * 10**8); raise ValueError('the reason')", tmp_path)
 
 
 def test_no_second_try(project: Path, data: Path) -> None:
@@ -77,6 +120,7 @@ def test_no_second_try(project: Path, data: Path) -> None:
     assert "ok    course  structure of Miniproject_1" in output
 
 
+ARGUMENT = "__import__('sys').argv[-1]"  # the data folder
 MISCHIEF = [  # where in model.py, what is done there, what the grader says of it
     (TRAIN, "open('log.txt', 'w').close()", "writes or removes log.txt in the working folder"),
     (TRAIN, "Path('runs').mkdir(exist_ok=True)", "writes or removes runs in the working folder"),
@@ -93,6 +137,33 @@ MISCHIEF = [  # where in model.py, what is done there, what the grader says of i
         PREDICT,
         "__import__('torch').Tensor.abs = lambda self: self * 0",
         "replaces torch.Tensor.abs",
+    ),
+    (TRAIN, "open('gone.txt', 'w').close(); Path('gone.txt').unlink()", "removes gone.txt in the"),
+    (TRAIN, "Path('../above.txt').write_text('')", "/above.txt"),
+    (TRAIN, f"Path({ARGUMENT}, 'x.txt').write_text('')", "/x.txt"),
+    (PREDICT, "exec('import numpy as np', {})", "imports numpy"),
+    (PREDICT, "compile('import P' + 'IL', '', 'exec')", "imports PIL"),
+    (
+        PREDICT,
+        f"__import__('subprocess').run(['true', {ARGUMENT} + '/val_data.pkl'])",
+        "gives the validation file to subprocess.Popen",
+    ),
+    (PREDICT, f"__import__('os').system('true ' + {ARGUMENT} + '/val_data.pkl')", "to os.system"),
+    (IMPORT, "__import__('builtins').all = lambda *a: True", "replaces builtins.all"),
+    (
+        IMPORT,
+        "__import__('torch').nn.Sigmoid.forward = lambda self, x: x",
+        "replaces torch.nn.modules.activation.Sigmoid.forward",
+    ),
+    (
+        IMPORT,
+        "__import__('sys').modules['grader.blocks'].require_same = print",
+        "replaces grader.blocks.require_same",
+    ),
+    (
+        IMPORT,
+        "__import__('sys').modules['grader.subject'].Subject.psnr = lambda *a: (99, 99)",
+        "replaces grader.subject.Subject.psnr",
     ),
 ]
 
@@ -154,6 +225,18 @@ def test_nothing_is_left(project: Path, data: Path, ending: signal.Signals) -> N
     deadline = time.monotonic() + 20
     while Path("/proc", number.read_text()).exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert not Path("/proc", number.read_text()).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system has no /proc")
+@pytest.mark.parametrize("then", ["pass", "__import__('os')._exit(0)"])
+def test_nothing_outlives_its_check(project: Path, data: Path, then: str) -> None:
+    """What a submission has started in a session of its own ends with it, however that ends."""
+    number = project.with_name("pid")
+    start = "__import__('subprocess').Popen(['sleep', '600'], start_new_session=True)"
+    line = f"Path({str(number)!r}).write_text(str({start}.pid)); {then}"
+    insert(project / "Miniproject_1/model.py", INIT, line)
+    grade(ROOT / "test.py", project, data, "--only", "instantiate of Miniproject_1")
     assert not Path("/proc", number.read_text()).exists()
 
 

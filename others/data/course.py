@@ -67,9 +67,10 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     if os.path.lexists(path) and not path.is_file():  # `make data` would not write there either
         raise FileNotFoundError(f"{path}: a folder, a device or a dead link; expected a file")
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no file here; `make data` writes {TRAIN} and {VALIDATION}"
-        )
+        way = f"`make data` writes {TRAIN} and {VALIDATION}"
+        if path.name == CLEAN:
+            way = "`python -m others.generate --clean` writes one"
+        raise FileNotFoundError(f"{path}: no file here; {way}")
     try:
         if zipfile.is_zipfile(path):  # what torch before 1.6 wrote is none
             check_archive(path)

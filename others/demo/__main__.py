@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     result.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    result.add_argument("--port", type=command.whole(0), default=8080, help="0 for any free one")
+    result.add_argument(
+        "--port", type=command.whole(0, 2**16 - 1), default=8080, help="0 for any free one"
+    )
     result.add_argument("--no-browser", action="store_true", help="open no browser")
     return result
 

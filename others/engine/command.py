@@ -76,16 +76,20 @@ def named(text: str | Path) -> Path:
     return Path(text)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """The type of an option that takes a whole number from `least` on."""
+def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
+    """The type of an option that takes a whole number from `least` to `most`.
+
+    The default is the largest number that torch has room for.
+    """
 
     def parse(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        if not least <= number <= most:
+            expected = f"from {least} on" if number < least else f"up to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number {expected}")
         return number
 
     return parse

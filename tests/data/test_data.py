@@ -44,6 +44,8 @@ def test_a_file_of_an_old_torch_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
     """FileNotFoundError names the file and `make data`; a folder is no file either."""
+    with pytest.raises(FileNotFoundError, match=r"clean_data.pkl: .*others.generate --clean"):
+        load_pair(tmp_path / "clean_data.pkl")
     with pytest.raises(FileNotFoundError, match=rf"{TRAIN}.*make data"):
         load_pair(tmp_path / TRAIN)
     with pytest.raises(FileNotFoundError, match="expected a file"):

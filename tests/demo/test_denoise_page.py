@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -14,6 +17,7 @@ from others.data.course import VALIDATION
 from others.data.generated import scene
 from others.data.noise import cell_mean, make_noise
 from others.data.seeds import seeded
+from others.demo.pages.denoise import FilePart
 from others.engine.metrics import psnr_per_image
 from others.files.image_file import read_picture, write_picture
 from others.files.kinds import Picture
@@ -94,6 +98,24 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
     tab.wait(saved.is_file)
     expected = denoised(load_denoiser("biasfree_6"), read_picture(picture)).colour
     assert (read_picture(saved).colour.int() - expected.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("error", [ValueError("too long for a PNG"), RuntimeError("a fault")])
+def test_a_file_can_be_tried_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends the denoising of a whole file, the page says so, and its button works again."""
+    part, said = FilePart.__new__(FilePart), []
+    part.page = SimpleNamespace(controls={"models": ["biasfree_6"], "ensemble": False})
+    part.said = SimpleNamespace(set_text=said.append)
+
+    async def fail(*arguments: object) -> None:
+        assert part.share == 0
+        raise error
+
+    monkeypatch.setattr("others.demo.pages.denoise.run.io_bound", fail)
+    with suppress(RuntimeError):
+        asyncio.run(part._denoise_whole())
+    assert part.share is None
+    assert said[-1].startswith("Not denoised: ")
 
 
 def test_a_file_that_cannot_be_read_gets_a_sentence(tab: Tab, data: Path) -> None:

@@ -49,6 +49,17 @@ def test_usage_errors_have_status_2(count: str, capsys: pytest.CaptureFixture[st
     assert f"'{count}' is no whole number from 1 on" in capsys.readouterr().err
 
 
+def test_numbers_have_a_top(capsys: pytest.CaptureFixture[str]) -> None:
+    """A number that torch, or a port, has no room for is refused before anything runs."""
+    for arguments in (["--count", str(2**63)], ["--count", str(10**400)]):
+        with pytest.raises(SystemExit):
+            command.main(made(), lambda options: pytest.fail(str(options)), arguments)
+        assert "is no whole number up to 9223372036854775807" in capsys.readouterr().err
+    assert command.whole(0, 65535)("65535") == 65535
+    with pytest.raises(argparse.ArgumentTypeError, match="'65536' is no whole number up to 65535"):
+        command.whole(0, 65535)("65536")
+
+
 @pytest.mark.parametrize("option", ["--folder", "--json", "--output"])
 def test_an_empty_name_is_no_folder(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A variable of the shell that is not set does not stand for the current folder."""

@@ -116,8 +116,16 @@ class FilePart:
             self.said.set_text("Choose a model first.")
             return
         self.share = 0.0
-        content = await run.io_bound(self._whole, names[0], self.page.controls["ensemble"])
-        self.share = None
+        try:
+            content = await run.io_bound(self._whole, names[0], self.page.controls["ensemble"])
+        except (ValueError, OSError) as error:
+            self.said.set_text(f"Not denoised: {error}.")
+            return
+        except Exception:
+            self.said.set_text("Not denoised: the server's terminal says why.")
+            raise
+        finally:
+            self.share = None
         if content:
             self.said.set_text(f"Denoised by {names[0]}.")
             ui.download.content(content, SAVED.name)

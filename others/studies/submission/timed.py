@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
     result.add_argument("--batch-size", type=number, default=512, help="pairs in a training step")
-    result.add_argument("--seed", type=int, default=0, help="of the pairs")
+    result.add_argument("--seed", type=command.whole(0), default=0, help="of the pairs")
     command.add_data(result)
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     return result

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
     result.add_argument("--epochs", type=number, default=12, help="passes over the pairs")
     command.add_data(result)
-    result.add_argument("--seed", type=int, default=0, help="of the initial weights")
+    result.add_argument("--seed", type=command.whole(0), default=0, help="of the initial weights")
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
     result.add_argument(

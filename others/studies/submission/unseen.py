@@ -138,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=WEIGHTS",
         help="other weights of Miniproject 1 to compare with",
     )
-    result.add_argument("--seed", type=int, default=0, help="of the noise")
+    result.add_argument("--seed", type=command.whole(0), default=0, help="of the noise")
     return result
 
 

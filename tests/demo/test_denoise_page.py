@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -103,7 +104,8 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
 @pytest.mark.parametrize("error", [ValueError("too long for a PNG"), RuntimeError("a fault")])
 def test_a_file_can_be_tried_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever ends the denoising of a whole file, the page says so, and its button works again."""
-    part, said = FilePart.__new__(FilePart), []
+    part: Any = FilePart.__new__(FilePart)
+    said: list[str] = []
     part.page = SimpleNamespace(controls={"models": ["biasfree_6"], "ensemble": False})
     part.said = SimpleNamespace(set_text=said.append)
 

@@ -11,7 +11,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -60,11 +60,21 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = read_checkpoint(path)
-        own, widths = copy.deepcopy(self.network), network.widths_of(weights)
+        own, widths = self.network, network.widths_of(weights)
         if len(widths) == 2 and widths != network.widths_of(own.state_dict()):
             own = self._new_network(widths)
-        own.load_state_dict(checks.check_weights(weights, own.state_dict(), path))
-        self.network, self.pretrained = own, True
+        weights = checks.check_weights(weights, own.state_dict(), path)
+        self.network = own
+        self._take(weights)
+        self.pretrained = True
+
+    def _take(self, weights: Dict[str, Tensor]) -> None:
+        """Give the network these weights, all of them, even if Ctrl-C comes in between."""
+        try:
+            self.network.load_state_dict(weights)
+        except BaseException:
+            self.network.load_state_dict(weights)
+            raise
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -107,11 +117,12 @@ class Model:
         noisy_a, noisy_b = (prediction.pieces(images) for images in pairs)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
-        # A copy is trained and takes the network's place at the end, in one step: whatever happens
-        # meanwhile, this model has the old weights or the new ones, in a fork of the process too.
+        # A copy is trained, and the network takes its weights at the end: whatever happens before,
+        # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self.network, self.pretrained = trained, True
+        self._take(trained.state_dict())
+        self.pretrained = True
 
     @in_turn
     @torch.no_grad()

@@ -89,10 +89,17 @@ class Model:
                 The model is left as it was.
         """
         path = WEIGHTS if path is None else Path(path)
-        loaded = copy.deepcopy(self.network)
-        weights = checks.check_weights(state.load(path), loaded.state_dict(), path)
-        loaded.load_state_dict(weights)
-        self.network, self.pretrained = loaded, True
+        own = self.network.state_dict()
+        self._take(checks.check_weights(state.load(path), own, path))
+        self.pretrained = True
+
+    def _take(self, weights: Dict[str, Tensor]) -> None:
+        """Give the network these weights, all of them, even if Ctrl-C comes in between."""
+        try:
+            self.network.load_state_dict(weights)
+        except BaseException:
+            self.network.load_state_dict(weights)
+            raise
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -133,13 +140,13 @@ class Model:
         noisy_a, noisy_b = (padded(prediction.pieces(images)) for images in pairs)
         num_epochs = checks.check_epochs(num_epochs)
         path = checks.check_checkpoint(checkpoint)
-        # A copy is trained and takes the network's place at the end, in one step: whatever happens
-        # meanwhile, this model has the old weights or the new ones, in a fork of the process too.
-        # The blocks may have followed an input to another device.
+        # A copy is trained, and the network takes its weights at the end: whatever happens before,
+        # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
-        trained.to(self.device)
+        trained.to(self.device)  # blocks may have followed another input
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self.network, self.pretrained = trained, True
+        self._take(trained.state_dict())
+        self.pretrained = True
 
     @in_turn
     def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:

@@ -11,10 +11,12 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+import torch
 
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
@@ -147,6 +149,21 @@ def test_interrupted_twice(subject: Subject, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(KeyboardInterrupt):
         model.train(*pairs, 1)
     assert same_bits(weights_of(model), before)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_the_network_stays_the_same_object(subject: Subject, tmp_path: Path) -> None:
+    """Whoever holds a model's parameters still has its own after loading and training."""
+    model, pairs = subject.rough(), noisy_images(40, 8, 8)[:2]
+    held = list(model.network.parameters() if subject.number == 1 else model.network.param())
+    model.save_model(tmp_path / "weights.pth")
+    model.load_pretrained_model(tmp_path / "weights.pth")
+    model.train(*pairs, 1)
+    now = list(model.network.parameters() if subject.number == 1 else model.network.param())
+    if subject.number == 2:
+        held, now = ([one for pair in pairs for one in pair] for pairs in (held, now))
+    assert all(one is other for one, other in zip(held, now))
+    assert all(torch.equal(one, other) for one, other in zip(held, now))
 
 
 @pytest.mark.usefixtures("narrow")

@@ -111,6 +111,41 @@ def test_packings_of_tiff(packing: str) -> None:
     assert np.array_equal(pixels(picture_of(file.getvalue(), "in.tif")), COLOUR)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_planes_that_are_packed(tmp_path: Path, byteorder: Any, deep: bool, channels: int) -> None:
+    """Planes of 8 bits in PackBits are read if they are RGB with or without alpha. Two planes and
+    planes of 16 bits are refused, because no library here reads them right.
+
+    No library here writes such a file. Each row of it is a byte that says its length, and the row:
+    it is written as a file of rows that are this one byte longer, whose tags are then changed.
+    """
+    array = (
+        DEEP[..., :channels].astype(byteorder + "u2")
+        if deep
+        else (DEEP[..., :channels] >> 8).astype(np.uint8)
+    )
+    rows = np.ascontiguousarray(np.moveaxis(array, 2, 0)).view(np.uint8)
+    stored = np.insert(rows, 0, rows.shape[2] - 1, axis=2)
+    path, photometric = tmp_path / "in.tif", "rgb" if channels > 2 else "minisblack"
+    options: dict[str, Any] = {"extrasamples": [2]} if channels % 2 == 0 else {}
+    options = {**options, "photometric": photometric, "planarconfig": "separate"}
+    tifffile.imwrite(path, stored, byteorder=byteorder, metadata=None, **options)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        bits = (16 if deep else 8,) * channels
+        for code, value in ((256, array.shape[1]), (258, bits), (259, 32773)):
+            page.tags[code].overwrite(value)
+    if deep or channels == 2:
+        with pytest.raises(
+            ValueError, match=r"in\.tif: .* one after the other, packed by PACKBITS"
+        ):
+            read_picture(path)
+    else:
+        assert np.array_equal(pixels(read_picture(path)), array)
+
+
 @pytest.mark.parametrize("predictor", [0, 1])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_packings_of_a_deep_tiff(channels: int, predictor: int) -> None:

@@ -162,6 +162,22 @@ def test_packings_of_tiff(tmp_path: Path, kind: Any, number: int) -> None:
     assert "expected none, deflate, LZW or PackBits" in refusal(tmp_path / "in.tif")
 
 
+@pytest.mark.parametrize("packing", [5, 32773, 34925, 50000])
+@pytest.mark.parametrize(("channels", "kind"), [(2, np.uint8), (2, np.uint16), (4, np.uint16)])
+def test_packed_planes_of_a_tiff(tmp_path: Path, channels: int, kind: Any, packing: int) -> None:
+    """Planes that no library here reads right are refused, whatever packs them."""
+    options = {"photometric": "rgb" if channels == 4 else "minisblack", "metadata": None}
+    planes = np.zeros((channels, 4, 5), kind)
+    tifffile.imwrite(
+        tmp_path / "in.tif", planes, planarconfig="separate", extrasamples=[2], **options
+    )
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as file:
+        page: Any = file.pages[0]
+        page.tags[259].overwrite(packing)
+    said = refusal(tmp_path / "in.tif")
+    assert "one after the other, packed by" in said or "packs 16 bits by" in said
+
+
 def test_a_raw_file_of_a_camera(tmp_path: Path) -> None:
     """What such a file shows first is a small copy, while the image is in a directory inside."""
     with tifffile.TiffWriter(tmp_path / "in.tif") as file:

@@ -51,8 +51,8 @@ def write_bmp(picture: Picture) -> bytes:
     dots = (0.0, 0.0)  # an inch; 0 stands for none, where Pillow would write 96
     resolution = picture.extras.resolution
     if resolution is not None and resolution.per:
-        x, y, _ = resolution.in_units("metre")
-        dots = (round(x) / PILLOWS_METRE, round(y) / PILLOWS_METRE)
+        x, y = resolution.in_units("metre").whole(2**31 - 1)
+        dots = (x / PILLOWS_METRE, y / PILLOWS_METRE)
     file = io.BytesIO()
     to_pillow(picture.colour, picture.mode).save(file, "BMP", dpi=dots)
     return file.getvalue()

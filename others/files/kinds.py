@@ -46,6 +46,10 @@ class Resolution(NamedTuple):
         factor = METRES[per] / METRES[self.per]
         return Resolution(self.x * factor, self.y * factor, per)
 
+    def whole(self, most: int) -> tuple[int, int]:
+        """x and y for a file that has whole numbers from 1 to `most` in their place."""
+        return min(most, max(1, round(self.x))), min(most, max(1, round(self.y)))
+
     def turned(self) -> "Resolution":
         """The resolution of the image after a quarter turn."""
         return Resolution(self.y, self.x, self.per)

@@ -229,6 +229,7 @@ def chunks_for(extras: Extras) -> Chunks:
     if extras.xmp:
         chunks.append((b"iTXt", XMP + b"\0\0\0\0\0" + extras.xmp))
     if extras.resolution:
-        x, y, per = extras.resolution.in_units("metre")
-        chunks.append((b"pHYs", struct.pack(">IIB", round(x), round(y), per == "metre")))
+        resolution = extras.resolution.in_units("metre")
+        numbers = *resolution.whole(2**31 - 1), resolution.per == "metre"
+        chunks.append((b"pHYs", struct.pack(">IIB", *numbers)))
     return chunks

@@ -11,8 +11,8 @@ several frames, 9 to 15 bits, more than 16 bits, floating point, signed numbers,
 colours than grey and RGB, samples beyond alpha, alpha that is already multiplied in, JPEG without
 loss (which would be packed with loss), packings of TIFF that no library here decodes, the reduced
 copy that a camera's raw file begins with, sizes that no file of that length can hold, damaged
-files; and to write a picture into a kind of file that has no place for its mode, its colour profile
-or its gamma.
+files; and to write a picture into a kind of file that has no place for its mode, its size, its
+colour profile or its gamma.
 
 *Left out, and said so on the line of the command:* what does not change how a picture looks (EXIF,
 XMP, resolution, text, bytes after the end) and has no place in the kind of file that is written.
@@ -87,6 +87,7 @@ KINDS = (
     Kind("PPM", (".ppm",), PLAIN, COLOUR),
     Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
 )
+LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # in pixels, where the images here can be longer
 KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(KIND_OF)
 FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
@@ -194,6 +195,12 @@ def check_holds(path: Path, picture: Picture) -> None:
         held = ", ".join(sorted(kind.modes))
         raise ValueError(
             f"{path} cannot hold pixels of mode {picture.mode}, only {held}; PNG holds all"
+        )
+    height, width = picture.colour.shape[1:]
+    longest = LONGEST_SIDE.get(kind.format, MOST_PIXELS)
+    if max(height, width) > longest:
+        raise ValueError(
+            f"{path} cannot hold {width}x{height} pixels, only {longest} along a side; TIFF can"
         )
     if extras.profile and "profile" not in kind.extras:
         raise ValueError(f"{path} cannot hold a colour profile; PNG, TIFF, JPEG and WebP can")

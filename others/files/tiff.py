@@ -146,8 +146,16 @@ def pixels8(page: Any, data: bytes) -> Tensor:
             return from_pillow(image)
     except UnidentifiedImageError as error:
         samples, bits = page.samplesperpixel, page.bitspersample
+        if bits < 8:
+            raise ValueError(
+                f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
+            ) from error
+        colours = getattr(page.photometric, "name", page.photometric)
+        alpha = " with alpha" if page.extrasamples else ""
+        packing = getattr(page.compression, "name", page.compression)
         raise ValueError(
-            f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
+            f"has colours of the kind {colours}{alpha}, packed by {packing}; expected another kind "
+            "(grey of which black is 0, or RGB), or the packing none or deflate"
         ) from error
 
 

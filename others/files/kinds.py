@@ -87,7 +87,7 @@ KINDS = (
     Kind("PPM", (".ppm",), PLAIN, COLOUR),
     Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
 )
-LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # in pixels, where the images here can be longer
+LONGEST_SIDE = {"PNG": 1000000, "JPEG": 65500, "WEBP": 16383}  # that the libraries take, in pixels
 KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(KIND_OF)
 FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))

@@ -88,6 +88,7 @@ KINDS = (
     Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
 )
 LONGEST_SIDE = {"PNG": 1000000, "JPEG": 65500, "WEBP": 16383}  # that the libraries take, in pixels
+LONGEST_IN_JPEG = 65500  # bytes of EXIF or XMP, beside the words at the beginning of a segment
 KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(KIND_OF)
 FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
@@ -202,6 +203,11 @@ def check_holds(path: Path, picture: Picture) -> None:
         raise ValueError(
             f"{path} cannot hold {width}x{height} pixels, only {longest} along a side; TIFF can"
         )
+    for name, content in (("EXIF", extras.exif), ("XMP", extras.xmp)):
+        if kind.format == "JPEG" and len(content or b"") > LONGEST_IN_JPEG:
+            raise ValueError(
+                f"{path} cannot hold {name} of more than {LONGEST_IN_JPEG} bytes; PNG can"
+            )
     if extras.profile and "profile" not in kind.extras:
         raise ValueError(f"{path} cannot hold a colour profile; PNG, TIFF, JPEG and WebP can")
     if extras.gamma and kind.format != "PNG":

@@ -5,11 +5,16 @@ import struct
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from others.files.kinds import Extras, Picture, Resolution, bytes_after
 from others.files.pixels import to_pillow
 
 HEADER = 14  # bytes before the header that tells of the image, whose first 4 are its length
 LONGEST = 124  # bytes of that header in the one version that may name a colour profile
+WITH_ALPHA_MASK = (56, 108, 124)  # bytes of the headers that have a mask for alpha
+BITFIELDS = 3  # the packing number of pixels with masks
+READ_BITS = {16: 2**15 - 1, 32: 2**24 - 1}  # by the bits of a pixel, those of its colours
 PROFILES = (b"DEBM", b"KNIL")  # "MBED" and "LINK", backwards: the profile is in the file, or beside
 PILLOWS_METRE = 39.3701  # inches, as Pillow computes with them
 
@@ -26,8 +31,8 @@ def extras_of(image: Any, data: bytes) -> Extras:
             resolution = Resolution(Fraction(x), Fraction(y), "metre")
     (end,) = struct.unpack_from("<I", data, 2)
     unkept = bytes_after(len(data) - end if end > HEADER else 0)
-    if has_fourth(image.size, data, length):
-        unkept = ("the fourth byte of each pixel", *unkept)
+    if length >= 40 and has_unread(image.size, data, length):
+        unkept = ("unused bits of each pixel", *unkept)
     return Extras(format="BMP", resolution=resolution, unkept=unkept)
 
 
@@ -37,13 +42,32 @@ def least_length(image: Any) -> int:
     return max((offset + row * (image.height - 1) for offset, row in raw), default=0)
 
 
-def has_fourth(size: tuple[int, int], data: bytes, length: int) -> bool:
-    """Whether pixels of 32 bits have something in the byte that the format gives no meaning."""
-    if length < 40 or struct.unpack_from("<HI", data, HEADER + 14) != (32, 0):
+def has_unread(size: tuple[int, int], data: bytes, length: int) -> bool:
+    """Whether the bits of a pixel that belong to no channel are neither all 0 nor all 1.
+
+    Masks say which bits of 16 or 32 belong to red, green, blue and alpha. Without them the colours
+    have the lowest 15 or 24 bits. ValueError for alpha in a pixel of 16 bits, which Pillow does not
+    read.
+
+    Args:
+        length: bytes of the header, at least 40.
+    """
+    bits, packing = struct.unpack_from("<HI", data, HEADER + 14)
+    if bits not in READ_BITS or packing not in (0, BITFIELDS):
         return False
+    read, every = READ_BITS[bits], 2**bits - 1
+    if packing == BITFIELDS:
+        red, green, blue, alpha = struct.unpack("<4I", data[HEADER + 40 : HEADER + 56].ljust(16))
+        alpha = alpha if length in WITH_ALPHA_MASK else 0  # else no mask, but the first pixels
+        if alpha and bits == 16:
+            raise ValueError("holds alpha in pixels of 16 bits; expected 32 bits or no alpha")
+        read = red | green | blue | alpha or every  # Pillow takes no masks for those of 32 bits
     (start,) = struct.unpack_from("<I", data, HEADER - 4)
-    fourth = data[start : start + 4 * size[0] * size[1]][3::4]
-    return len(set(fourth)) > 1 or fourth[:1] not in (b"\0", b"\xff")
+    row = -(-size[0] * bits // 32) * 4  # bytes, with the padding at its end
+    pixels = data[start : start + row * size[1]].ljust(row * size[1], b"\0")
+    words = np.frombuffer(pixels, f"<u{bits // 8}").reshape(size[1], -1)[:, : size[0]]
+    unread = words & np.array(every & ~read, words.dtype)
+    return bool((unread != unread[0, 0]).any()) or int(unread[0, 0]) not in (0, every & ~read)
 
 
 def write_bmp(picture: Picture) -> bytes:
@@ -51,8 +75,8 @@ def write_bmp(picture: Picture) -> bytes:
     dots = (0.0, 0.0)  # an inch; 0 stands for none, where Pillow would write 96
     resolution = picture.extras.resolution
     if resolution is not None and resolution.per:
-        x, y, _ = resolution.in_units("metre")
-        dots = (round(x) / PILLOWS_METRE, round(y) / PILLOWS_METRE)
+        x, y = resolution.in_units("metre").whole(2**31 - 1)
+        dots = (x / PILLOWS_METRE, y / PILLOWS_METRE)
     file = io.BytesIO()
     to_pillow(picture.colour, picture.mode).save(file, "BMP", dpi=dots)
     return file.getvalue()

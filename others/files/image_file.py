@@ -148,6 +148,16 @@ def write_picture(path: Path, picture: Picture) -> None:
 
 
 def bytes_of(path: Path, picture: Picture) -> bytes:
-    """The bytes of a file of the kind that the name says; ValueError if it cannot hold this."""
+    """The bytes of a file of the kind that the name says.
+
+    Raises:
+        ValueError: such a file cannot hold this.
+        OSError: the library cannot write it.
+    """
     check_holds(path, picture)
-    return WRITERS[kind_of(path).format](picture)
+    kind = kind_of(path).format
+    try:
+        return WRITERS[kind](picture)
+    except Exception as error:  # the libraries raise many kinds, of which callers expect this one
+        fault = f"{type(error).__name__}: {shown(str(error))}"
+        raise OSError(f"{path}: cannot be written as {kind} ({fault})") from error

@@ -132,5 +132,5 @@ def with_resolution(data: bytes, resolution: Resolution | None) -> bytes:
     if resolution.per == "metre":
         resolution = resolution.in_units("inch")
     unit = {name: number for number, name in UNITS.items()}[resolution.per]
-    x, y = (min(65535, max(1, round(value))) for value in resolution[:2])
-    return data[:UNIT_PLACE] + struct.pack(">BHH", unit, x, y) + data[UNIT_PLACE + 5 :]
+    density = struct.pack(">BHH", unit, *resolution.whole(2**16 - 1))
+    return data[:UNIT_PLACE] + density + data[UNIT_PLACE + 5 :]

@@ -11,8 +11,8 @@ several frames, 9 to 15 bits, more than 16 bits, floating point, signed numbers,
 colours than grey and RGB, samples beyond alpha, alpha that is already multiplied in, JPEG without
 loss (which would be packed with loss), packings of TIFF that no library here decodes, the reduced
 copy that a camera's raw file begins with, sizes that no file of that length can hold, damaged
-files; and to write a picture into a kind of file that has no place for its mode, its colour profile
-or its gamma.
+files; and to write a picture into a kind of file that has no place for its mode, its size, its
+colour profile or its gamma.
 
 *Left out, and said so on the line of the command:* what does not change how a picture looks (EXIF,
 XMP, resolution, text, bytes after the end) and has no place in the kind of file that is written.
@@ -45,6 +45,10 @@ class Resolution(NamedTuple):
             return self._replace(per="")
         factor = METRES[per] / METRES[self.per]
         return Resolution(self.x * factor, self.y * factor, per)
+
+    def whole(self, most: int) -> tuple[int, int]:
+        """x and y for a file that has whole numbers from 1 to `most` in their place."""
+        return min(most, max(1, round(self.x))), min(most, max(1, round(self.y)))
 
     def turned(self) -> "Resolution":
         """The resolution of the image after a quarter turn."""
@@ -83,6 +87,8 @@ KINDS = (
     Kind("PPM", (".ppm",), PLAIN, COLOUR),
     Kind("PPM", (".pnm",), PLAIN, GREY | COLOUR),
 )
+LONGEST_SIDE = {"PNG": 1000000, "JPEG": 65500, "WEBP": 16383}  # that the libraries take, in pixels
+LONGEST_IN_JPEG = 65500  # bytes of EXIF or XMP, beside the words at the beginning of a segment
 KIND_OF = {suffix: kind for kind in KINDS for suffix in kind.suffixes}
 SUFFIXES = tuple(KIND_OF)
 FORMATS = tuple(dict.fromkeys(kind.format for kind in KINDS))
@@ -191,6 +197,17 @@ def check_holds(path: Path, picture: Picture) -> None:
         raise ValueError(
             f"{path} cannot hold pixels of mode {picture.mode}, only {held}; PNG holds all"
         )
+    height, width = picture.colour.shape[1:]
+    longest = LONGEST_SIDE.get(kind.format, MOST_PIXELS)
+    if max(height, width) > longest:
+        raise ValueError(
+            f"{path} cannot hold {width}x{height} pixels, only {longest} along a side; TIFF can"
+        )
+    for name, content in (("EXIF", extras.exif), ("XMP", extras.xmp)):
+        if kind.format == "JPEG" and len(content or b"") > LONGEST_IN_JPEG:
+            raise ValueError(
+                f"{path} cannot hold {name} of more than {LONGEST_IN_JPEG} bytes; PNG can"
+            )
     if extras.profile and "profile" not in kind.extras:
         raise ValueError(f"{path} cannot hold a colour profile; PNG, TIFF, JPEG and WebP can")
     if extras.gamma and kind.format != "PNG":

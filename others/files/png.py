@@ -1,5 +1,7 @@
 """PNG: what is around the pixels, which OpenCV decodes. It is stricter than Pillow, which takes
-missing rows for black, and gives 16 bits whole.
+missing rows for black, and gives 16 bits whole. It prints on stderr what is wrong with a file, or
+merely unusual, without the file's name: so it is given the chunks of the pixels alone, and these
+are checked here before.
 
 A PNG is a signature and chunks. A chunk is length (4 bytes), name (4), content and checksum (4):
 
@@ -18,17 +20,36 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import List, Tuple
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from others.files.kinds import Extras, Picture, Resolution, bytes_after, check_size
+from others.files.kinds import (
+    LONGEST_SIDE,
+    Extras,
+    Picture,
+    Resolution,
+    bytes_after,
+    check_size,
+)
 from others.files.orientation import turned
 from others.files.pixels import from_opencv, to_opencv, to_pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+DEPTHS = {  # bits a channel that the colour types may have
+    GREY: (1, 2, 4, 8, 16),
+    PALETTE: (1, 2, 4, 8),
+    **dict.fromkeys((RGB, GREY_ALPHA, RGB_ALPHA), (8, 16)),
+}
+# Of an interlaced PNG: the first row and column of each pass, and the steps to the next ones.
+PASSES = (
+    *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+    *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+)
+FILTERS = 5  # a row begins with the number of its filter, from 0 to 4
 HEADER_END = 33  # bytes of signature and IHDR
 MOST_PACKED = 1032  # deflate packs nothing into less than its length over this
 MOST_UNPACKED = 2**26  # bytes of a profile or a text
@@ -60,7 +81,7 @@ def chunks_of(data: bytes) -> tuple[Chunks, int]:
         body = data[place + 4 : end - 4]
         if end > len(data) or struct.unpack_from(">I", data, end - 4)[0] != zlib.crc32(body):
             raise OSError("the file is truncated or damaged")
-        found.append((body[:4], body[4:] if body[:4] != b"IDAT" else b""))  # the libraries read it
+        found.append((body[:4], body[4:]))
         place = end
     return found, len(data) - place
 
@@ -87,27 +108,83 @@ def read_png(data: bytes, most_pixels: int | None = None) -> Picture:
     """The picture in the bytes of a PNG; ValueError for one that cannot be kept whole."""
     chunks, after = chunks_of(data)
     content = dict(reversed(chunks))  # of several with one name the first
-    width, height, depth, colour = struct.unpack(">IIBB", content[b"IHDR"][:10])
+    width, height, depth, colour = header_of(content[b"IHDR"])
     length = height * -(-width * depth * CHANNELS[colour] // 8)
     check_size(width, height, length, MOST_PACKED * len(data), most_pixels)
+    if max(width, height) > LONGEST_SIDE["PNG"]:
+        raise ValueError(
+            f"declares {width}x{height} pixels; expected {LONGEST_SIDE['PNG']} at most along a side"
+        )
     for name in content:
         if name not in READ and name[:1].isupper():
             raise ValueError(f"holds the chunk {name!r}, without which its pixels have no meaning")
     if int.from_bytes(content.get(b"acTL", b"\1")[:4], "big") > 1:
         raise ValueError("holds several frames; expected one")
-    pixels = pixels_of(data, depth, colour)
+    pixels = pixels_of(chunks, depth, colour)
     if b"tRNS" in content and colour in (GREY, RGB):
         pixels = with_key(pixels, content[b"tRNS"], depth)
     return turned(pixels, 65535 if depth == 16 else 255, extras_of(chunks, after))
 
 
-def pixels_of(data: bytes, depth: int, colour: int) -> Tensor:
+def header_of(content: bytes) -> tuple[int, int, int, int]:
+    """Width, height, bits a channel and colour type in the content of IHDR; OSError for others than
+    the specification has."""
+    width, height, depth, colour, packing, filtering, passes = struct.unpack(">IIBBBBB", content)
+    if depth not in DEPTHS.get(colour, ()) or packing or filtering or passes > 1:
+        raise OSError(
+            f"the file is damaged: its header has {depth} bits a channel, the colour type {colour} "
+            f"and the methods {packing}, {filtering} and {passes}"
+        )
+    return width, height, depth, colour
+
+
+def plain(chunks: Chunks) -> bytes:
+    """A PNG of the same pixels, with no chunk that they do not need; OSError if they are damaged.
+
+    The alpha of a palette stays, while `with_key` reads a transparent colour.
+    """
+    content = dict(reversed(chunks))
+    header, rows = content[b"IHDR"], b"".join(c for name, c in chunks if name == b"IDAT")
+    palette: Chunks = []
+    if header[9] == PALETTE:
+        colours = content.get(b"PLTE", b"")
+        if len(colours) % 3 or not 3 <= len(colours) <= 3 * 256:
+            raise OSError(f"the file is damaged: its palette has {len(colours)} bytes")
+        alphas = content.get(b"tRNS", b"")[: len(colours) // 3]
+        palette = [(b"PLTE", colours), *([(b"tRNS", alphas)] if alphas else [])]
+    check_rows(rows, header)
+    return SIGNATURE + packed([(b"IHDR", header), *palette, (b"IDAT", rows), (b"IEND", b"")])
+
+
+def check_rows(content: bytes, header: bytes) -> None:
+    """OSError unless there are as many packed pixels as the header says, in rows with filters."""
+    width, height, depth, colour = header_of(header)
+    sizes = []  # of each pass, rows and bytes a row, the one with the filter's number included
+    for top, left, down, right in PASSES if header[12] else ((0, 0, 1, 1),):
+        columns = len(range(left, width, right))
+        if columns:
+            bits = columns * depth * CHANNELS[colour]
+            sizes.append((len(range(top, height, down)), 1 + -(-bits // 8)))
+    length = sum(rows * row for rows, row in sizes)
+    unpacker = zlib.decompressobj()
+    raw = np.frombuffer(unpacker.decompress(content, length + 1), np.uint8)
+    if len(raw) > length or unpacker.unused_data:
+        raise OSError(f"the file is damaged: it holds more than its {width}x{height} pixels")
+    if len(raw) < length or not unpacker.eof:
+        raise OSError("the file is truncated or damaged: it holds too few pixels")
+    place = 0
+    for rows, row in sizes:
+        if (raw[place : place + rows * row : row] >= FILTERS).any():
+            raise OSError("the file is damaged: a row has an unknown filter")
+        place += rows * row
+
+
+def pixels_of(chunks: Chunks, depth: int, colour: int) -> Tensor:
     """uint16 (C, H, W) of 16 bits, else uint8, of a palette with the alpha that it has.
 
-    OpenCV gives grey with alpha as three equal channels and alpha, and an alpha channel for a
-    transparent colour if there are three channels; `with_key` makes one for any number of them.
+    OpenCV gives grey with alpha as three equal channels and alpha.
     """
-    pixels = from_opencv(data, 16 if depth == 16 else 8)
+    pixels = from_opencv(plain(chunks), 16 if depth == 16 else 8)
     if colour == GREY_ALPHA:
         return pixels[[0, 3]]
     return pixels if colour == PALETTE else pixels[: CHANNELS[colour]]
@@ -229,6 +306,7 @@ def chunks_for(extras: Extras) -> Chunks:
     if extras.xmp:
         chunks.append((b"iTXt", XMP + b"\0\0\0\0\0" + extras.xmp))
     if extras.resolution:
-        x, y, per = extras.resolution.in_units("metre")
-        chunks.append((b"pHYs", struct.pack(">IIB", round(x), round(y), per == "metre")))
+        resolution = extras.resolution.in_units("metre")
+        numbers = *resolution.whole(2**31 - 1), resolution.per == "metre"
+        chunks.append((b"pHYs", struct.pack(">IIB", *numbers)))
     return chunks

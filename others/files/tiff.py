@@ -97,6 +97,21 @@ def check_page(page: Any) -> None:
             raise ValueError("has a palette of more than 8 bits a channel; expected 8")
 
 
+def check_planes(page: Any) -> None:
+    """ValueError for planes that Pillow or OpenCV would misread; tifffile reads all of them.
+
+    A file with planes has all reds, then all greens and so on, each plane packed by itself. OpenCV
+    mixes up planes of 16 bits, and Pillow reads the first of two planes alone.
+    """
+    samples, bits = page.samplesperpixel, page.bitspersample
+    if page.planarconfig != 1 and (samples == 2 or (samples > 1 and bits == 16)):
+        name = getattr(page.compression, "name", page.compression)
+        raise ValueError(
+            f"has {samples} channels of {bits} bits one after the other, packed by {name}; "
+            "expected those of each pixel together"
+        )
+
+
 def without_orientation(page: Any, data: bytes) -> bytes:
     """The bytes of a file that does not ask for turning, and is as `data` in all else.
 
@@ -125,13 +140,22 @@ def pixels8(page: Any, data: bytes) -> Tensor:
     plain = int(page.photometric) in (WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB)
     if plain and page.bitspersample == 8 and int(page.compression) in BY_TIFFFILE:
         return white_last(page, unpacked(page))
+    check_planes(page)
     try:
         with Image.open(io.BytesIO(data)) as image:
             return from_pillow(image)
     except UnidentifiedImageError as error:
         samples, bits = page.samplesperpixel, page.bitspersample
+        if bits < 8:
+            raise ValueError(
+                f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
+            ) from error
+        colours = getattr(page.photometric, "name", page.photometric)
+        alpha = " with alpha" if page.extrasamples else ""
+        packing = getattr(page.compression, "name", page.compression)
         raise ValueError(
-            f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
+            f"has colours of the kind {colours}{alpha}, packed by {packing}; expected another kind "
+            "(grey of which black is 0, or RGB), or the packing none or deflate"
         ) from error
 
 
@@ -163,6 +187,7 @@ def pixels16(page: Any, data: bytes) -> Tensor:
     if int(page.compression) in BY_TIFFFILE:
         pixels = unpacked(page)
     else:
+        check_planes(page)
         pixels = grey_alpha16(page, data) if samples == 2 else from_opencv(data)
     if pixels.shape != (samples, page.imagelength, page.imagewidth):
         raise OSError("the file is damaged")
@@ -179,8 +204,6 @@ def grey_alpha16(page: Any, data: bytes) -> Tensor:
     A predictor stores each value as the difference to the same channel's value on the left, in the
     same tile; here they are summed up again, modulo 2**16.
     """
-    if page.planarconfig != 1:
-        raise ValueError("has grey and alpha packed one after the other; expected both together")
     height, width = page.imagelength, page.imagewidth
     across = page.tilewidth if page.is_tiled else width  # pixels of a strip or a tile
     file = io.BytesIO(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from torch import nn
 import others.denoise
 from Miniproject_1.noise2noise.symmetries import turn
 from others.denoise import Record, main, planned, settings_of, unfinished
+from others.files import image_file
 from others.files.image_file import read_picture, write_picture
+from others.files.kinds import Picture
 from others.networks.catalogue import make_network
 from others.networks.pretrained import load_denoiser, load_network, model_names, weights_file
 from others.records.weights import digest, save_weights
@@ -96,6 +99,36 @@ def test_folders(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[st
     assert len(failures) == 5
     for name in ("animated.gif", "broken.png", "inks.tif", "link.png", "loop.png"):
         assert sum(line.startswith("not denoised: ") and name in line for line in failures) == 1
+
+
+def test_an_encoder_that_fails(
+    tmp_path: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever a library raises when it writes an image, that image is named and the others of the
+    folder are done."""
+    (tmp_path / "in").mkdir()
+    encode = image_file.WRITERS["PNG"]
+
+    def fails_at_grey(image: Picture) -> bytes:
+        if image.mode == "L":
+            raise struct.error("argument out of range")
+        return encode(image)
+
+    for name, mode in (("a.png", "L"), ("b.png", "RGB")):
+        write_picture(tmp_path / "in" / name, picture(mode))
+    monkeypatch.setitem(image_file.WRITERS, "PNG", fails_at_grey)
+    folders = [str(tmp_path / "in"), str(tmp_path / "out")]
+    with pytest.raises(SystemExit):
+        main([*folders, "--model", "biasfree_6", "--weights", str(weights)])
+    output = capsys.readouterr()
+    assert "1 of 2 images denoised in " in output.out
+    said = output.err.strip()
+    assert said.startswith(f"not denoised: {tmp_path / 'in' / 'a.png'}: {tmp_path / 'out'}")
+    assert said.endswith("a.png: cannot be written as PNG (error: argument out of range)")
+    assert (tmp_path / "out" / "b.png").exists()
 
 
 def test_a_name_that_stdout_cannot_show(tmp_path: Path, weights: Path) -> None:

@@ -180,6 +180,24 @@ def test_resolution_turns_with_the_pixels(tmp_path: Path) -> None:
         assert again.info["dpi"] == pytest.approx((200, 300), abs=0.02)
 
 
+@pytest.mark.parametrize("suffix", [s for s, k in KIND_OF.items() if "resolution" in k.extras])
+@pytest.mark.parametrize("per", ["", "inch", "centimetre"])
+def test_the_largest_and_the_smallest_resolution(tmp_path: Path, suffix: str, per: str) -> None:
+    """What a TIFF can say of its resolution is written into every kind, as the nearest number that
+    has room there."""
+    large, small = Fraction(2**32 - 1), Fraction(1, 2**32 - 1)
+    extras = Extras(resolution=Resolution(large, small, per))
+    path = tmp_path / f"out{suffix}"
+    write_picture(path, picture("RGB", extras=extras))
+    found = read_picture(path).extras.resolution
+    if suffix == ".bmp" and not per:
+        assert found is None  # as `left_out` says
+        return
+    assert found is not None
+    most = {"JPEG": 65535, "TIFF": large}.get(KIND_OF[suffix].format, 2**31 - 1)
+    assert found[:2] == (most, small if most == large else 1)
+
+
 def test_bits(tmp_path: Path) -> None:
     """A bitmap becomes grey of 8 bits, black and white as they are shown."""
     image = Image.frombytes("1", (8, 1), b"\xf0")

@@ -116,6 +116,35 @@ def test_profile_of_png(tmp_path: Path, depth: int) -> None:
         check_holds(tmp_path / "out.ppm", found)
 
 
+@pytest.mark.parametrize(("suffix", "longest"), [(".jpg", 65500), (".webp", 16383)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_longest_side(tmp_path: Path, suffix: str, longest: int, turned: bool) -> None:
+    """The longest image that the kind holds is written; one that is a pixel longer is refused by a
+    sentence with the name and the limit, and a TIFF can hold it."""
+    sizes = [(n, 1) if turned else (1, n) for n in (longest, longest + 1)]
+    path = tmp_path / f"out{suffix}"
+    write_picture(path, picture("RGB", *sizes[0]))
+    assert read_picture(path).colour.shape[1:] == sizes[0]
+    longer = picture("RGB", *sizes[1])
+    with pytest.raises(ValueError, match=rf"out\{suffix} cannot hold .* only {longest} along"):
+        check_holds(path, longer)
+    write_picture(tmp_path / "out.tif", longer)
+    assert read_picture(tmp_path / "out.tif").colour.shape[1:] == sizes[1]
+
+
+@pytest.mark.parametrize("name", ["exif", "xmp"])
+def test_the_longest_exif_and_xmp_of_a_jpeg(tmp_path: Path, name: str) -> None:
+    """EXIF or XMP that no segment of a JPEG can hold is refused before the work."""
+    content = b"MM\0*\0\0\0\x08\0\0".ljust(65500, b"\0")
+    path = tmp_path / "out.jpg"
+    given: dict[str, Any] = {name: content}
+    longer: dict[str, Any] = {name: content + b"\0"}
+    write_picture(path, picture("RGB", extras=Extras(**given)))
+    assert getattr(read_picture(path).extras, name) == content
+    with pytest.raises(ValueError, match=rf"cannot hold {name.upper()} of more than 65500 bytes"):
+        check_holds(path, picture("RGB", extras=Extras(**longer)))
+
+
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("quality", [50, 90])
 def test_jpeg_is_packed_as_it_was(tmp_path: Path, subsampling: int, quality: int) -> None:

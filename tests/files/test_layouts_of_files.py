@@ -111,6 +111,41 @@ def test_packings_of_tiff(packing: str) -> None:
     assert np.array_equal(pixels(picture_of(file.getvalue(), "in.tif")), COLOUR)
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_planes_that_are_packed(tmp_path: Path, byteorder: Any, deep: bool, channels: int) -> None:
+    """Planes of 8 bits in PackBits are read if they are RGB with or without alpha. Two planes and
+    planes of 16 bits are refused, because no library here reads them right.
+
+    No library here writes such a file. Each row of it is a byte that says its length, and the row:
+    it is written as a file of rows that are this one byte longer, whose tags are then changed.
+    """
+    array = (
+        DEEP[..., :channels].astype(byteorder + "u2")
+        if deep
+        else (DEEP[..., :channels] >> 8).astype(np.uint8)
+    )
+    rows = np.ascontiguousarray(np.moveaxis(array, 2, 0)).view(np.uint8)
+    stored = np.insert(rows, 0, rows.shape[2] - 1, axis=2)
+    path, photometric = tmp_path / "in.tif", "rgb" if channels > 2 else "minisblack"
+    options: dict[str, Any] = {"extrasamples": [2]} if channels % 2 == 0 else {}
+    options = {**options, "photometric": photometric, "planarconfig": "separate"}
+    tifffile.imwrite(path, stored, byteorder=byteorder, metadata=None, **options)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        bits = (16 if deep else 8,) * channels
+        for code, value in ((256, array.shape[1]), (258, bits), (259, 32773)):
+            page.tags[code].overwrite(value)
+    if deep or channels == 2:
+        with pytest.raises(
+            ValueError, match=r"in\.tif: .* one after the other, packed by PACKBITS"
+        ):
+            read_picture(path)
+    else:
+        assert np.array_equal(pixels(read_picture(path)), array)
+
+
 @pytest.mark.parametrize("predictor", [0, 1])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_packings_of_a_deep_tiff(channels: int, predictor: int) -> None:
@@ -122,11 +157,17 @@ def test_packings_of_a_deep_tiff(channels: int, predictor: int) -> None:
     assert np.array_equal(pixels(picture_of(data, "in.tif")), array)
 
 
-def bitmap(bits: int, packing: int, rows: np.ndarray, masks: bytes = b"") -> bytes:
-    """A BMP with these pixels, of which the first row is the last in the file."""
+def bitmap(
+    bits: int, packing: int, rows: np.ndarray, masks: bytes = b"", length: int = 40
+) -> bytes:
+    """A BMP with these pixels, of which the first row is the last in the file.
+
+    Args:
+        length: that the header states; 40 without the masks behind it.
+    """
     height, width = rows.shape[:2]
     data = rows[::-1].tobytes()
-    words = (40, width, height, 1, bits, packing, len(data), 0, 0, 0, 0)
+    words = (length, width, height, 1, bits, packing, len(data), 0, 0, 0, 0)
     header, start = struct.pack("<IiiHHIIiiII", *words) + masks, 54 + len(masks)
     return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + header + data
 
@@ -143,6 +184,39 @@ def test_bmp_of_16_bits(packing: int, shifts: tuple[int, int, int]) -> None:
     assert np.abs(pixels(picture_of(data, "in.bmp")) - expected).max() < 1
 
 
+@pytest.mark.parametrize("length", [56, 108])
+def test_alpha_of_a_bmp_of_16_bits(length: int) -> None:
+    """Alpha for which the header has a mask is refused in 16 bits, where it would not be read, and
+    is read in 32 bits."""
+    masks = struct.pack("<4I", 31 << 10, 31 << 5, 31, 1 << 15).ljust(length - 40, b"\0")
+    with pytest.raises(ValueError, match=r"in\.bmp: holds alpha in pixels of 16 bits"):
+        picture_of(bitmap(16, 3, DEEP[..., 0], masks, length), "in.bmp")
+    array = (DEEP >> 8).astype(np.uint8)
+    masks = struct.pack("<4I", 255 << 16, 255 << 8, 255, 255 << 24).ljust(length - 40, b"\0")
+    found = picture_of(bitmap(32, 3, array[..., [2, 1, 0, 3]], masks, length), "in.bmp")
+    assert np.array_equal(pixels(found), array)
+    assert found.extras.unkept == ()
+
+
+@pytest.mark.parametrize(("bits", "packing"), [(16, 0), (16, 3), (32, 0), (32, 3)])
+@pytest.mark.parametrize("width", [17, 18])  # rows of an odd number of 16 bits have padding
+def test_unused_bits_of_a_bmp(bits: int, packing: int, width: int) -> None:
+    """What stands in the bits of a pixel that are of no channel is left out and named, unless it is
+    the same everywhere, all 0 or all 1."""
+    ones = 2**15 if bits == 16 else 255 << 24
+    shift = 5 if bits == 16 else 8
+    channel = 2**shift - 1
+    masks = struct.pack("<3I", *(channel << shift * place for place in (2, 1, 0)))
+    colours = np.arange(13 * width, dtype=np.int64).reshape(13, width)
+    mixed = np.where(colours % 3 == 0, ones, 0)
+    for unused, named in ((0, ()), (ones, ()), (mixed, ("unused bits of each pixel",))):
+        words = (colours | unused).astype("<u2" if bits == 16 else "<u4")
+        rows = np.pad(words, [(0, 0), (0, width % 2)]) if bits == 16 else words
+        data = bytearray(bitmap(bits, packing, rows, masks if packing else b""))
+        data[18:22] = struct.pack("<I", width)
+        assert picture_of(bytes(data), "in.bmp").extras.unkept == named
+
+
 def test_the_fourth_byte_of_a_bmp(tmp_path: Path) -> None:
     """The format gives it no meaning: what stands there is left out and named, unless it is all 0
     or all 255."""
@@ -152,7 +226,7 @@ def test_the_fourth_byte_of_a_bmp(tmp_path: Path) -> None:
         path.write_bytes(bitmap(32, 0, rows))
         found = read_picture(path)
         assert np.array_equal(pixels(found), COLOUR)
-        named = ["the fourth byte of each pixel"] if fourth.max() > fourth.min() else []
+        named = ["unused bits of each pixel"] if fourth.max() > fourth.min() else []
         assert left_out(path, found) == named
 
 

@@ -73,6 +73,8 @@ def png(
     raw = b""
     for top, left, down, right in PASSES if interlaced else [(0, 0, 1, 1)]:
         part = rows[top::down, left::right]
+        if not part.size:  # such a pass is not in the file, not even with the numbers of filters
+            continue
         bits = (part.reshape(len(part), -1, 1) >> np.arange(depth - 1, -1, -1)) & 1
         lines = np.packbits(bits.reshape(len(part), -1).astype(np.uint8), axis=1)
         raw += b"".join(b"\0" + line.tobytes() for line in lines)

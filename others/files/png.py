@@ -152,12 +152,16 @@ def plain(chunks: Chunks) -> bytes:
             raise OSError(f"the file is damaged: its palette has {len(colours)} bytes")
         alphas = content.get(b"tRNS", b"")[: len(colours) // 3]
         palette = [(b"PLTE", colours), *([(b"tRNS", alphas)] if alphas else [])]
-    check_rows(rows, header)
+    # Stored instead of packed, so that they are not unpacked a second time: it takes the most time.
+    rows = zlib.compress(unpacked_rows(rows, header), 0)
     return SIGNATURE + packed([(b"IHDR", header), *palette, (b"IDAT", rows), (b"IEND", b"")])
 
 
-def check_rows(content: bytes, header: bytes) -> None:
-    """OSError unless there are as many packed pixels as the header says, in rows with filters."""
+def unpacked_rows(content: bytes, header: bytes) -> bytes:
+    """The rows of pixels, each behind the number of its filter.
+
+    OSError unless there are as many packed pixels as the header says, in rows with known filters.
+    """
     width, height, depth, colour = header_of(header)
     sizes = []  # of each pass, rows and bytes a row, the one with the filter's number included
     for top, left, down, right in PASSES if header[12] else ((0, 0, 1, 1),):
@@ -167,7 +171,8 @@ def check_rows(content: bytes, header: bytes) -> None:
             sizes.append((len(range(top, height, down)), 1 + -(-bits // 8)))
     length = sum(rows * row for rows, row in sizes)
     unpacker = zlib.decompressobj()
-    raw = np.frombuffer(unpacker.decompress(content, length + 1), np.uint8)
+    found = unpacker.decompress(content, length + 1)
+    raw = np.frombuffer(found, np.uint8)
     if len(raw) > length or unpacker.unused_data:
         raise OSError(f"the file is damaged: it holds more than its {width}x{height} pixels")
     if len(raw) < length or not unpacker.eof:
@@ -177,6 +182,7 @@ def check_rows(content: bytes, header: bytes) -> None:
         if (raw[place : place + rows * row : row] >= FILTERS).any():
             raise OSError("the file is damaged: a row has an unknown filter")
         place += rows * row
+    return found
 
 
 def pixels_of(chunks: Chunks, depth: int, colour: int) -> Tensor:

@@ -107,8 +107,7 @@ def test_an_encoder_that_fails(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever a library raises when it writes an image, that image is named and the others of the
-    folder are done."""
+    """Whatever a library raises for an image, that one is named, and the others are done."""
     (tmp_path / "in").mkdir()
     encode = image_file.WRITERS["PNG"]
 
@@ -125,9 +124,9 @@ def test_an_encoder_that_fails(
         main([*folders, "--model", "biasfree_6", "--weights", str(weights)])
     output = capsys.readouterr()
     assert "1 of 2 images denoised in " in output.out
-    said = output.err.strip()
-    assert said.startswith(f"not denoised: {tmp_path / 'in' / 'a.png'}: {tmp_path / 'out'}")
-    assert said.endswith("a.png: cannot be written as PNG (error: argument out of range)")
+    source, target = (tmp_path / folder / "a.png" for folder in ("in", "out"))
+    reason = "cannot be written as PNG (error: argument out of range)"
+    assert output.err.strip() == f"not denoised: {source}: {target}: {reason}"
     assert (tmp_path / "out" / "b.png").exists()
 
 

@@ -11,7 +11,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -21,13 +21,13 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from .noise2noise import checks, files, network, prediction, symmetries, training
     from .noise2noise.checkpoint import read_checkpoint
-    from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
+    from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint
-    from noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, plainly
+    from noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
 
 WEIGHTS = HERE / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores
@@ -65,16 +65,8 @@ class Model:
             own = self._new_network(widths)
         weights = checks.check_weights(weights, own.state_dict(), path)
         self.network = own
-        self._take(weights)
+        load_whole(own, weights)
         self.pretrained = True
-
-    def _take(self, weights: Dict[str, Tensor]) -> None:
-        """Give the network these weights, all of them, even if Ctrl-C comes in between."""
-        try:
-            self.network.load_state_dict(weights)
-        except BaseException:
-            self.network.load_state_dict(weights)
-            raise
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -121,7 +113,7 @@ class Model:
         # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self._take(trained.state_dict())
+        load_whole(self.network, trained.state_dict())
         self.pretrained = True
 
     @in_turn

@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
+    from .framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Turns, gpu_or_cpu, in_turn, plainly
+    from framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -90,16 +90,8 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         own = self.network.state_dict()
-        self._take(checks.check_weights(state.load(path), own, path))
+        load_whole(self.network, checks.check_weights(state.load(path), own, path))
         self.pretrained = True
-
-    def _take(self, weights: Dict[str, Tensor]) -> None:
-        """Give the network these weights, all of them, even if Ctrl-C comes in between."""
-        try:
-            self.network.load_state_dict(weights)
-        except BaseException:
-            self.network.load_state_dict(weights)
-            raise
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -145,7 +137,7 @@ class Model:
         trained = copy.deepcopy(self.network)
         trained.to(self.device)  # blocks may have followed another input
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        self._take(trained.state_dict())
+        load_whole(self.network, trained.state_dict())
         self.pretrained = True
 
     @in_turn

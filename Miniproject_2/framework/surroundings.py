@@ -57,6 +57,15 @@ def in_turn(method: Method) -> Method:
     return cast(Method, guarded)
 
 
+def load_whole(network: Any, weights: Dict[str, Any]) -> None:
+    """Load all of these weights into the network, even if Ctrl-C comes in between."""
+    try:
+        network.load_state_dict(weights)
+    except BaseException:
+        network.load_state_dict(weights)
+        raise
+
+
 def plainly(work: Callable[[], Result], device: Any) -> Result:
     """The result of `work`, computed without the modes that the caller has switched on.
 

@@ -78,10 +78,10 @@ def check_page(page: Any) -> None:
         raise ValueError("begins with a reduced copy, as the raw files of cameras; expected none")
     packing = BY_TIFFFILE + (BY_OPENCV if bits == 16 else BY_PILLOW)
     if int(page.compression) not in packing:
-        name = getattr(page.compression, "name", page.compression)
+        name = name_of(page.compression)
         raise ValueError(f"packs {bits} bits by {name}; expected none, deflate, LZW or PackBits")
     if not channels or (bits != 8 and int(page.photometric) == IS_YCBCR):
-        name = getattr(page.photometric, "name", page.photometric)
+        name = name_of(page.photometric)
         raise ValueError(f"has colours of the kind {name}; expected grey or RGB")
     extra = tuple(int(sample) for sample in page.extrasamples)
     if extra not in ((), (ALPHA,)) or page.samplesperpixel != channels + len(extra):
@@ -97,6 +97,11 @@ def check_page(page: Any) -> None:
             raise ValueError("has a palette of more than 8 bits a channel; expected 8")
 
 
+def name_of(code: Any) -> Any:
+    """The name of a kind of colours or of a packing; its number where tifffile knows no name."""
+    return getattr(code, "name", code)
+
+
 def check_planes(page: Any) -> None:
     """ValueError for planes that Pillow or OpenCV would misread; tifffile reads all of them.
 
@@ -105,9 +110,9 @@ def check_planes(page: Any) -> None:
     """
     samples, bits = page.samplesperpixel, page.bitspersample
     if page.planarconfig != 1 and (samples == 2 or (samples > 1 and bits == 16)):
-        name = getattr(page.compression, "name", page.compression)
         raise ValueError(
-            f"has {samples} channels of {bits} bits one after the other, packed by {name}; "
+            f"has {samples} channels of {bits} bits one after the other, packed by "
+            f"{name_of(page.compression)}; "
             "expected those of each pixel together"
         )
 
@@ -150,12 +155,11 @@ def pixels8(page: Any, data: bytes) -> Tensor:
             raise ValueError(
                 f"has {samples} samples of {bits} bits a pixel; expected 8 bits"
             ) from error
-        colours = getattr(page.photometric, "name", page.photometric)
         alpha = " with alpha" if page.extrasamples else ""
-        packing = getattr(page.compression, "name", page.compression)
         raise ValueError(
-            f"has colours of the kind {colours}{alpha}, packed by {packing}; expected another kind "
-            "(grey of which black is 0, or RGB), or the packing none or deflate"
+            f"has colours of the kind {name_of(page.photometric)}{alpha}, packed by "
+            f"{name_of(page.compression)}; expected another kind (grey of which black is 0, or "
+            "RGB), or the packing none or deflate"
         ) from error
 
 

@@ -46,33 +46,43 @@ class Photographs:
     def pairs(
         self, count: int, generator: Generator, least: float = 0.6, weak: float = 0.0
     ) -> tuple[Tensor, Tensor]:
-        """`count` pairs: two uint8 (count, 3, 32, 32), on the device of the photographs.
+        """`count` pairs: two uint8 (count, 3, 32, 32), as `copies` draws them."""
+        first, second = self.copies(2, count, generator, least, weak)
+        return first, second
+
+    def copies(
+        self, number: int, count: int, generator: Generator, least: float = 0.6, weak: float = 0.0
+    ) -> list[Tensor]:
+        """`number` noisy copies of `count` squares, on the device of the photographs.
+
+        Each copy is uint8 (count, 3, 32, 32), with noise of its own.
 
         Args:
             generator: on that device.
             least: the smallest square's side, as a share of the photograph's shorter side; the
                 largest one's is all of it.
-            weak: the share of the pairs that get weak noise.
+            weak: the share of the squares whose copies get weak noise.
         """
         device, sizes = self.packed.device, self.packed.sizes
-        pair = [torch.empty((count, 3, SIZE, SIZE), dtype=torch.uint8, device=device) for _ in "ab"]
+        shape = (count, 3, SIZE, SIZE)
+        copies = [torch.empty(shape, dtype=torch.uint8, device=device) for _ in range(number)]
         for start in range(0, count, CHUNK):
-            number = min(CHUNK, count - start)
-            which = torch.randint(len(sizes), (number,), generator=generator, device=device)
+            size = min(CHUNK, count - start)
+            which = torch.randint(len(sizes), (size,), generator=generator, device=device)
             shorter = sizes[which].amin(1)
-            drawn = torch.rand((4, number), generator=generator, device=device)
+            drawn = torch.rand((4, size), generator=generator, device=device)
             side = shorter * (least + (1 - least) * drawn[0])
             side = side.maximum(shorter.clamp_max(LEAST_CELL * SIZE))
-            corner = (sizes[which] - side[:, None]).T * drawn[1:3]  # (2, number)
+            corner = (sizes[which] - side[:, None]).T * drawn[1:3]  # (2, size)
             flipped = (drawn[3] < 0.5)[:, None, None, None]
-            chosen = self._chosen(number, weak, generator)
-            for copy in pair:
+            chosen = self._chosen(size, weak, generator)
+            for copy in copies:
                 picked = self._picked(which, corner, side, generator)
                 if len(chosen):
                     squares = which[chosen], corner[:, chosen], side[chosen]
                     picked[chosen] = self._weak(*squares, generator)
-                copy[start : start + number] = torch.where(flipped, picked.flip(3), picked)
-        return pair[0], pair[1]
+                copy[start : start + size] = torch.where(flipped, picked.flip(3), picked)
+        return copies
 
     def _chosen(self, count: int, weak: float, generator: Generator) -> Tensor:
         """The positions of the pairs that get weak noise, among `count`."""

@@ -5,9 +5,15 @@
 This makes the most of a GPU that is there for some minutes. The learning rate follows the clock
 instead of the steps, so that it has fallen to zero when the time is over, however fast the machine
 is. Both miniprojects are trained by Muon. Pairs are drawn from photographs on the device of the
-model, --pairs of them at once, and each is seen once; a folder that is named twice is drawn from
-twice as often. A training that was stopped cannot be continued, but the average of its weights is
-in out/, as it was when pairs were drawn the last time.
+model, --pairs of them at once; a folder that is named twice is drawn from twice as often.
+
+With --targets K, K pairs share their input. The mean of the K squared errors to the noisy targets
+differs by a constant from the squared error to their mean, so that one pass gives the gradient of
+all K pairs, with less noise in it. Lehtinen et al. (2018) also make all pairs of several noisy
+images of a scene, where they ask how to spend a number of exposures.
+
+A training that was stopped cannot be continued, but the average of its weights is in out/, as it
+was when pairs were drawn the last time.
 
 The weights go to out/, or with --install to bestmodel.pth of the miniproject, and a JSON file says
 what was trained, as with `others.studies.submission.train`.
@@ -55,18 +61,39 @@ class NewPairs:
     Args:
         count: how many pairs there are at once.
         weak: the share of them that gets weak noise.
+        targets: how many noisy images the target is the mean of. With more than one, each of the
+            `targets` + 1 copies of a square is the input once, before others are drawn.
     """
 
-    def __init__(self, photographs: Photographs, count: int, weak: float, seed: int) -> None:
-        self.photographs, self.weak = photographs, weak
+    def __init__(
+        self, photographs: Photographs, count: int, weak: float, seed: int, targets: int = 1
+    ) -> None:
+        self.photographs, self.weak, self.targets = photographs, weak, targets
         self.generator = torch.Generator(photographs.packed.device).manual_seed(seed)
         self.both = photographs.pairs(count, self.generator, weak=weak)
+        self.copies: list[Tensor] = []
+        self.inputs = 0  # copies that have been the input
 
     def renew(self, count: int) -> None:
         """Draw the first `count` pairs anew; the others are held out of the training."""
-        new = self.photographs.pairs(count, self.generator, weak=self.weak)
-        for kept, drawn in zip(self.both, new):
-            kept[:count] = drawn
+        if self.inputs == len(self.copies):
+            draw = self.photographs.copies
+            self.copies = draw(self.targets + 1, count, self.generator, weak=self.weak)
+            self.inputs = 0
+        noisy, target = self.both
+        noisy[:count] = self.copies[self.inputs]
+        others = self.copies[: self.inputs] + self.copies[self.inputs + 1 :]
+        target[:count] = mean(others)
+        # Of a single pair, the second copy is no new input: the trainer exchanges the two itself.
+        self.inputs = self.inputs + 1 if self.targets > 1 else len(self.copies)
+
+
+def mean(images: list[Tensor]) -> Tensor:
+    """The mean of uint8 tensors of one shape, rounded to uint8."""
+    total = torch.zeros_like(images[0], dtype=torch.int32)
+    for one in images:
+        total += one
+    return ((2 * total + len(images)) // (2 * len(images))).to(torch.uint8)
 
 
 class Timed:
@@ -131,6 +158,9 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--pairs", type=number, default=2**20, help="drawn at once")
     result.add_argument(
+        "--targets", type=number, default=1, metavar="K", help="noisy images for each input"
+    )
+    result.add_argument(
         "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"
     )
     result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
@@ -147,6 +177,7 @@ def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
         "learning_rate": options.rate,
         "batch_size": options.batch_size,
         "seed": options.seed,
+        "exchange": options.targets == 1,  # of pixels with a mean, whose noise is another one
         "max_pixels": 2**30,  # a GPU has the memory for large batches
     }
     if options.number == 2:
@@ -173,7 +204,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     images = [image for folder in options.photographs for image in read[folder].values()]
     model = pretrained(f"Miniproject {options.number}")
     started_from = copy.deepcopy(model.network.state_dict())
-    pairs = NewPairs(Photographs(images, model.device), options.pairs, options.weak, options.seed)
+    drawn = Photographs(images, model.device)
+    pairs = NewPairs(drawn, options.pairs, options.weak, options.seed, options.targets)
     trainer = trainer_of(options, model, pairs)
     OUTPUT.mkdir(exist_ok=True)
     trainer.start(pairs, 60 * options.minutes, OUTPUT / f"{name}_average.pth")
@@ -186,6 +218,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "photographs": sum(len(one) for one in read.values()),
         "photographs_with_repetitions": len(images),
         "weak": options.weak,
+        "targets": options.targets,
         "settings": dict(described(trainer.settings)),
         "torch": torch.__version__,
         "python": platform.python_version(),

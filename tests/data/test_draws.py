@@ -33,6 +33,15 @@ def test_every_pixel_is_one_of_its_own_cell() -> None:
     assert 0.9 < differ < 0.97
 
 
+def test_pairs_are_the_first_two_copies() -> None:
+    """A pair of a seed stays what it is, however many copies are drawn, and all copies differ."""
+    images = Photographs([coordinates(128, 128)], CPU)
+    pair = images.pairs(4, Generator().manual_seed(0), weak=0.5)
+    copies = images.copies(5, 4, Generator().manual_seed(0), weak=0.5)
+    assert all(torch.equal(one, copy) for one, copy in zip(pair, copies))
+    assert all(not torch.equal(a, b) for n, a in enumerate(copies) for b in copies[:n])
+
+
 def test_the_mean_of_many_is_the_mean_over_the_cells() -> None:
     """The noise has no mean."""
     image = torch.randint(0, 256, (3, 128, 128), generator=Generator().manual_seed(0))

@@ -33,6 +33,33 @@ def test_pairs_are_drawn_anew() -> None:
         assert torch.equal(old[4:], new[4:])
 
 
+def test_every_copy_is_the_input_once() -> None:
+    """With three targets, four copies take turns, and the target is the mean of the others."""
+    pairs = timed.NewPairs(photographs(), 5, 0.0, seed=0, targets=3)
+    held_out = [copy[4:].clone() for copy in pairs.both]
+    noisy, target = pairs.both
+    seen = []
+    for _ in range(4):
+        pairs.renew(4)
+        seen.append(noisy[:4].clone())
+        whole = sum(copy.int() for copy in pairs.copies)
+        assert len(pairs.copies) == 4
+        assert float((target[:4] - (whole - noisy[:4].int()) / 3).abs().max()) <= 0.5
+    drawn = list(pairs.copies)
+    assert all(torch.equal(one, copy) for one, copy in zip(seen, drawn))
+    pairs.renew(4)
+    assert not torch.equal(noisy[:4], seen[0])
+    assert all(torch.equal(copy[4:], old) for copy, old in zip(pairs.both, held_out))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_a_mean_is_rounded(count: int) -> None:
+    """It is the nearest whole number, and the larger one of two that are as near."""
+    images = [torch.randint(0, 256, (50,), generator=seeded(n)).byte() for n in range(count)]
+    exact = torch.stack(images).double().mean(0)
+    assert torch.equal(timed.mean(images).double(), (exact + 0.5).floor())
+
+
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 1.0])
 def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a share of the time the rate is where the schedule is after this share of the steps.
@@ -63,8 +90,10 @@ def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "another process" in str(ended.value)
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_the_command(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "targets"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_the_command(
+    number: int, targets: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The training ends with its time, and the record chains those of earlier trainings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(timed, "LOGS", tmp_path)
@@ -73,10 +102,11 @@ def test_the_command(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     torch.save((pixels(2, 32, 32), pixels(2, 32, 32)), tmp_path / VALIDATION)
     save_json(tmp_path / f"miniproject_{number}.json", {"pairs": 7})
     folders = ["--photographs", "photographs", "photographs"]
-    sizes = ["--minutes", "0.005", "--pairs", "4", "--batch-size", "2"]
+    sizes = ["--minutes", "0.005", "--pairs", "4", "--batch-size", "2", "--targets", str(targets)]
     assert timed.main([str(number), *folders, *sizes, "--data", "."]) in (None, 0)
     log = read_json(tmp_path / "out" / f"miniproject_{number}.json")
     assert log["pairs"] > 0
+    assert (log["targets"], log["settings"]["exchange"]) == (targets, targets == 1)
     assert (log["photographs"], log["photographs_with_repetitions"]) == (2, 4)
     assert log["started_from"] == {"pairs": 7}
     assert (tmp_path / "out" / f"miniproject_{number}.pth").is_file()

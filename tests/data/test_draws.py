@@ -34,7 +34,7 @@ def test_every_pixel_is_one_of_its_own_cell() -> None:
 
 
 def test_pairs_are_the_first_two_copies() -> None:
-    """A pair of a seed stays what it is, however many copies are drawn, and all copies differ."""
+    """They have noise of their own, as all copies have."""
     images = Photographs([coordinates(128, 128)], CPU)
     pair = images.pairs(4, Generator().manual_seed(0), weak=0.5)
     copies = images.copies(5, 4, Generator().manual_seed(0), weak=0.5)

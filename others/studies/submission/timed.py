@@ -93,7 +93,8 @@ def mean(images: list[Tensor]) -> Tensor:
     total = torch.zeros_like(images[0], dtype=torch.int32)
     for one in images:
         total += one
-    return ((2 * total + len(images)) // (2 * len(images))).to(torch.uint8)
+    count = len(images)
+    return total.mul_(2).add_(count).div_(2 * count, rounding_mode="floor").to(torch.uint8)
 
 
 class Timed:

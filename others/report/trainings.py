@@ -20,12 +20,13 @@ def trainings(results: Results, name: str) -> Table:
         rate = [settings["batch_size"], settings["learning_rate"]]
         where = log.get("device_name") or "CPU"
         rate[1] = f"{rate[1]} ({log['optimizer']})" if "optimizer" in log else rate[1]
-        pairs = [log["pairs"], log.get("photographs")]
+        pairs = [log["pairs"], log.get("targets", 1), log.get("photographs")]
         rows.append([str(place), *pairs, epochs, *rate, where, *scores])
     return Table(
         [
             Column("stretch"),
-            Column("pairs", whole),
+            Column("inputs", whole),
+            Column("targets each", whole),
             Column("photographs", whole),
             Column("epochs", plain),
             Column("batch", whole),

@@ -128,11 +128,13 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 
     most = max(training.get("photographs", 0) for training in (log, *later))
 
-    def kind(training: dict[str, Any]) -> tuple[int, float, str]:
-        of = training.get("photographs", most)
-        return of, training.get("weak", 0), training.get("device", "cpu")
+    def kind(training: dict[str, Any]) -> tuple[int, float, str, int]:
+        of, targets = training.get("photographs", most), training.get("targets", 1)
+        return of, training.get("weak", 0), training.get("device", "cpu"), targets
 
-    def told(number: int, weak: float, device: str, trainings: list[dict[str, Any]]) -> str:
+    def told(
+        number: int, weak: float, device: str, targets: int, trainings: list[dict[str, Any]]
+    ) -> str:
         weighted = "noise_floor" in trainings[0]["settings"].keys() - log["settings"].keys()
         batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
         first = [plain(log["settings"]["batch_size"])]
@@ -143,6 +145,7 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
             *(["on a GPU"] if device == "cuda" else []),
             *([f"by {trainings[0]['optimizer']}"] if "optimizer" in trainings[0] else []),
             *(["with the weighted loss"] if weighted else []),
+            *([f"each input with {targets} noisy targets"] if targets > 1 else []),
         ]
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
         described = f"{decimals(millions, 1)} million {', '.join(notes)}".rstrip()

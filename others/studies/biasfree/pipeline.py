@@ -58,21 +58,21 @@ class Pipeline:
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
-    def sets(self, folders: Sequence[Path], val_folder: Path | None = None) -> tuple[Noisy, Noisy]:
+    def sets(self, folders: Sequence[Path]) -> tuple[Noisy, Noisy]:
         """Training and validation set: crops of the images in all folders, with noise.
 
-        Without `val_folder`, each folder is split as `others.data.folders.split_files` does it. If
-        more images are held out than `validation` asks for, each second one is taken, or each
-        third, and so on. Targets are clean.
+        Each folder is split as `others.data.folders.split_files` does it. If more images are held
+        out than `validation` asks for, each second one is taken, or each third, and so on. Targets
+        are clean.
 
         Raises:
             FileNotFoundError, ValueError: no images, or images smaller than the crop.
         """
         train, val = [], []
         for folder in folders:
-            files, held_out = split_files(folder, val_folder)
+            files, held_out = split_files(folder)
             train += files
-            val += held_out if val_folder is None or not val else []
+            val += held_out
         val = val[:: -(-len(val) // self.training.validation)]
         use, noise = self.training, Corruption(self.corruption)
         sources = [Crops(read_all(train), use.crop, use.turned), Crops(read_all(val), use.crop)]

@@ -131,16 +131,14 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_sets(photos: Path, tmp_path: Path) -> None:
-    """All folders are trained on but for the last tenth of each, which validates; with a folder
-    for that, everything is."""
+    """All folders are trained on but for the last tenth of each, which validates; of many images
+    that could validate, as many as the settings say do."""
     write_images(tmp_path / "more", [(30, 40)] * 3)
-    pipeline = parse(TINY)
-    train, val = pipeline.sets([photos, tmp_path / "more"])
+    pipeline, folders = parse(TINY), [photos, tmp_path / "more"]
+    train, val = pipeline.sets(folders)
     assert (len(train), len(val)) == (3 + 2, 1 + 1)
-    train, val = pipeline.sets([photos], tmp_path / "more")
-    assert (len(train), len(val)) == (4, 3)
-    few = replace(pipeline, training=replace(pipeline.training, validation=2))
-    assert len(few.sets([photos], tmp_path / "more")[1]) == 2
+    few = replace(pipeline, training=replace(pipeline.training, validation=1))
+    assert [len(one) for one in few.sets(folders)] == [5, 1]
 
 
 def test_training(

@@ -23,19 +23,14 @@ BATCH = 10  # images at once
 Denoise = Callable[[Tensor], Tensor]  # (N, 3, H, W) in [0, 1] to the same
 
 
-def squares(folder: Path, side: int, count: int, first: int = 0) -> Tensor:
+def squares(folder: Path, side: int, count: int) -> Tensor:
     """The middles of `count` images of a folder at most, by name: (N, 3, side, side) in [0, 1].
-
-    Args:
-        first: the number of the image that they begin with.
 
     Raises:
         FileNotFoundError: no images.
-        ValueError: an image smaller than the square, or (UsageError) no image `first`.
+        ValueError: an image smaller than the square.
     """
-    files = image_files(folder)[first:][:count]
-    if not files:
-        raise command.UsageError(f"{folder}: no image {first}; the first one is 0")
+    files = image_files(folder)[:count]
     return torch.cat([middle(read_image(path), side) for path in files]).float() / LEVELS
 
 

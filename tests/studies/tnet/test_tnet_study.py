@@ -125,15 +125,6 @@ def test_no_run_is_done_twice(command: Command) -> None:
     assert after["0"] == before["0"]  # its times too: it was not trained anew
 
 
-def test_the_tables_are_written_anew(command: Command) -> None:
-    """--tables makes the page from the results alone."""
-    command("--only", "tnet", "--seeds", "1")
-    text = command.read("README.md")
-    (command.folder / "results/README.md").unlink()
-    command("--tables")
-    assert command.read("README.md") == text
-
-
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, images: StudyImages) -> None:
     """One epoch, and then the second in another process's place, give what two in a row give."""
     runs.run(SMALL, 0, replace(BUDGET, epochs=1), images, tmp_path / "stopped")

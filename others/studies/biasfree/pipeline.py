@@ -75,21 +75,12 @@ class Pipeline:
             val += held_out
         val = val[:: -(-len(val) // self.training.validation)]
         use, noise = self.training, Corruption(self.corruption)
-        sources = [Crops(read_all(train), use.crop, use.turned), Crops(read_all(val), use.crop)]
-        return Noisy(sources[0], noise), Noisy(sources[1], noise)
+        crops = Crops(read_images(train), use.crop, use.turned)
+        return Noisy(crops, noise), Noisy(Crops(read_images(val), use.crop), noise)
 
     def as_json(self) -> dict[str, Any]:
         """What `parse` reads, with every default written out."""
         return as_json(asdict(self))
-
-
-def read_all(files: Sequence[Path]) -> dict[str, Any]:
-    """The images that can be read, uint8 (3, H, W), by their folders and names."""
-    images: dict[str, Any] = {}
-    for folder in dict.fromkeys(path.parent for path in files):
-        inside = [path for path in files if path.parent == folder]
-        images.update((f"{folder}/{name}", im) for name, im in read_images(inside).items())
-    return images
 
 
 def parse(content: Any) -> Pipeline:

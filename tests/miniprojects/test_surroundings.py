@@ -20,12 +20,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from others.records.paths import ROOT
 from others.studies.bench import memory
 from others.studies.bench.timing import apart
 from tests.helpers import fork_server
 from tests.subjects import Subject, default_type, noisy_images, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 

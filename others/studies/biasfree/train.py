@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
             hooks.append(TensorBoard(options.output / "tensorboard"))
         experiment.run(epochs, plot=every(hooks))
         if options.install and rank() == 0:
-            print(f"{install(pipeline, experiment, start=start)}: written")
+            print(f"{install(pipeline, experiment, start)}: written")
 
 
 main = command.main_of(parser, run)

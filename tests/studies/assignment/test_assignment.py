@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -266,14 +267,11 @@ def test_quick_answers_every_question(
 
 
 def test_answers_without_what_they_need(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, usage_error: Callable[..., str]
 ) -> None:
     """Missing images or results end the command with a sentence, and nothing is written."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        command.main([])
-    assert stopped.value.code == 2
-    assert "expected --data with a folder" in capsys.readouterr().err
+    assert "expected --data with a folder" in usage_error(command.main)
     with pytest.raises(SystemExit, match=r"others\.studies\.assignment\.study"):
         command.main(["--data", "x", "--results", "none.json"])
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
@@ -309,10 +307,8 @@ def test_the_liveliest_detail() -> None:
     assert figures.liveliest(image, 16) == (40, 72)
 
 
-def test_the_study_names_what_it_needs() -> None:
+def test_the_study_names_what_it_needs(usage_error: Callable[..., str]) -> None:
     """An empty folder is a sentence; an unknown row is an error of usage that lists the rows."""
     with pytest.raises(SystemExit, match="no such folder"):
         study.main(["--data", "nowhere"])
-    with pytest.raises(SystemExit) as stopped:
-        study.main(["--data", "nowhere", "--only", "nonsense"])
-    assert stopped.value.code == 2
+    assert "udncnn_n2n" in usage_error(study.main, "--data", "nowhere", "--only", "nonsense")

@@ -21,7 +21,7 @@ import torch
 
 from others.data.folders import CROP, course_sets, image_sets, is_course
 from others.data.images import Crops
-from others.data.noise import CELL, PAIRED_LOSS, TABLE, make_noise
+from others.data.noise import CELL, TABLE, make_noise
 from others.data.seeds import global_seed, seeded
 from others.data.sets import AUGMENTATIONS, Noisy
 from others.engine import command
@@ -57,7 +57,6 @@ def parser() -> argparse.ArgumentParser:
 def add_data_options(group: Any) -> None:
     """What is trained on."""
     group.add_argument("--data", type=Path, help="folder; needed but in a dry run")
-    group.add_argument("--val-data", type=Path, help="other folder of images to validate on")
     group.add_argument("--noise", choices=TABLE, help="noise for the images, gaussian unless given")
     group.add_argument(
         "--noise-level",
@@ -83,9 +82,6 @@ def add_data_options(group: Any) -> None:
         "--crop",
         type=command.whole(1),
         help=f"pixels along a side of the crops of images, {CROP} unless given",
-    )
-    group.add_argument(
-        "--val-crop", type=command.whole(1), help="the same for validation; as --crop unless given"
     )
     group.add_argument(
         "--augment",
@@ -125,9 +121,6 @@ def add_output_options(group: Any) -> None:
     group.add_argument("--tensorboard", action="store_true", help="log to OUTPUT/tensorboard")
     group.add_argument("--plot", action="store_true", help="write samples and the curve as PNG")
     group.add_argument(
-        "--progress", action="store_true", default=None, help="draw a bar, not only on a terminal"
-    )
-    group.add_argument(
         "--dry-run", action="store_true", help="take two steps and leave nothing behind"
     )
 
@@ -138,10 +131,10 @@ def complete(options: Options) -> Options:
     UsageError if two do not go together.
     """
     course = options.data is not None and is_course(options.data)
-    if course and (options.noise or options.noise_level or options.crop or options.val_crop):
+    if course and (options.noise or options.noise_level or options.crop):
         raise command.UsageError(
             f"{options.data} holds the course's files, which are noisy and small already; "
-            "expected no --noise, --noise-level, --crop or --val-crop"
+            "expected no --noise, --noise-level or --crop"
         )
     if course and options.targets == "clean":
         raise command.UsageError(f"{options.data} has no clean targets to train on")
@@ -152,7 +145,7 @@ def complete(options: Options) -> Options:
     result = argparse.Namespace(**vars(options))
     result.course = course
     result.noise = "course" if course else options.noise or "gaussian"
-    result.loss = options.loss or PAIRED_LOSS.get(result.noise, "l2")
+    result.loss = options.loss or ("l2" if course else TABLE[result.noise].loss)
     return result
 
 
@@ -180,8 +173,6 @@ def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
         noise,
         noisy_targets,
         options.crop or CROP,
-        options.val_crop,
-        options.val_data,
         options.augment == "turn",
         limit,
     )
@@ -210,7 +201,6 @@ def make_experiment(options: Options, device: torch.device, limit: int | None = 
             precision=options.precision,
             steps_per_epoch=options.steps_per_epoch,
             config={"net": {"name": options.net, "parameters": count}},
-            progress=options.progress,
         ),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from types import ModuleType
 from typing import Any
@@ -75,3 +77,14 @@ def noisy_images(
     noise = 25 * torch.randn(2, *clean.shape, generator=generator)
     first, second, original = torch.stack((*(clean + noise), clean)).round().clamp(0, 255).byte()
     return first, second, original
+
+
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    """A default of floating point that another submission may have set on its import."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

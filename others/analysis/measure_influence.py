@@ -1,11 +1,11 @@
-"""Two claims of the report on TNet, measured: what moves a denoised pixel?
+"""What moves a denoised pixel: the claims of `others.analysis.influence.claims`, measured.
 
     python -m others.analysis.measure_influence --net tnet [--data data] [--n 8] [--json PATH]
 
-The claims are that a noisy pixel has little influence on its own denoised value, and that an edge
-stops the influence of the pixels beyond it. The noisy images are those of val_data.pkl. Each claim
-says that some difference is positive. The command prints this difference with its 95 % confidence,
-and whether the claim holds.
+The claims of the report on TNet are that a noisy pixel has little influence on its own denoised
+value, and that an edge stops the influence of the pixels beyond it. Here each claim says that some
+difference is positive. The command prints this difference with its 95 % confidence, and whether the
+claim holds. The noisy images are those of val_data.pkl.
 """
 
 import argparse

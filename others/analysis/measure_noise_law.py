@@ -1,4 +1,4 @@
-"""What the noise of point-sampled images is: white, unbiased, heavy-tailed, strong at edges.
+"""The noise of a set of images, measured: `others.analysis.noise_law` says what of it.
 
     python -m others.analysis.measure_noise_law --data FOLDER [--json FILE]
     python -m others.analysis.measure_noise_law --pairs FILE --json FILE

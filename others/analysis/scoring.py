@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from others.data.corruptions import LEVELS, Corruption, CorruptionSettings, Strength
+from others.data.generated import leaves
 from others.data.images import image_files, middle, read_image
 from others.data.seeds import seed_of, seeded
 from others.engine import command
@@ -23,20 +24,21 @@ BATCH = 10  # images at once
 Denoise = Callable[[Tensor], Tensor]  # (N, 3, H, W) in [0, 1] to the same
 
 
-def squares(folder: Path, side: int, count: int, first: int = 0) -> Tensor:
-    """The middles of `count` images of a folder at most, by name: (N, 3, side, side) in [0, 1].
+def squares(folder: Path | None, side: int, count: int, seed: int = 0) -> Tensor:
+    """The middles of images, (N, 3, side, side) in [0, 1].
 
-    Args:
-        first: the number of the image that they begin with.
+    The images are the first `count` of a folder by name. Without a folder `count` are generated
+    from `seed`.
 
     Raises:
         FileNotFoundError: no images.
-        ValueError: an image smaller than the square, or (UsageError) no image `first`.
+        ValueError: an image smaller than the square.
     """
-    files = image_files(folder)[first:][:count]
-    if not files:
-        raise command.UsageError(f"{folder}: no image {first}; the first one is 0")
-    return torch.cat([middle(read_image(path), side) for path in files]).float() / LEVELS
+    if folder is None:
+        images = leaves(count, seeded(seed))
+    else:
+        images = [read_image(path) for path in image_files(folder)[:count]]
+    return torch.cat([middle(image, side) for image in images]).float() / LEVELS
 
 
 def checksum(images: Tensor) -> int:

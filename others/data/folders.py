@@ -41,18 +41,16 @@ def image_sets(
     noise: Callable[..., Tensor],
     noisy_targets: bool = True,
     crop: int = CROP,
-    val_crop: int | None = None,
-    val_folder: Path | None = None,
     turned: bool = False,
     limit: int | None = None,
 ) -> tuple[Noisy, Noisy]:
     """Random crops of images, with noise added whenever they are drawn.
 
     Args:
-        folder, val_folder: see `split_files`.
+        folder: see `split_files`.
         noise: what `others.data.noise.make_noise` gives.
         noisy_targets: train on a second noisy copy; validation is against clean images always.
-        crop, val_crop: pixels a side; the latter is the former unless given.
+        crop: pixels a side.
         turned: training crops in one of the eight symmetries of the square.
         limit: images to take of each; None for all.
 
@@ -61,26 +59,22 @@ def image_sets(
         ValueError: images smaller than the crop, none that can be read, or a crop that is no
             multiple of the noise's cells.
     """
-    for size in (crop, val_crop or crop):  # cells that do not fit are refused here, not in training
-        clean_of(noise, torch.zeros(1, 3, size, size))
-    train_files, val_files = (files[:limit] for files in split_files(folder, val_folder))
+    clean_of(noise, torch.zeros(1, 3, crop, crop))  # cells that do not fit are refused before work
+    train_files, val_files = (files[:limit] for files in split_files(folder))
     train = Crops(read_images(train_files), crop, turned)
-    val = Crops(read_images(val_files), val_crop or crop)
+    val = Crops(read_images(val_files), crop)
     return Noisy(train, noise, noisy_targets), Noisy(val, noise)
 
 
-def split_files(folder: Path, val_folder: Path | None = None) -> tuple[list[Path], list[Path]]:
+def split_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """The images to train on and those to validate on.
 
     Images to train on are in `folder`/train if there is such a folder, else in `folder`. Images to
-    validate on are in `val_folder` if it is given, else in `folder`/val or `folder`/test. If none
-    of these exists, the last tenth of the images by name validates and is not trained on.
-    FileNotFoundError where there are no images.
+    validate on are in `folder`/val or `folder`/test. If neither exists, the last tenth of the
+    images by name validates and is not trained on. FileNotFoundError where there are no images.
     """
     inner = folder / "train"
     train = image_files(inner if inner.is_dir() else folder)
-    if val_folder is not None:
-        return train, image_files(val_folder)
     for name in ("val", "test"):
         if (folder / name).is_dir():
             return train, image_files(folder / name)

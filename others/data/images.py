@@ -71,14 +71,14 @@ def read_image(path: Path) -> Tensor:
 
 
 def read_images(files: Sequence[Path]) -> dict[str, Tensor]:
-    """The images that can be read, by the names of their files; a warning for each that cannot.
+    """The images that can be read, by their paths; a warning for each that cannot.
 
     ValueError if none can.
     """
     images = {}
     for path in files:
         try:
-            images[path.name] = read_image(path)
+            images[str(path)] = read_image(path)
         except (OSError, ValueError) as error:
             warnings.warn(f"skipped, cannot be read: {error}", stacklevel=2)
     if not images:

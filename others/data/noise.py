@@ -221,7 +221,6 @@ TABLE: dict[str, Noise] = {
     "quantisation": Noise(quantisation, "l2", "levels", 2, 256, 1, "values that are left"),
     "point_sampling": Noise(point_sampling, "l2", "reach", 0, 4, 1, "side of the square, in cells"),
 }
-PAIRED_LOSS: dict[str, str] = {name: row.loss for name, row in TABLE.items()}
 
 
 def make_noise(

@@ -34,24 +34,22 @@ def l1(prediction: Tensor, target: Tensor, share: float = 0.0) -> Tensor:
     return F.l1_loss(prediction, target)
 
 
-def annealed_l0(
-    prediction: Tensor, target: Tensor, share: float = 0.0, eps: float = 1e-8
-) -> Tensor:
-    """(|e| + eps)^γ, with γ from 2 down to 0 over the training (Noise2Noise, section 3.2).
+def annealed_l0(prediction: Tensor, target: Tensor, share: float = 0.0) -> Tensor:
+    """(|e| + 1e-8)^γ, with γ from 2 down to 0 over the training (Noise2Noise, section 3.2).
 
     Small γ find the mode only from nearby; the larger ones at the beginning lead there.
     """
     gamma = 2 * (1 - share)
-    return ((prediction - target).abs() + eps).pow(gamma).mean()
+    return ((prediction - target).abs() + 1e-8).pow(gamma).mean()
 
 
-def hdr(prediction: Tensor, target: Tensor, share: float = 0.0, eps: float = 0.01) -> Tensor:
-    """(f − y)² / (f + eps)² for radiance, whose errors are seen relative to it (section 3.3).
+def hdr(prediction: Tensor, target: Tensor, share: float = 0.0) -> Tensor:
+    """(f − y)² / (f + 0.01)² for radiance, whose errors are seen relative to it (section 3.3).
 
     The denominator counts as a constant: a gradient through it would pull f up, away from the mean.
     Predictions below 0 count as 0 in it.
     """
-    scale = prediction.detach().clamp_min(0) + eps
+    scale = prediction.detach().clamp_min(0) + 0.01
     return ((prediction - target) / scale).square().mean()
 
 

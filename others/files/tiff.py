@@ -34,13 +34,13 @@ STORED = {
     *range(254, 260), 262, 266, 273, ORIENTATION, *range(277, 282), 284, PREDICTOR, COLOUR_MAP,
     *range(322, 326), 338, 339, 347, *range(512, 522), *range(529, 533),
 }  # fmt: skip
-SUB_IFD, LAYERS = 330, 37724
+SUB_IFD = 330
 DIRECTORIES = {SUB_IFD: "SubIFD", 34665: "EXIF", 34853: "GPS", 40965: "Interoperability"}
 # Of the old pixels: the least and the largest value, and Photoshop's layers.
-OUTDATED = {280: "MinSampleValue", 281: "MaxSampleValue", LAYERS: "layers"}
-MOST_PACKED = (
-    20000  # a file unpacks to this many times its length at most, where it is of one colour
-)
+OUTDATED = {280: "MinSampleValue", 281: "MaxSampleValue", 37724: "layers"}
+# A file unpacks to this many times its length at most, where it is of one colour.
+MOST_PACKED = 20000
+ORDERS: Any = {"<": "little", ">": "big"}  # of bytes: tifffile's names and Python's
 
 
 def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
@@ -52,11 +52,9 @@ def read_tiff(data: bytes, most_pixels: int | None = None) -> Picture:
             raise ValueError(f"holds {len(file.pages)} images; expected one")
         page: Any = file.pages[0]
         check_page(page)
-        length = page.imagelength * -(
-            -page.imagewidth * page.samplesperpixel * page.bitspersample // 8
-        )
-        most_packed = MOST_PACKED * len(data)
-        check_size(page.imagewidth, page.imagelength, length, most_packed, most_pixels)
+        height, width = page.imagelength, page.imagewidth
+        length = height * -(-width * page.samplesperpixel * page.bitspersample // 8)
+        check_size(width, height, length, MOST_PACKED * len(data), most_pixels)
         deep = page.bitspersample == 16
         stored = without_orientation(page, data)
         pixels = pixels16(page, stored) if deep else pixels8(page, stored)
@@ -112,8 +110,7 @@ def check_planes(page: Any) -> None:
     if page.planarconfig != 1 and (samples == 2 or (samples > 1 and bits == 16)):
         raise ValueError(
             f"has {samples} channels of {bits} bits one after the other, packed by "
-            f"{name_of(page.compression)}; "
-            "expected those of each pixel together"
+            f"{name_of(page.compression)}; expected those of each pixel together"
         )
 
 
@@ -123,12 +120,11 @@ def without_orientation(page: Any, data: bytes) -> bytes:
     Pillow turns pixels as the file asks, tifffile and OpenCV do not. `turned` turns them all, so
     that those which Pillow has read would be turned twice.
     """
-    order = {"<": "little", ">": "big"}[page.parent.byteorder]
     changes: list[tuple[slice, bytes]] = []
     for tag in page.tags:
         place = slice(tag.valueoffset, tag.valueoffset + tag.valuebytecount)
         if tag.code == ORIENTATION:
-            plain: Any = (1).to_bytes(tag.valuebytecount, order)  # type: ignore[arg-type]
+            plain = (1).to_bytes(tag.valuebytecount, ORDERS[page.parent.byteorder])
             changes.append((place, plain))
         elif tag.code == XMP:
             changes.append((place, upright_xmp(data[place])))
@@ -257,10 +253,9 @@ def unkept_of(page: Any, data: bytes) -> tuple[str, ...]:
     The tags are directories inside the page, and statements that were true of the old pixels alone.
     """
     names = [name for code, name in {**DIRECTORIES, **OUTDATED}.items() if code in page.tags]
-    order = {"<": "little", ">": "big"}[page.parent.byteorder]
     size = 8 if page.parent.is_bigtiff else 2
-    entries = int.from_bytes(data[page.offset : page.offset + size], order)  # type: ignore[arg-type]
-    damaged = entries - len(page.tags)
+    written = data[page.offset : page.offset + size]
+    damaged = int.from_bytes(written, ORDERS[page.parent.byteorder]) - len(page.tags)
     return (*names, f"{damaged} damaged tags") if damaged else tuple(names)
 
 
@@ -299,7 +294,7 @@ def write_tiff(picture: Picture) -> bytes:
         metadata=None,
         software=False,
         resolution=(x.as_integer_ratio(), y.as_integer_ratio()),
-        resolutionunit={"": 1, "inch": 2, "centimetre": 3}[per],
+        resolutionunit={unit: number for number, unit in UNITS.items()}[per],
         iccprofile=extras.profile,
         extratags=tags,
     )

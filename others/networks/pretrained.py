@@ -35,26 +35,31 @@ SUBMITTED: dict[str, Any] = {"miniproject_1": miniproject_1, "miniproject_2": mi
 SUBMITTED_FIELD = Field(MARGIN, 4)  # of both miniprojects, as their own code says
 
 
-def weights_file(name: str, store: Path = PRETRAINED) -> Path:
+def bias_free_file(name: str) -> Path:
+    """Where the weights of a bias-free model are, or would be if there were one of that name."""
+    return PRETRAINED / "biasfree" / f"{name}.pth"
+
+
+def weights_file(name: str) -> Path:
     """Where the weights of a model are, or would be if there were any."""
     if name in SUBMITTED:
         return SUBMITTED[name].WEIGHTS
-    bias_free = store / "biasfree" / f"{name}.pth"
-    return bias_free if bias_free.with_suffix(".json").is_file() else store / f"{name}.pth"
+    return bias_free_file(name) if is_described(name) else PRETRAINED / f"{name}.pth"
 
 
-def model_names(store: Path = PRETRAINED) -> list[str]:
+def model_names() -> list[str]:
     """Every model that there are weights for: both miniprojects, then the networks by name."""
-    names = sorted(path.stem for path in [*store.glob("*.pth"), *store.glob("biasfree/*.pth")])
-    return [*SUBMITTED, *(name for name in names if name in NETS or is_described(name, store))]
+    files = [*PRETRAINED.glob("*.pth"), *PRETRAINED.glob("biasfree/*.pth")]
+    names = sorted(path.stem for path in files)
+    return [*SUBMITTED, *(name for name in names if name in NETS or is_described(name))]
 
 
-def is_described(name: str, store: Path = PRETRAINED) -> bool:
+def is_described(name: str) -> bool:
     """Whether there is a bias-free model of that name, with its configuration."""
-    return weights_file(name, store).with_suffix(".json").is_file()
+    return bias_free_file(name).with_suffix(".json").is_file()
 
 
-def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINED) -> nn.Module:
+def load_network(name: str, weights: Path | None = None) -> nn.Module:
     """A network on the CPU and in evaluation mode: float (N, 3, H, W) in [0, 1], not clipped.
 
     Its weights have the memory format channels-last, in which convolutions are faster on a CPU
@@ -65,7 +70,6 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
         name: "miniproject_1", a network of `others.networks.catalogue`, or a bias-free model.
         weights: plain weights, or the best.pth or last.pth of an experiment, in the place of those
             that come with the project.
-        store: the folder in which the project's weights are.
 
     Raises:
         ValueError: an unknown name, a damaged file, or the weights of another network.
@@ -78,13 +82,13 @@ def load_network(name: str, weights: Path | None = None, store: Path = PRETRAINE
     elif name in SUBMITTED:
         raise ValueError(f"{name} is no network of torch.nn; expected another one")
     else:
-        path = weights_file(name, store)
-        if is_described(name, store):
+        path = weights_file(name)
+        if is_described(name):
             net = described_network(path.with_suffix(".json"), "pipeline", "model")
         elif name in NETS:
             net = make_network(name)
         else:
-            known = dict.fromkeys([*model_names(store), *NETS])
+            known = dict.fromkeys([*model_names(), *NETS])
             raise ValueError(f"no model {name!r}; there is {', '.join(known)}")
         load_weights(net, path if weights is None else Path(weights))
     return net.to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]

@@ -20,6 +20,3 @@ class InRange(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scale = self.high - self.low
         return (self.net(x * scale + self.low) - self.low) / scale
-
-    def extra_repr(self) -> str:
-        return f"low={self.low:g}, high={self.high:g}"

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 SIDE = 64  # pixels along a side of the images on which layers are recorded
+DRAWS = 4  # of random weights and images, on which a field is measured
 aten = torch.ops.aten
 
 
@@ -132,7 +133,7 @@ def computed_sizes(net: nn.Module, axis: int = 0) -> list[int]:
 
 
 def measured_field(
-    net: nn.Module, position: int, side: int, draws: int = 4, seed: int = 0
+    net: nn.Module, position: int, side: int, draws: int = DRAWS
 ) -> list[tuple[int, int]]:
     """First and last row, then column, at which the gradient of an output pixel is not zero.
 
@@ -141,7 +142,7 @@ def measured_field(
     the gradient of one pixel alone and each draw has another winner. Batch normalisation is that of
     evaluation; in training every pixel would see the whole batch.
     """
-    generator = Generator().manual_seed(seed)
+    generator = Generator().manual_seed(0)
     support = torch.zeros(side, side, dtype=torch.bool)
     for _ in range(draws):
         drawn = _evaluated(copy.deepcopy(net).cpu().double())
@@ -157,7 +158,7 @@ def measured_field(
     return [(int(places.min()), int(places.max())) for places in seen]
 
 
-def measured_sizes(net: nn.Module, largest: int, repeats: int = 1, draws: int = 4) -> list[int]:
+def measured_sizes(net: nn.Module, largest: int, repeats: int = 1) -> list[int]:
     """The sizes that `computed_sizes` gives, found from gradients.
 
     The positions that are looked at lie in the middle of an image, far enough from its border:
@@ -173,7 +174,7 @@ def measured_sizes(net: nn.Module, largest: int, repeats: int = 1, draws: int = 
     """
     centre = math.ceil(largest / repeats) * repeats
     side = 2 * centre + repeats
-    fields = [measured_field(net, centre + position, side, draws)[0] for position in range(repeats)]
+    fields = [measured_field(net, centre + position, side)[0] for position in range(repeats)]
     return sorted({high - low + 1 for low, high in fields})
 
 

@@ -12,13 +12,11 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
-from Miniproject_1.model import WEIGHTS
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_1.noise2noise.files import write_atomically
-from others.networks.pretrained import load_denoiser
+from others.networks.pretrained import load_denoiser, weights_file
 from others.records.weights import digest, wrong_tensor
 
-TEACHERS = {"miniproject_1": WEIGHTS}  # the weights of each model that others learn from
 CHUNK = 100  # images that are denoised at once
 
 
@@ -29,10 +27,13 @@ def taught(teacher: str, noisy: Tensor, path: Path) -> Tensor:
     used again only for the same images and the same weights of the teacher, which it names by their
     SHA-256.
 
+    Args:
+        teacher: the name of a model that has shipped weights.
+
     Raises:
         ValueError: the file is damaged, or is none of answers.
     """
-    weights = TEACHERS[teacher]
+    weights = weights_file(teacher)
     made_from = {
         "weights": digest(weights),
         "noisy": hashlib.sha256(noisy.contiguous().numpy().tobytes()).hexdigest(),

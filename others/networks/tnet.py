@@ -58,8 +58,6 @@ class TNet(nn.Module):
             them, which is the report's TNet+BN with 43,486 parameters. The stages 0 to 2, on the
             way down, normalise their pooled features, 3 and 4 the upsampled features with the
             skip, and 5 the three channels that are put beside the input.
-        momentum: the share of the newest batch in the running statistics; None averages all
-            batches alike.
         dropout: the probability that a channel is left out after each stage of the way down.
         latent: channels of the 1x1 map that a 32x32 image becomes.
 
@@ -68,11 +66,7 @@ class TNet(nn.Module):
     """
 
     def __init__(
-        self,
-        batch_norm: Collection[int] = (),
-        momentum: float | None = 0.1,
-        dropout: float = 0.0,
-        latent: int = 32,
+        self, batch_norm: Collection[int] = (), dropout: float = 0.0, latent: int = 32
     ) -> None:
         super().__init__()
         if not set(batch_norm) <= set(STAGES):
@@ -84,7 +78,7 @@ class TNet(nn.Module):
         self.head = _conv(6, 3)
         widths = (16, 32, latent, 2 * latent, 64, 3)
         self.norm = nn.ModuleList(
-            nn.BatchNorm2d(width, momentum=momentum) if stage in batch_norm else nn.Identity()
+            nn.BatchNorm2d(width) if stage in batch_norm else nn.Identity()
             for stage, width in zip(STAGES, widths)
         )
         self.dropout = nn.Dropout2d(dropout)

@@ -12,6 +12,7 @@ from Miniproject_1.noise2noise.network import padded
 
 SLOPE = 0.1  # of the leaky ReLUs for negative values
 POOLINGS = 5
+WIDTH = 48  # channels of the encoder; the decoder has twice as many
 
 
 class UNet(nn.Module):
@@ -21,21 +22,18 @@ class UNet(nn.Module):
     follows every convolution but the last, which is linear. The skips are the pooled maps and, at
     full resolution, the input itself. Weights start with He's initialisation, as in the paper. The
     last row and column are repeated until H and W are multiples of 32.
-
-    Args:
-        width: channels of the encoder; the decoder has twice as many.
     """
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.stem = _conv(3, width)
-        self.down = nn.ModuleList(_conv(width, width) for _ in range(POOLINGS))
-        self.bottom = _conv(width, width)
+        self.stem = _conv(3, WIDTH)
+        self.down = nn.ModuleList(_conv(WIDTH, WIDTH) for _ in range(POOLINGS))
+        self.bottom = _conv(WIDTH, WIDTH)
         self.up = nn.ModuleList(
-            nn.Sequential(_conv(inputs, 2 * width), _conv(2 * width, 2 * width))
-            for inputs in [2 * width] + [3 * width] * (POOLINGS - 2)
+            nn.Sequential(_conv(inputs, 2 * WIDTH), _conv(2 * WIDTH, 2 * WIDTH))
+            for inputs in [2 * WIDTH] + [3 * WIDTH] * (POOLINGS - 2)
         )
-        self.last = nn.Sequential(_conv(2 * width + 3, 64), _conv(64, 32))
+        self.last = nn.Sequential(_conv(2 * WIDTH + 3, 64), _conv(64, 32))
         self.head = nn.Conv2d(32, 3, 3, padding=1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):

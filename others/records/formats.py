@@ -13,8 +13,7 @@ from typing import Any, Callable, NamedTuple
 Format = Callable[[Any], str]
 
 MINUS, NO_BREAK, THIN = "\u2212", "\u00a0", "\u202f"  # a sign and two spaces that keyboards lack
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-NORMAL_DIGITS = {raised: plain for plain, raised in zip("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")}
+NORMAL, RAISED = "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -36,7 +35,7 @@ SIGNS = {
     NO_BREAK: "~",
     THIN: r"\,",
 }
-POWER_OF_TEN = re.compile(r"([\d.]+)·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+POWER_OF_TEN = re.compile(rf"([\d.]+)·10([{RAISED}]+)")
 
 
 class Spread(NamedTuple):
@@ -84,7 +83,7 @@ def power(value: float) -> str:
     if value == 0:
         return "0"
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return f"{digits}·10{str(int(exponent)).translate(str.maketrans(NORMAL, RAISED))}"
 
 
 def plain(value: Any) -> str:
@@ -121,12 +120,11 @@ def in_words(count: int) -> str:
 
 def tex(text: str) -> str:
     """Plain text as LaTeX: 1,000 → 3 becomes 1\\,000 $\\to$ 3."""
+
+    def raised(found: re.Match[str]) -> str:
+        digits, exponent = found.groups()
+        return rf"${digits}\cdot10^{{{exponent.translate(str.maketrans(RAISED, NORMAL))}}}$"
+
     text = re.sub(r"(?<=\d),(?=\d{3})", THIN, text)
-    text = text.replace(" ± ", f"{THIN}±{THIN}")
-    parts = POWER_OF_TEN.split(text)  # text, digits, exponent, text, digits, exponent, ..., text
-    found = ["".join(SIGNS.get(sign, sign) for sign in parts[0])]
-    for digits, exponent, after in zip(parts[1::3], parts[2::3], parts[3::3]):
-        raised = "".join(NORMAL_DIGITS[sign] for sign in exponent)
-        found.append(rf"${digits}\cdot10^{{{raised}}}$")
-        found.append("".join(SIGNS.get(sign, sign) for sign in after))
-    return "".join(found)
+    text = text.replace(" ± ", f"{THIN}±{THIN}").translate(str.maketrans(SIGNS))
+    return POWER_OF_TEN.sub(raised, text)

@@ -163,9 +163,10 @@ def machine() -> Result:
     }
 
 
-def processor(described: Path = Path("/proc/cpuinfo")) -> str:
+def processor() -> str:
     """The processor's name where Linux tells it in a file, otherwise what Python knows of it."""
-    text = described.read_text(encoding="utf-8") if described.is_file() else ""
+    told = Path("/proc/cpuinfo")
+    text = told.read_text(encoding="utf-8") if told.is_file() else ""
     names = [line.partition(":")[2] for line in text.splitlines() if line.startswith("model name")]
     return names[0].strip() if names else platform.processor() or platform.machine()
 

@@ -269,7 +269,6 @@ PAGES: dict[Path, PageTables] = {
     ),
     RESULTS / "bench" / "README.md": each(
         {
-            "steps": training_steps,
             "steps on a gpu": steps_on_a_gpu,
             "blocks": blocks,
             "straightforward": straightforward,

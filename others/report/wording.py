@@ -1,4 +1,4 @@
-"""Sentences that follow from numbers: which rows of a study gain, cost, or make no difference."""
+"""Sentences that follow from numbers: which rows of a study gain or cost, and how many seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,14 +14,13 @@ LISTED = 4  # rows that a sentence names
 
 
 class Comparisons(NamedTuple):
-    """Three groups of a study's rows, each as a text: "L1 (−0.71) and batch 128 (−0.35)".
+    """Two groups of a study's rows, each as a text: "L1 (−0.71) and batch 128 (−0.35)".
 
     The differences in dB are those to the row that changes nothing.
     """
 
     gains: str
     costs: str
-    equals: str  # undecided: the difference is too small or too uncertain
 
 
 def gap(row: AblationRow, base: AblationRow) -> float:
@@ -66,21 +65,19 @@ def significant(base: AblationRow, rows: Sequence[AblationRow]) -> list[Ablation
 
 
 def comparisons(
-    base: AblationRow, rows: Sequence[AblationRow], named: Sequence[AblationRow] | None = None
+    base: AblationRow, rows: Sequence[AblationRow], named: Sequence[AblationRow]
 ) -> Comparisons:
-    """The rows that gain on `base`, cost, or do neither; of each the largest difference first.
+    """The rows that gain on `base`, and those that cost; of each the largest difference first.
 
     Args:
         rows: all rows of the study, which are all compared.
-        named: those of them that the sentences are about (all).
+        named: those of them that the sentences are about.
     """
-    differing = significant(base, rows)
-    shown = [row for row in (rows if named is None else named) if row != base]
-    shown = sorted(shown, key=lambda row: -abs(gap(row, base)))
-    gains = [row for row in shown if row in differing and gap(row, base) > 0]
-    costs = [row for row in shown if row in differing and gap(row, base) < 0]
-    equals = [row for row in shown if row not in differing]
-    return Comparisons(*(listed(group, base) for group in (gains, costs, equals)))
+    differing = [row for row in significant(base, rows) if row in named]
+    differing.sort(key=lambda row: -abs(gap(row, base)))
+    gains = [row for row in differing if gap(row, base) > 0]
+    costs = [row for row in differing if gap(row, base) < 0]
+    return Comparisons(listed(gains, base), listed(costs, base))
 
 
 def listed(rows: Sequence[AblationRow], base: AblationRow) -> str:

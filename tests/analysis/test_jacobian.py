@@ -188,7 +188,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         main(["--model", "miniproject_2", *common])
     with pytest.raises(SystemExit, match=r"jacobian: low is -5\.0; expected at least 0$"):
         main(["--model", "miniproject_1", *common, "--sigma", "-5"])
-    for wrong in (["--patch", "60"], ["--crop", "30"], ["--first", "2"]):
+    for wrong in (["--patch", "60"], ["--crop", "30"]):
         with pytest.raises(SystemExit, match="2"):
             main(["--model", "miniproject_1", *common, *wrong])
 

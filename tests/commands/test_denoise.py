@@ -241,11 +241,9 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "options", ["--tile 0", "--tile -4", "--tile half", "--suffix png", "--suffix .gif"]
 )
-def test_usage(options: str) -> None:
+def test_usage(options: str, usage_error: Callable[..., str]) -> None:
     """A tile of no pixel and a suffix that no image has are usage errors."""
-    with pytest.raises(SystemExit) as stop:
-        main(["a.png", "out", *options.split()])
-    assert stop.value.code == 2
+    usage_error(main, "a.png", "out", *options.split())
 
 
 class Stopped(BaseException):

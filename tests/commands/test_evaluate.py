@@ -24,7 +24,9 @@ def test_scores_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     content = json.loads(scores.read_text())
     assert content["images"] == 9
     assert set(content["rows"]) == {"noisy", "Miniproject 1", "Miniproject 2"}
-    assert any(line.startswith("| Miniproject 2 | ") for line in lines)
+    psnr = content["rows"]["Miniproject 2"]["self_ensemble_psnr_per_image_db"]
+    (line,) = (line for line in lines if line.startswith("| Miniproject 2 | "))
+    assert f" {psnr:.2f} dB |" in line
     with Image.open(picture) as image:
         assert image.width > image.height / 3
 

@@ -14,13 +14,13 @@ import torch
 
 from others.files.image_file import write_picture
 from others.networks.catalogue import make_network
+from others.records.paths import ROOT
 from others.records.weights import save_weights
 from tests.helpers.files import picture
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
 
-ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 48  # of a narrow terminal
 TOKEN = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\r\n]|[^\r\n\x1b]")
 

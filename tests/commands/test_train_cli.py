@@ -222,6 +222,5 @@ def test_ranges() -> None:
     images = torch.rand(1, 3, 4, 4, generator=Generator().manual_seed(0))
     torch.testing.assert_close(net(images), images)
     torch.testing.assert_close(seen[0], 2 * images - 1)
-    assert repr(net).startswith("InRange(\n  low=-1, high=1")
     with pytest.raises(ValueError, match=r"the range is \[1, 0\]; expected low < high"):
         InRange(inner, 1, 0)

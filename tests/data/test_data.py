@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -251,17 +252,14 @@ def test_wrong_numbers_are_a_value_error(tmp_path: Path, wrong: dict) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_generate_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_from_the_command_line(tmp_path: Path, usage_error: Callable[..., str]) -> None:
     """FOLDER, --pairs, --validation, --seed reach make_data; an error is one line, not a trace."""
     make_data(tmp_path / "called", 2, 1, 3)
     arguments = [str(tmp_path / "data"), "--pairs", "2", "--validation", "1", "--seed", "3"]
     main(arguments)
     for name in (TRAIN, VALIDATION):
         assert (tmp_path / "data" / name).read_bytes() == (tmp_path / "called" / name).read_bytes()
-    with pytest.raises(SystemExit) as stop:
-        main([str(tmp_path), "--pairs", "0"])
-    assert stop.value.code == 2
-    assert "'0' is no whole number from 1 on" in capsys.readouterr().err
+    assert "'0' is no whole number from 1 on" in usage_error(main, str(tmp_path), "--pairs", "0")
 
 
 def test_what_is_no_file_gets_no_advice(tmp_path: Path) -> None:

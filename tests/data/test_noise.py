@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from others.data.noise import (
-    PAIRED_LOSS,
     TABLE,
     cell_mean,
     clean_of,
@@ -102,9 +101,9 @@ def test_mean_and_deviation(name: str) -> None:
 def test_which_noises_keep_the_mean() -> None:
     """All noises keep the mean but two, whose losses converge to the median and to the mode."""
     others = {name for name in TABLE if name not in STD}
-    assert {PAIRED_LOSS[name] for name in others} == {"l1", "annealed_l0"}
-    assert {PAIRED_LOSS[name] for name in STD} == {"l2", "hdr"}
-    assert set(PAIRED_LOSS.values()) <= set(LOSSES)
+    assert {TABLE[name].loss for name in others} == {"l1", "annealed_l0"}
+    assert {TABLE[name].loss for name in STD} == {"l2", "hdr"}
+    assert {row.loss for row in TABLE.values()} == set(LOSSES)
 
 
 @pytest.mark.parametrize("name", ["impulse", "text"])

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from others.engine import command
-
-ROOT = Path(__file__).resolve().parents[2]
+from others.records.paths import ROOT
 
 
 def made() -> argparse.ArgumentParser:
@@ -26,6 +27,11 @@ def made() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=command.output)
     parser.add_argument("--output", type=command.folder)
     return parser
+
+
+def refused(arguments: list[str]) -> None:
+    """A command whose arguments are wrong, so that it never runs."""
+    command.main(made(), lambda options: pytest.fail(str(options)), arguments)
 
 
 def test_help_keeps_the_docstring_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,32 +47,25 @@ def test_help_keeps_the_docstring_and_shows_defaults(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "1.5", "some"])
-def test_usage_errors_have_status_2(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_have_status_2(count: str, usage_error: Callable[..., str]) -> None:
     """A number that cannot be is refused with what is expected, before anything runs."""
-    with pytest.raises(SystemExit) as stop:
-        command.main(made(), lambda options: pytest.fail(str(options)), ["--count", count])
-    assert stop.value.code == 2
-    assert f"'{count}' is no whole number from 1 on" in capsys.readouterr().err
+    assert f"'{count}' is no whole number from 1 on" in usage_error(refused, "--count", count)
 
 
-def test_numbers_have_a_top(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_have_a_top(usage_error: Callable[..., str]) -> None:
     """A number that torch, or a port, has no room for is refused before anything runs."""
-    for arguments in (["--count", str(2**63)], ["--count", str(10**400)]):
-        with pytest.raises(SystemExit):
-            command.main(made(), lambda options: pytest.fail(str(options)), arguments)
-        assert "is no whole number up to 9223372036854775807" in capsys.readouterr().err
+    for count in (2**63, 10**400):
+        said = usage_error(refused, "--count", str(count))
+        assert "is no whole number up to 9223372036854775807" in said
     assert command.whole(0, 65535)("65535") == 65535
     with pytest.raises(argparse.ArgumentTypeError, match="'65536' is no whole number up to 65535"):
         command.whole(0, 65535)("65536")
 
 
 @pytest.mark.parametrize("option", ["--folder", "--json", "--output"])
-def test_an_empty_name_is_no_folder(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_name_is_no_folder(option: str, usage_error: Callable[..., str]) -> None:
     """A variable of the shell that is not set does not stand for the current folder."""
-    with pytest.raises(SystemExit) as stop:
-        command.main(made(), lambda options: pytest.fail(str(options)), [option, ""])
-    assert stop.value.code == 2
-    assert "an empty name; expected a file or a folder" in capsys.readouterr().err
+    assert "an empty name; expected a file or a folder" in usage_error(refused, option, "")
 
 
 @pytest.mark.parametrize("kind", command.EXPECTED)
@@ -80,16 +79,13 @@ def test_other_errors_are_one_line_and_status_1(kind: type[Exception]) -> None:
         command.main(made(), run, [])
 
 
-def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_do_not_go_together(usage_error: Callable[..., str]) -> None:
     """Options that only the command itself can judge end as a usage error too."""
 
     def run(options: argparse.Namespace) -> None:
         raise command.UsageError("expected --name with --count")
 
-    with pytest.raises(SystemExit) as stop:
-        command.main(made(), run, [])
-    assert stop.value.code == 2
-    assert "expected --name with --count" in capsys.readouterr().err
+    assert "expected --name with --count" in usage_error(partial(command.main, made(), run))
 
 
 def test_a_status_is_passed_on() -> None:

@@ -36,12 +36,6 @@ class Drawn(Dataset[Any]):
         return clean + 0.1 * torch.randn(3, 8, 8), clean
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """What makes experiments in the test's folder."""
-    return Make(tmp_path)
-
-
 class Stopped(Exception):
     """What stops a training in a test."""
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from others.data.noise import PAIRED_LOSS
 from others.engine.losses import LOSSES, annealed_l0, hdr, l1, l2
 from others.engine.schedules import (
     SCHEDULES,
@@ -86,11 +85,6 @@ def test_parts_of_a_batch(name: str) -> None:
     whole = loss(first, second, 0.3)
     parts = (2 * loss(first[:2], second[:2], 0.3) + 4 * loss(first[2:], second[2:], 0.3)) / 6
     torch.testing.assert_close(whole, parts)
-
-
-def test_every_noise_has_a_loss() -> None:
-    """The table of noises names a loss for each."""
-    assert set(PAIRED_LOSS.values()) == set(LOSSES)
 
 
 def test_schedules_by_hand() -> None:

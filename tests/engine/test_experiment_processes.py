@@ -12,11 +12,10 @@ import torch
 
 from others.data.course import TRAIN, VALIDATION, save_pair
 from others.records.checkpoints import BEST, CONFIG, HISTORY, LAST
+from others.records.paths import ROOT
 from others.train import main
 from tests.helpers.experiments import same
 from tests.helpers.images import pixels
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def figures(output: Path) -> list[dict[str, Any]]:

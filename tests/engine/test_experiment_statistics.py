@@ -151,9 +151,3 @@ def test_tensorboard(make: Make, tmp_path: Path) -> None:
     assert shown == {"noisy", "denoised", "clean", "iterated on pure noise"}
     parameters = {name for name, _ in make().net.named_parameters()}
     assert set(events.Tags()["histograms"]) == parameters
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """What makes experiments in the test's folder."""
-    return Make(tmp_path)

@@ -21,12 +21,6 @@ from tests.helpers.experiments import Make, images, same
 from tests.helpers.images import fixed
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """What makes experiments in the test's folder."""
-    return Make(tmp_path)
-
-
 def test_best(make: Make, tmp_path: Path) -> None:
     """best.pth has the weights of the epoch with the highest score, last.pth those of the last."""
 

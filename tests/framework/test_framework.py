@@ -19,62 +19,33 @@ from tests.reference import errors, relative_error, repeat
 EXACT = 1e-10  # relative, in float64
 Triple = Tuple[int, int, int]
 
-# ours, torch's, arguments, input shape
-CASES: list[tuple[Any, Any, dict[str, Any], tuple[int, ...]]] = [
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3}, (2, 4, 8, 8)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 1}, (2, 4, 5, 7)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "stride": 2, "padding": 1}, (3, 4, 9, 8)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 4, "stride": 2, "padding": 1}, (1, 4, 8, 8)),
-    (
-        f.Conv2d,
-        nn.Conv2d,
-        {"kernel_size": (2, 5), "stride": (3, 1), "padding": (0, 2)},
-        (2, 4, 9, 9),
-    ),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "dilation": (2, 3), "padding": 2}, (2, 4, 9, 9)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "groups": 2}, (2, 4, 6, 6)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "groups": 4, "stride": 2}, (1, 4, 7, 7)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "bias": False}, (2, 4, 6, 6)),
-    (f.Conv2d, nn.Conv2d, {"kernel_size": 3, "padding": 1}, (4, 5, 6)),
-    (f.TransposeConv2d, nn.ConvTranspose2d, {"kernel_size": 3}, (2, 4, 5, 5)),
-    (f.TransposeConv2d, nn.ConvTranspose2d, {"kernel_size": 2, "stride": 2}, (2, 4, 5, 6)),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 4, "stride": 2, "padding": 1},
-        (3, 4, 8, 8),
-    ),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 4, "stride": 2, "padding": 1},
-        (1, 4, 8, 8),
-    ),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1},
-        (2, 4, 4, 4),
-    ),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 4, "stride": 2, "output_padding": 1},
-        (2, 4, 4, 4),
-    ),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 3, "dilation": 3, "output_padding": 2, "stride": 1},
-        (2, 4, 4, 4),
-    ),
-    (
-        f.TransposeConv2d,
-        nn.ConvTranspose2d,
-        {"kernel_size": 3, "groups": 2, "stride": 2},
-        (2, 4, 4, 5),
-    ),
-    (f.TransposeConv2d, nn.ConvTranspose2d, {"kernel_size": 3, "bias": False}, (4, 5, 5)),
+# The arguments besides the channels, and the shape of the input
+CONVOLUTIONS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
+    ({"kernel_size": 3}, (2, 4, 8, 8)),
+    ({"kernel_size": 1}, (2, 4, 5, 7)),
+    ({"kernel_size": 3, "stride": 2, "padding": 1}, (3, 4, 9, 8)),
+    ({"kernel_size": 4, "stride": 2, "padding": 1}, (1, 4, 8, 8)),
+    ({"kernel_size": (2, 5), "stride": (3, 1), "padding": (0, 2)}, (2, 4, 9, 9)),
+    ({"kernel_size": 3, "dilation": (2, 3), "padding": 2}, (2, 4, 9, 9)),
+    ({"kernel_size": 3, "groups": 2}, (2, 4, 6, 6)),
+    ({"kernel_size": 3, "groups": 4, "stride": 2}, (1, 4, 7, 7)),
+    ({"kernel_size": 3, "bias": False}, (2, 4, 6, 6)),
+    ({"kernel_size": 3, "padding": 1}, (4, 5, 6)),
+]
+TRANSPOSED: list[tuple[dict[str, Any], tuple[int, ...]]] = [
+    ({"kernel_size": 3}, (2, 4, 5, 5)),
+    ({"kernel_size": 2, "stride": 2}, (2, 4, 5, 6)),
+    ({"kernel_size": 4, "stride": 2, "padding": 1}, (3, 4, 8, 8)),
+    ({"kernel_size": 4, "stride": 2, "padding": 1}, (1, 4, 8, 8)),
+    ({"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}, (2, 4, 4, 4)),
+    ({"kernel_size": 4, "stride": 2, "output_padding": 1}, (2, 4, 4, 4)),
+    ({"kernel_size": 3, "dilation": 3, "output_padding": 2, "stride": 1}, (2, 4, 4, 4)),
+    ({"kernel_size": 3, "groups": 2, "stride": 2}, (2, 4, 4, 5)),
+    ({"kernel_size": 3, "bias": False}, (4, 5, 5)),
+]
+CASES = [
+    *((f.Conv2d, nn.Conv2d, *case) for case in CONVOLUTIONS),
+    *((f.TransposeConv2d, nn.ConvTranspose2d, *case) for case in TRANSPOSED),
 ]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from Miniproject_2 import framework as f
 from Miniproject_2.framework import batched, optimizers, storage
+from tests.subjects import default_type
 
 Copied = Callable[[Any], Any]
 OPTIMIZERS = [
@@ -247,17 +248,6 @@ def test_a_gpu_gets_the_whole_batch_at_once() -> None:
 
 
 @contextmanager
-def default_type() -> Iterator[None]:
-    """float64 as the default type."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-@contextmanager
 def default_device() -> Iterator[None]:
     """A default device that holds no numbers."""
     if not hasattr(torch, "set_default_device"):
@@ -270,7 +260,7 @@ def default_device() -> Iterator[None]:
 
 
 SURROUNDINGS: list[Callable[[], ContextManager[Any]]] = [
-    default_type,
+    lambda: default_type(torch.float64),
     default_device,
     torch.inference_mode,
     torch.no_grad,

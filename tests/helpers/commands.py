@@ -26,10 +26,10 @@ import torch
 from Miniproject_1.noise2noise.checkpoint import read_checkpoint
 from Miniproject_2 import model as model_2
 from others.data.course import TRAIN, VALIDATION, save_pair
+from others.records.paths import ROOT
 from tests.helpers.fork_server import leave
 from tests.helpers.images import pixels, write_images
 
-ROOT = Path(__file__).resolve().parents[2]
 LATE = "torch._dynamo"  # what Adam imports at its first use, in more time than the rest of a run
 WAIT = 300  # seconds after which a run hangs: it then says where, and ends
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from others.data.noise import gaussian
 from others.data.sets import Noisy
@@ -15,7 +15,7 @@ from others.engine.experiment import Experiment
 from others.engine.options import TrainingOptions
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.regressor import NNRegressor
-from tests.helpers.images import fixed
+from tests.helpers.images import fixed, pixels
 
 
 class Small(NNRegressor):
@@ -34,7 +34,7 @@ class Small(NNRegressor):
 
 def images(count: int, seed: int = 0) -> Tensor:
     """uint8 (count, 3, 8, 8)."""
-    return torch.randint(256, (count, 3, 8, 8), generator=Generator().manual_seed(seed)).byte()
+    return pixels(count, 8, 8, seed)
 
 
 class Make:

@@ -97,12 +97,13 @@ def test_weights_of_any_network(tmp_path: Path) -> None:
     assert tally.refused > 200
 
 
-def test_described_networks(tmp_path: Path) -> None:
+def test_described_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The configuration beside the weights of a bias-free model."""
     net = make_network("biasfree_6")
     save_weights(net, tmp_path / "biasfree" / "described.pth")
     path = tmp_path / "biasfree" / "described.json"
     shutil.copy(PRETRAINED / "biasfree" / "biasfree_6.json", path)
-    load = partial(load_network, "described", store=tmp_path)
+    monkeypatch.setattr("others.networks.pretrained.PRETRAINED", tmp_path)
+    load = partial(load_network, "described")
     tally = fuzz(path, load, json_alter(path), names="described")
     assert tally.faults == []

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from others.data.generated import noisy_and_clean
 from others.engine.metrics import psnr_per_image
+from others.records.paths import ROOT
 from tests.subjects import Subject, loss, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
     "checks",
     "files",

@@ -10,9 +10,9 @@ import pickle
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from others.records.paths import ROOT
 from others.studies.bench import memory
 from others.studies.bench.timing import apart
 from tests.helpers import fork_server
-from tests.subjects import Subject, noisy_images, weights_of
+from tests.subjects import Subject, default_type, noisy_images, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 
@@ -89,17 +89,6 @@ def test_both_folders_on_the_path(numbers: tuple[int, int], tmp_path: Path) -> N
 
 
 # Modes of torch
-
-
-@contextmanager
-def default_type(dtype: torch.dtype) -> Iterator[None]:
-    """A default of floating point that another submission may have set on its import."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {

@@ -17,10 +17,10 @@ import pytest
 import torch
 
 from Miniproject_1.noise2noise import checkpoint as first_reader
+from others.records.paths import ROOT
 from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("narrow")
 
 

@@ -137,7 +137,7 @@ def test_half_precision_changes_no_figure(name: str, tmp_path: Path) -> None:
     assert found[0] == pytest.approx(found[1], abs=0.01)
 
 
-def test_wrong_names_and_files(tmp_path: Path) -> None:
+def test_wrong_names_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unknown name is answered with the known ones, a damaged file with its path; weights may
     be given for any known network."""
     for load in (load_network, load_denoiser):
@@ -145,13 +145,14 @@ def test_wrong_names_and_files(tmp_path: Path) -> None:
             load("magic")
     with pytest.raises(ValueError, match=r"miniproject_2 is no network of torch\.nn"):
         load_network("miniproject_2")
+    monkeypatch.setattr("others.networks.pretrained.PRETRAINED", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"biasfree_6\.pth"):
-        load_network("biasfree_6", store=tmp_path)
+        load_network("biasfree_6")
     (tmp_path / "biasfree").mkdir()
     for content in ({}, {"pipeline": 3}, {"pipeline": {"model": {"blocks": 10**9}}}):
         (tmp_path / "biasfree" / "x.json").write_text(json.dumps(content))
         with pytest.raises(ValueError, match=r"x\.json: pipeline\.model.* is .*; expected "):
-            load_network("x", store=tmp_path)
+            load_network("x")
     many = {"kernels": [1] * 64, "widths": [1] * 64, "groups": [1] * 64}
     wide = {"kernels": [63] * 8, "widths": [16] * 7 + [1], "groups": [1] * 8}
     for model, fault in (
@@ -163,7 +164,7 @@ def test_wrong_names_and_files(tmp_path: Path) -> None:
     ):
         (tmp_path / "biasfree" / "x.json").write_text(json.dumps({"pipeline": {"model": model}}))
         with pytest.raises(ValueError, match=rf"x\.json: .*{fault}"):
-            load_network("x", store=tmp_path)
+            load_network("x")
     save_weights(make_network("biasfree_6"), tmp_path / "weights.pth")
     assert load_network("biasfree_6", tmp_path / "weights.pth").training is False
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from Miniproject_1.model import WEIGHTS, Model
-from others.networks.teacher import TEACHERS, taught
+from others.networks.teacher import taught
 from tests.helpers.images import pixels
 
 
@@ -28,7 +28,7 @@ def test_a_teachers_answers_are_kept_for_its_weights_and_these_images(
     with torch.no_grad():
         nn.init.ones_(other.network.head.bias)  # type: ignore[arg-type]  # all answers are white
     other.save_model(tmp_path / "other.pth")
-    monkeypatch.setitem(TEACHERS, "miniproject_1", tmp_path / "other.pth")
+    monkeypatch.setattr("Miniproject_1.model.WEIGHTS", tmp_path / "other.pth")
     assert (taught("miniproject_1", noisy.flip(0), path) == 255).float().mean() > 0.9
 
 

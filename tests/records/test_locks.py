@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from others.records.json_files import locked
+from others.records.paths import ROOT
 from others.records.study import Row, Study
 from others.studies.submission import train
 from tests.helpers.experiments import Make
@@ -48,8 +49,7 @@ def test_the_longest_names(tmp_path: Path) -> None:
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     """A killed process holds nothing any more, whatever file it left."""
     code = [sys.executable, "-c", HOLDER, str(tmp_path / "file")]
-    root = Path(__file__).resolve().parents[2]
-    with subprocess.Popen(code, cwd=root, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(code, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         with pytest.raises(ValueError, match=BUSY), locked(tmp_path / "file"):

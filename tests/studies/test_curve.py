@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,11 @@ def test_another_number_of_pairs_is_another_curve(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epochs", ["0", "-1", "1.5", "some", "nan", "inf"])
-def test_a_length_that_cannot_be(epochs: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_length_that_cannot_be(epochs: str, usage_error: Callable[..., str]) -> None:
     """Epochs are whole, or a part of one; anything else is a usage error."""
-    with pytest.raises(SystemExit) as stopped:
-        curve.main(["1", "--epochs", epochs])
-    assert stopped.value.code == 2
-    assert "is no whole number of epochs or part of one" in capsys.readouterr().err
+    assert "is no whole number of epochs or part of one" in usage_error(
+        curve.main, "1", "--epochs", epochs
+    )
 
 
 @pytest.mark.usefixtures("narrow")

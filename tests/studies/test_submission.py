@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,10 @@ def test_a_further_training_without_gain_writes_nothing(folder: Path) -> None:
     ],
 )
 def test_options_that_do_not_go_together(
-    arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, folder: Path, usage_error: Callable[..., str]
 ) -> None:
     """They are a usage error, and nothing is trained."""
-    with pytest.raises(SystemExit) as stopped:
-        train.main([*arguments, "--data", str(folder)])
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+    assert message in usage_error(train.main, *arguments, "--data", str(folder))
     assert not (folder / "out").exists()
 
 

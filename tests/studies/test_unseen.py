@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,10 @@ def test_noises_keep_their_promises() -> None:
 
 
 def test_the_command_on_photographs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    usage_error: Callable[..., str],
 ) -> None:
     """The file has a row for each noise, a score and a share of images for each model.
 
@@ -65,7 +69,4 @@ def test_the_command_on_photographs(
     unseen.main([*folder, "--count", "1"])
     assert "again" not in (tmp_path / "unseen.json").read_text()
     assert "impulses, 5 %" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as stopped:
-        unseen.main([*folder, "--model", "nameless"])
-    assert stopped.value.code == 2
-    assert "expected NAME=WEIGHTS" in capsys.readouterr().err
+    assert "expected NAME=WEIGHTS" in usage_error(unseen.main, *folder, "--model", "nameless")

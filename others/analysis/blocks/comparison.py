@@ -25,17 +25,13 @@ def our_passes(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
 
 
 def torch_passes(theirs: nn.Module, inputs: Sequence[Tensor], g: Tensor) -> Results:
-    """Output and gradients by torch.nn and autograd, of a block that `torch_twin` has made."""
+    """Output and gradients by torch.nn and autograd, of the same block there."""
     x = inputs[0].detach().requires_grad_()
     with torch.enable_grad():
         y = theirs(x, *inputs[1:])
-    theirs.zero_grad(set_to_none=False)
-    y.backward(g)
-    results: Results = {"y": y.detach()}
-    for name, value in (("x", x), *theirs.named_parameters()):
-        assert value.grad is not None
-        results[name.split(".")[-1]] = value.grad
-    return results
+    gradients = torch.autograd.grad(y, [x, *theirs.parameters()], g)
+    names = ["x", *(name.split(".")[-1] for name, _ in theirs.named_parameters())]
+    return {"y": y.detach(), **dict(zip(names, gradients))}
 
 
 def largest_differences(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> dict[str, float]:

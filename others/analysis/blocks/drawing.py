@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from Miniproject_2.framework.convolution import Pair
 from others.analysis.panels import coloured
 
+LEAST, MOST = 3, 32  # pixels along a side of a cell
 READABLE = 19  # pixels; the number of a smaller cell is shown where the pointer rests on it alone
 PADDING = "#9a9a9a"  # grey
 
@@ -21,11 +22,11 @@ class Grid(NamedTuple):
     marked: Tensor  # bool, (rows, columns)
 
 
-def cell_size(grids: Sequence[Grid], width: int, height: int, most: int = 32) -> int:
+def cell_size(grids: Sequence[Grid], width: int, height: int) -> int:
     """The side of a cell in pixels, with which all these matrices stand side by side."""
     rows = max(len(grid.values) for grid in grids)
     columns = sum(grid.values.shape[1] + 1 for grid in grids)
-    return max(3, min(most, width // columns, height // rows))
+    return max(LEAST, min(MOST, width // columns, height // rows))
 
 
 def svg(

@@ -160,10 +160,7 @@ def parser() -> argparse.ArgumentParser:
         "--images", type=Path, required=True, metavar="FOLDER", help="images to measure"
     )
     result.add_argument(
-        "--first", type=command.whole(0), default=0, help="number of an image, by name from 0 on"
-    )
-    result.add_argument(
-        "--count", type=command.whole(1), default=10, help="images from that one on, itself drawn"
+        "--count", type=command.whole(1), default=10, help="images, of which the first is drawn"
     )
     result.add_argument(
         "--sigma",
@@ -190,7 +187,7 @@ def run(options: argparse.Namespace) -> None:
     if options.patch > options.crop or options.crop <= 2 * WINDOW:
         raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
     net = load_network(options.model, options.weights)
-    images = squares(options.images, options.crop, options.count, options.first).split(1)
+    images = squares(options.images, options.crop, options.count).split(1)
     rows: dict[str, Figures] = {}
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]

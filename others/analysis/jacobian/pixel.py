@@ -8,12 +8,11 @@ from torch import Tensor
 from others.analysis.jacobian.rows import effective_area, linear_part, mask
 from others.analysis.panels import magnitude
 from others.analysis.smooth_grad import loss_score, output_score, smooth_grad
+from others.data.corruptions import LEVELS
 from others.data.seeds import seeded
 from others.networks.autograd import OwnPasses
 from others.networks.prescribed import torch_twin
 from others.networks.pretrained import differentiable
-
-GREY = 255  # grey levels from black to white
 
 
 class Row(NamedTuple):
@@ -41,9 +40,9 @@ def row_of(name: str, noisy: Tensor, pixel: tuple[int, int]) -> Row:
         answer = net(noisy)
     twin = torch_twin(net.network) if isinstance(net, OwnPasses) else net
     rest = answer - linear_part(twin, noisy)
-    sizes = [GREY * float(one.square().mean().sqrt()) for one in (rest, answer)]
+    sizes = [LEVELS * float(one.square().mean().sqrt()) for one in (rest, answer)]
     numbers = float(weights.sum()), effective_area(weights), float(weights[pixel])
-    return Row(answer[0], weights, *numbers, GREY * magnitude(rest), *sizes)
+    return Row(answer[0], weights, *numbers, LEVELS * magnitude(rest), *sizes)
 
 
 def gradients_of(

@@ -1,1 +1,1 @@
-"""The five pages. Each has TITLE, and `build(state)`, which draws its body."""
+"""The five pages. Each has a TITLE, and a class Page, which draws the body for a State."""

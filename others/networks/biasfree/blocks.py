@@ -20,6 +20,7 @@ TINY = 1e-20  # added to mean squares, so that their root has a slope at 0
 SLOPE = 0.1  # of the leaky ReLU for negative values
 BRANCH = 0.1  # factor of the last weights of a block, which therefore starts as almost x
 MOMENTUM = 0.01  # the share of a batch in running variances; the source keeps 0.99 of the old
+EPS = 1e-5  # added to variances
 
 
 def level(x: Tensor) -> Tensor:
@@ -58,9 +59,8 @@ class ScaleNorm2d(nn.Module):
 
     running_var: Tensor
 
-    def __init__(self, channels: int, momentum: float = MOMENTUM, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.momentum, self.eps = momentum, eps
         self.weight = nn.Parameter(torch.ones(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
@@ -69,8 +69,8 @@ class ScaleNorm2d(nn.Module):
         if self.training:
             var = x.float().var((0, 2, 3), unbiased=False)
             with torch.no_grad():
-                self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
-        scale = self.weight / (var + self.eps).sqrt()
+                self.running_var.lerp_(var.to(self.running_var.dtype), MOMENTUM)
+        scale = self.weight / (var + EPS).sqrt()
         return x * scale.to(x.dtype).view(1, -1, 1, 1)
 
 
@@ -92,23 +92,17 @@ def differentiable_relu(
 class DifferentiableReLU(nn.Module):
     """`differentiable_relu` of the features over their level, times the level.
 
-    The threshold and the steepness are learnt.
-
-    Args:
-        maximum: in levels; None for no maximum.
+    The threshold and the steepness are learnt; the maximum is 6 levels.
     """
 
-    def __init__(
-        self, threshold: float = 0.0, maximum: float | None = 6.0, steepness: float = 10.0
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.maximum = maximum
-        self.threshold = nn.Parameter(torch.tensor(threshold))
-        self.steepness = nn.Parameter(torch.tensor(steepness))
+        self.threshold = nn.Parameter(torch.tensor(0.0))
+        self.steepness = nn.Parameter(torch.tensor(10.0))
 
     def forward(self, x: Tensor) -> Tensor:
         size = level(x)
-        return size * differentiable_relu(x / size, self.threshold, self.maximum, self.steepness)
+        return size * differentiable_relu(x / size, self.threshold, 6.0, self.steepness)
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from others.records.formats import decimals, enumeration, in_words, plain, tex, whole
+from others.records.formats import decimals, enumeration, in_words, plain, whole
 from others.report.results import Results, block_times, network_steps
 
 
@@ -14,7 +14,7 @@ def blocks(results: Results) -> dict[str, str]:
     worst = max(rows, key=lambda name: rows[name]["ratio"])
     return {
         "SpeedThreads": plain(found["threads"]),
-        "SpeedProcessor": tex(found["processor"]),
+        "SpeedProcessor": found["processor"],
         "SpeedRounds": plain(found["rounds"]),
         "SpeedBlocks": str(len(rows)),
         # Counted where the whole range from the 10 % to the 90 % quantile is on one side of 1.
@@ -62,7 +62,7 @@ def on_a_gpu(results: Results) -> dict[str, str]:
 
     batches = network_steps(results, "framework_gpu")["shipped"]
     return {
-        "GpuName": tex(results.read("bench/framework_gpu")["device_name"]),
+        "GpuName": results.read("bench/framework_gpu")["device_name"],
         "GpuBatches": enumeration([whole(batch) for batch in batches]),
         "GpuExact": ratios("framework_gpu_exact"),
         "GpuRounded": ratios("framework_gpu"),

@@ -17,11 +17,10 @@ from torch.utils.data import Dataset
 from others.data.course import PathLike
 from others.data.images import Crops, image_files, read_images
 from others.data.noise import make_noise
-from others.data.seeds import seed_of
+from others.data.seeds import seed_of, seeded
 from others.data.sets import Batch, Noisy
 
 MODES = ("train", "test")
-ALL = slice(None)
 
 
 class NoisyBSDSDataset(Dataset[Batch]):
@@ -37,7 +36,6 @@ class NoisyBSDSDataset(Dataset[Batch]):
         turned: each crop in one of the eight symmetries of the square.
         seed: with one, item i is always the same crop with the same noise; without, another one
             each time, drawn from torch's global generator.
-        part: which of the files, sorted by name, so that some can be held out.
 
     Raises:
         FileNotFoundError: no such folder, or no image in it.
@@ -54,15 +52,13 @@ class NoisyBSDSDataset(Dataset[Batch]):
         noisy_targets: bool = False,
         turned: bool = False,
         seed: int | None = None,
-        part: slice = ALL,
     ) -> None:
         super().__init__()
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
         self.mode, self.image_size, self.sigma, self.seed = mode, tuple(image_size), sigma, seed
-        self.images_dir = Path(root_dir) / mode
-        self.files = image_files(self.images_dir)[part]
-        crops = Crops(read_images(self.files), (image_size[0], image_size[1]), turned)
+        images = read_images(image_files(Path(root_dir) / mode))
+        crops = Crops(images, (image_size[0], image_size[1]), turned)
         self.pairs = Noisy(crops, make_noise("gaussian", sigma), noisy_targets)
 
     @property
@@ -87,10 +83,9 @@ class NoisyBSDSDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         index = range(len(self))[index]  # counts from the end below 0; IndexError beyond it
-        seed = None if self.seed is None else seed_of(self.seed, index)
-        if seed is None:
-            seed = int(torch.randint(2**62, (1,)))
-        generator = Generator(self.device).manual_seed(seed)
+        drawn = self.seed is None
+        seed = int(torch.randint(2**62, (1,))) if drawn else seed_of(self.seed, index)
+        generator = seeded(seed, self.device)
         noisy, target = self.batch(torch.tensor([index], device=self.device), generator)
         return noisy[0], target[0]
 

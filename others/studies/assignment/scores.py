@@ -14,10 +14,10 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import torch
-from torch import Generator, nn
+from torch import nn
 
 from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
-from others.data.seeds import seed_of
+from others.data.seeds import seed_of, seeded
 from others.engine.stats_manager import DenoisingStatsManager, Figures
 from others.networks.catalogue import make_network
 from others.networks.pretrained import load_network
@@ -81,8 +81,7 @@ def figures_of_draw(net: nn.Module, test: NoisyBSDSDataset, draw: int) -> Figure
     stats = DenoisingStatsManager()
     device = next((values.device for values in net.parameters()), torch.device("cpu"))
     for index in range(len(test)):
-        generator = Generator().manual_seed(seed_of("test", draw, index))
-        noisy, clean = test.batch(torch.tensor([index]), generator)
+        noisy, clean = test.batch(torch.tensor([index]), seeded(seed_of("test", draw, index)))
         x, d = noisy.to(device), clean.to(device)
         y = net(x)
         stats.accumulate((y - d).square().mean(), x, y, d)

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from Miniproject_2 import framework as f
 from Miniproject_2.framework import Module
+from others.analysis.blocks.comparison import our_passes, torch_passes
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 
 FILE = RESULTS / "bench" / "exactness.json"
 TYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
-PARTS = ("output", "input", "weight", "bias")
+TITLES = {"y": "output", "x": "input"}  # of what is compared, beside "weight" and "bias"
 Layers = tuple[int, Module, nn.Module]  # input channels, our layer, torch's with the same settings
 
 
@@ -92,42 +93,28 @@ LAYERS: dict[str, Callable[[Random], Layers]] = {
 }
 
 
-def torch_answers(theirs: nn.Module, x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-    """torch's output, and autograd's gradients of the input and of all parameters."""
-    x = x.clone().requires_grad_()
-    output = theirs(x)
-    return (output.detach(), *torch.autograd.grad(output, [x, *theirs.parameters()], gradient))
-
-
-def our_answers(ours: Module, x: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-    """Our output, and the gradients of the input and of all parameters by our backward pass."""
-    output = ours.forward(x)
-    ours.zero_grad()
-    x_grad = ours.backward(gradient)
-    return (output, x_grad, *(own.clone() for _, own in ours.param()))
-
-
 def error(found: Tensor, exact: Tensor) -> float:
     """The norm of the difference over the norm of the exact answer."""
     scale = float(exact.norm())
     return float((found.double() - exact).norm()) / scale if scale else 0.0
 
 
-def compare(ours: Module, theirs: nn.Module, x: Tensor) -> dict[str, dict[str, list[float]]]:
-    """For each type, the errors of ours and of torch's, in the order of PARTS."""
+def compare(ours: Module, theirs: nn.Module, x: Tensor) -> dict[str, dict[str, dict[str, float]]]:
+    """For each type, the errors of ours and of torch's, by the part that they are of."""
     weights = [value.detach().clone() for value in theirs.parameters()]
     gradient = torch.rand(theirs(x).shape)  # positive, so that sums do not cancel
-    exact = torch_answers(theirs.double(), x.double(), gradient.double())
+    exact = torch_passes(theirs.double(), [x.double()], gradient.double())
     found = {}
     for name, kind in TYPES.items():
         ours.forward(x.to(kind))  # the parameters take the type of the input
         for (value, _), weight in zip(ours.param(), weights):
             value.copy_(weight)
-        answers = {"ours": our_answers(ours, x.to(kind), gradient.to(kind))}
+        answers = {"ours": our_passes(ours, [x.to(kind)], gradient.to(kind))}
         if name != "float64":
-            answers["torch"] = torch_answers(theirs.to(kind), x.to(kind), gradient.to(kind))
+            answers["torch"] = torch_passes(theirs.to(kind), [x.to(kind)], gradient.to(kind))
         found[name] = {
-            who: [error(*pair) for pair in zip(values, exact)] for who, values in answers.items()
+            who: {TITLES.get(part, part): error(values[part], exact[part]) for part in values}
+            for who, values in answers.items()
         }
     return found
 
@@ -155,7 +142,7 @@ def worst(kind: str, count: int) -> dict[str, Any]:
         for name, by in compare(ours, theirs, x).items():
             for who, errors in by.items():
                 known = most.setdefault(name, {}).setdefault(who, {})
-                for part, value in zip(PARTS, errors):  # a layer without a bias has less of them
+                for part, value in errors.items():
                     known[part] = max(known.get(part, 0.0), float(f"{value:.2e}"))
     return most
 

@@ -28,7 +28,7 @@ from Miniproject_2 import framework as f
 from Miniproject_2.framework.memory import keep_freed_memory
 from Miniproject_2.model import Model
 from others.engine import command
-from others.networks.prescribed import torch_twin
+from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
@@ -69,15 +69,11 @@ def our_network(kind: str) -> f.Sequential:
     """The prescribed network with 64 channels and one kind of upsampling, or the shipped one."""
     if kind == "shipped":
         return Model().network
-    up = (
-        (lambda i, o: f.Upsampling(i, o, 3, padding=1))
-        if kind == "nearest"
-        else (lambda i, o: f.TransposeConv2d(i, o, 4, 2, 1))
-    )
+    if kind == "nearest":
+        return prescribed((64, 64), kernel=3, nearest=3)
     first, second = f.Conv2d(3, 64, 3, 2, 1), f.Conv2d(64, 64, 3, 2, 1)
-    return f.Sequential(
-        first, f.ReLU(), second, f.ReLU(), up(64, 64), f.ReLU(), up(64, 3), f.Sigmoid()
-    )
+    third, last = f.TransposeConv2d(64, 64, 4, 2, 1), f.TransposeConv2d(64, 3, 4, 2, 1)
+    return f.Sequential(first, f.ReLU(), second, f.ReLU(), third, f.ReLU(), last, f.Sigmoid())
 
 
 LAYOUTS: Any = (torch.contiguous_format, torch.channels_last)

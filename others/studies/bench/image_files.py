@@ -194,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=9, help="turns of each row")
-    result.add_argument("--json", type=Path, default=FILE, help="file of the results")
+    command.add_json(result, FILE)
     return result
 
 

@@ -68,15 +68,15 @@ def transposed_steps(case: Case) -> tuple[Step, Step]:
 
 
 def nearest_steps(case: Case) -> tuple[Step, Step]:
-    """Smeared weights, against repeated pixels and a convolution."""
+    """Weights that are smeared to the geometry WIDE, against repeated pixels and a convolution."""
     x, y = torch.rand(BATCH, case.inputs, *SMALL), torch.rand(BATCH, case.outputs, *LARGE)
     weight, geometry = torch.rand(case.outputs, case.inputs, *case.geometry.kernel), case.geometry
-    smeared, inner = Geometry((4, 4), (2, 2), (1, 1)), (last(x), last(y))
+    inner = last(x), last(y)
 
     def ours() -> None:
         smeared_weight = batched.smear(weight, (2, 2))
-        batched.transpose(inner[0], smeared_weight, None, smeared, LARGE)
-        _, gradient = batched.transpose_backward(inner[1], inner[0], smeared_weight, smeared)
+        batched.transpose(inner[0], smeared_weight, None, WIDE, LARGE)
+        _, gradient = batched.transpose_backward(inner[1], inner[0], smeared_weight, WIDE)
         batched.unsmear(gradient, (2, 2), (3, 3))
 
     def straightforward() -> None:

@@ -10,11 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from others.data.corruptions import LEVELS
 from others.networks.biasfree.pyramid import laplacian
 from others.records.settings import settings
 from others.studies.biasfree.regularisers import Regulariser, penalty
-
-LEVELS = 255  # grey levels from black to white
 
 
 @settings

@@ -58,38 +58,29 @@ class Pipeline:
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
-    def sets(self, folders: Sequence[Path], val_folder: Path | None = None) -> tuple[Noisy, Noisy]:
+    def sets(self, folders: Sequence[Path]) -> tuple[Noisy, Noisy]:
         """Training and validation set: crops of the images in all folders, with noise.
 
-        Without `val_folder`, each folder is split as `others.data.folders.split_files` does it. If
-        more images are held out than `validation` asks for, each second one is taken, or each
-        third, and so on. Targets are clean.
+        Each folder is split as `others.data.folders.split_files` does it. If more images are held
+        out than `validation` asks for, each second one is taken, or each third, and so on. Targets
+        are clean.
 
         Raises:
             FileNotFoundError, ValueError: no images, or images smaller than the crop.
         """
         train, val = [], []
         for folder in folders:
-            files, held_out = split_files(folder, val_folder)
+            files, held_out = split_files(folder)
             train += files
-            val += held_out if val_folder is None or not val else []
+            val += held_out
         val = val[:: -(-len(val) // self.training.validation)]
         use, noise = self.training, Corruption(self.corruption)
-        sources = [Crops(read_all(train), use.crop, use.turned), Crops(read_all(val), use.crop)]
-        return Noisy(sources[0], noise), Noisy(sources[1], noise)
+        crops = Crops(read_images(train), use.crop, use.turned)
+        return Noisy(crops, noise), Noisy(Crops(read_images(val), use.crop), noise)
 
     def as_json(self) -> dict[str, Any]:
         """What `parse` reads, with every default written out."""
         return as_json(asdict(self))
-
-
-def read_all(files: Sequence[Path]) -> dict[str, Any]:
-    """The images that can be read, uint8 (3, H, W), by their folders and names."""
-    images: dict[str, Any] = {}
-    for folder in dict.fromkeys(path.parent for path in files):
-        inside = [path for path in files if path.parent == folder]
-        images.update((f"{folder}/{name}", im) for name, im in read_images(inside).items())
-    return images
 
 
 def parse(content: Any) -> Pipeline:

@@ -2,10 +2,11 @@
 
     python -m others.studies.biasfree.train --config FILE --data FOLDER ... --output FOLDER
 
-The folders hold images; unless --val-data is given, the last tenth of each validates. The same
-command continues a training that was stopped. `others.studies.biasfree.export --training FOLDER`
-makes TorchScript and ONNX files of what was trained. --install keeps it in the project, under the
-name in the configuration: for `others.denoise --model NAME` and the studies.
+The folders hold images: in train/ and in val/ or test/, or directly, and then the last tenth
+validates. The same command continues a training that was stopped.
+`others.studies.biasfree.export --training FOLDER` makes TorchScript and ONNX files of what was
+trained. --install keeps it in the project, under the name in the configuration: for
+`others.denoise --model NAME` and the studies.
 
 The learning rate falls to 0 at the end, so the length has to be known beforehand. --minutes tries a
 few steps and makes as many epochs as that time allows. Where a training is continued, its length
@@ -49,7 +50,6 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--data", type=Path, nargs="+", required=True, metavar="FOLDER", help="images to train on"
     )
-    result.add_argument("--val-data", type=Path, metavar="FOLDER", help="images to validate on")
     result.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="for weights and history"
     )
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> None:
     with processes() as device:
         pipeline = asked_for(options)
         start = None if options.start_from is None else start_of(options.start_from)
-        sets = pipeline.sets(options.data, options.val_data)
+        sets = pipeline.sets(options.data)
         experiment = make_experiment(pipeline, sets, options.output, device, start)
         epochs = pipeline.training.epochs
         if options.minutes is not None:
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
             hooks.append(TensorBoard(options.output / "tensorboard"))
         experiment.run(epochs, plot=every(hooks))
         if options.install and rank() == 0:
-            print(f"{install(pipeline, experiment, start=start)}: written")
+            print(f"{install(pipeline, experiment, start)}: written")
 
 
 main = command.main_of(parser, run)

@@ -14,10 +14,9 @@ from others.engine.options import TrainingOptions
 from others.engine.schedules import SCHEDULES
 from others.engine.stats_manager import DenoisingStatsManager
 from others.networks.biasfree.networks import build_network
-from others.networks.pretrained import is_described, model_names, weights_file
+from others.networks.pretrained import bias_free_file, is_described, model_names
 from others.records.checkpoints import LAST
 from others.records.json_files import read_json, save_json
-from others.records.paths import PRETRAINED
 from others.records.weights import digest, load_weights, save_weights
 from others.studies.biasfree.objective import Objective
 from others.studies.biasfree.pipeline import Pipeline
@@ -33,7 +32,7 @@ class Start:
     known: dict[str, Any]  # of these weights, for the JSON file of those that come out
 
 
-def start_of(source: str, store: Path = PRETRAINED) -> Start:
+def start_of(source: str) -> Start:
     """The weights of a bias-free model, by its name, or of an earlier training, by its folder.
 
     Raises:
@@ -42,11 +41,11 @@ def start_of(source: str, store: Path = PRETRAINED) -> Start:
     """
     if Path(source).is_dir():
         weights, known = Path(source) / LAST, {"training": Path(source).resolve().name}
-    elif is_described(source, store):
-        weights = weights_file(source, store)
+    elif is_described(source):
+        weights = bias_free_file(source)
         known = read_json(weights.with_suffix(".json"))
     else:
-        names = ", ".join(name for name in model_names(store) if is_described(name, store))
+        names = ", ".join(name for name in model_names() if is_described(name))
         raise ValueError(f"no training and no model {source!r} to start from; there is {names}")
     if not weights.is_file():
         raise FileNotFoundError(f"{weights}: no such file; expected the weights to start from")
@@ -93,19 +92,14 @@ def make_experiment(
     )
 
 
-def install(
-    pipeline: Pipeline,
-    experiment: Experiment,
-    store: Path = PRETRAINED,
-    start: Start | None = None,
-) -> Path:
+def install(pipeline: Pipeline, experiment: Experiment, start: Start | None = None) -> Path:
     """Keep a trained model where `others.networks.pretrained` finds it by the pipeline's name.
 
     Writes biasfree/NAME.pth, the last weights, averaged if the configuration says so and in half
     precision, and biasfree/NAME.json, the configuration, the figures and what is known of `start`.
     Returns the path of the weights.
     """
-    path = store / "biasfree" / f"{pipeline.name}.pth"
+    path = bias_free_file(pipeline.name)
     save_weights(experiment.denoiser, path, half=True)
     last = experiment.history[-1]
     trained = {"images": len(experiment.train_set), "epochs": experiment.epoch}

@@ -26,7 +26,7 @@ from Miniproject_1.noise2noise.symmetries import self_ensemble
 from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
-from others.data.seeds import global_seed
+from others.data.seeds import CPU, global_seed, seeded
 from others.data.sets import Pairs
 from others.engine import command
 from others.engine.experiment import Experiment
@@ -46,7 +46,6 @@ NAME, TEACHER = "miniproject_1_small", "miniproject_1"
 THREADS = 2  # for the times, as on the course's machine
 ROUNDS = 5  # of the times; the least counts, because other processes only add to it
 IMAGES = 1000  # to denoise for the times
-CPU = torch.device("cpu")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,9 +72,8 @@ def training(
 ) -> Experiment:
     """The training, from its saved state if there is one."""
     folder = OUTPUT / NAME
-    generator = torch.Generator(CPU).manual_seed(options.seed)
-    noisy = torch.cat(Photographs(photographs, CPU).pairs(options.pairs, generator))
-    with global_seed(options.seed, CPU):
+    noisy = torch.cat(Photographs(photographs, CPU).pairs(options.pairs, seeded(options.seed)))
+    with global_seed(options.seed):
         net = make_network(NAME).to(memory_format=torch.channels_last)  # pyright: ignore
     return Experiment(
         net,

@@ -15,8 +15,10 @@ import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise import training as training_1
 from Miniproject_2.framework import training as training_2
 from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
+from others.records.formats import decimals, whole
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.table import Column, Table, markdown
 
 BATCH = 100  # images that the course's script hands to `predict` at once
 MODELS: dict[str, Callable[[], Any]] = {
@@ -158,13 +160,15 @@ def parameters(model: Any) -> list[Tensor]:
 
 def table(rows: dict[str, Scores]) -> str:
     """The scores of `evaluate` as Markdown."""
-    lines = [
-        "| | PSNR per image | PSNR pooled | images/s |",
-        "|---|---|---|---|",
-    ]
+    lines = []
     for name, row in rows.items():
-        rate = row.get("images_per_second", "")
         by = "self_ensemble_" if "parameters" in row else ""  # the noisy images are as they are
-        per_image, pooled = row[f"{by}psnr_per_image_db"], row[f"{by}psnr_pooled_db"]
-        lines.append(f"| {name} | {per_image:.2f} dB | {pooled:.2f} dB | {rate} |")
-    return "\n".join(lines)
+        both = [row[f"{by}psnr_per_image_db"], row[f"{by}psnr_pooled_db"]]
+        lines.append([name, *both, row.get("images_per_second")])
+    columns = [
+        Column(""),
+        Column("PSNR per image", decimals, "dB"),
+        Column("PSNR pooled", decimals, "dB"),
+        Column("images/s", whole),
+    ]
+    return markdown(Table(columns, lines))

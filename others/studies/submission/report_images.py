@@ -30,6 +30,7 @@ from others.data.seeds import seeded
 from others.engine import command
 from others.engine.contact_sheet import save_picture
 from others.engine.metrics import psnr_per_image
+from others.networks import teacher
 from others.networks.prescribed import PLAIN_LOSS
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
@@ -38,7 +39,7 @@ from others.records.weights import digest
 from others.studies.submission.ablations.miniproject_1 import ABLATION, train
 from others.studies.submission.ablations.prescribed import train as train_prescribed
 from others.studies.submission.ablations.sgd import FRAMEWORKS
-from others.studies.submission.ablations.study import BATCH, TUNE
+from others.studies.submission.ablations.study import TUNE
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
 
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
@@ -87,10 +88,8 @@ def by_loss(folder: Path) -> dict[str, Any]:
     for name, loss in LOSSES.items():
 
         def follow(network: torch.nn.Module, values: list[float] = curves[name]) -> None:
-            with torch.no_grad():
-                answers = [network(part.float() / 255) for part in tune_noisy.split(BATCH)]
-            scored = psnr_per_image(torch.cat(answers).clamp(0, 1), tune_clean.float() / 255)
-            values.append(round(scored, 3))
+            answers = teacher.denoise(network, tune_noisy)
+            values.append(round(psnr_per_image(answers, tune_clean.float() / 255), 3))
 
         trained = train({**ABLATION.base, **loss}, *pairs, EPOCHS, seed=0, followed=follow)
         with torch.no_grad():

@@ -35,6 +35,7 @@ from Miniproject_2.framework import training as training_2
 from others.data.course import TRAIN, VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
+from others.data.seeds import seeded
 from others.engine import command
 from others.records.json_files import locked, read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
@@ -116,9 +117,8 @@ def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, 
         pairs = load_pair(options.data / TRAIN)
         return pairs, {"pairs": len(pairs[0])}
     images = read_images(image_files(options.photographs))
-    generator = torch.Generator(device).manual_seed(options.seed)
     photographs = Photographs(list(images.values()), device)
-    pairs = photographs.pairs(options.pairs, generator, weak=options.weak)
+    pairs = photographs.pairs(options.pairs, seeded(options.seed, device), weak=options.weak)
     counts: dict[str, float] = {"pairs": options.pairs, "photographs": len(images)}
     return pairs, {**counts, "weak": options.weak} if options.weak else counts
 

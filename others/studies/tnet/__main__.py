@@ -2,7 +2,6 @@
 
     python -m others.studies.tnet --data DIR [--only ROW ...] [--seeds 5] [--epochs 1]
     python -m others.studies.tnet --quick
-    python -m others.studies.tnet --tables
 
 DIR holds train_data.pkl and val_data.pkl. Each run saves its state in OUTPUT/ROW/SEED after every
 epoch, and its result in RESULTS/study.json; after each run the tables in RESULTS/README.md are
@@ -41,7 +40,6 @@ def parser() -> argparse.ArgumentParser:
     mode = result.add_mutually_exclusive_group()
     mode.add_argument("--list", action="store_true", help="print the rows and stop")
     mode.add_argument("--quick", action="store_true", help="try everything on a few images")
-    mode.add_argument("--tables", action="store_true", help="renew the page and stop")
     return result
 
 
@@ -50,8 +48,6 @@ def run(options: argparse.Namespace) -> None:
     names = options.only or [*ROWS, CLAIMS]
     if options.list:
         print("\n".join(f"{name}: {row.changes()}" for name, row in ROWS.items()))
-    elif options.tables:
-        tables.write(options.results)
     elif options.quick:
         print(run_quickly(names), end="")
     else:

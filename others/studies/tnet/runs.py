@@ -64,7 +64,7 @@ def experiment(
     Raises:
         ValueError: the state in `folder` is of a training with other settings or images.
     """
-    with global_seed(seed, torch.device("cpu")):
+    with global_seed(seed):
         net = row.make()
     config: RunResult = {"net": row.settings()}
     # With a constant rate, a longer training begins like a shorter one and may go on from it. Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.helpers.images import pixels
 
 
 def test_the_figures_are_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usage_error: Callable[..., str]
 ) -> None:
     """Four PNGs; a pixel or an image that there is not is refused before any is written."""
     torch.manual_seed(0)
@@ -32,9 +33,8 @@ def test_the_figures_are_drawn(
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     with pytest.raises(SystemExit, match="outside the image of 32x32"):
         figures.main([*inputs, str(tmp_path / "none"), "--pixel", "40", "3"])
-    with pytest.raises(SystemExit):
-        figures.main([*inputs, str(tmp_path / "none"), "--image", "2"])
-    assert "--image is 2; expected 0 to 1" in capsys.readouterr().err
+    said = usage_error(figures.main, *inputs, str(tmp_path / "none"), "--image", "2")
+    assert "--image is 2; expected 0 to 1" in said
     assert not list((tmp_path / "none").iterdir())
 
 

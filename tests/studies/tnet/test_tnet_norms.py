@@ -15,7 +15,9 @@ def test_momentum_does_not_enter_the_training() -> None:
     x, trained = pixels(8, 32, 32).float() / 255, []
     for momentum in (0.1, 0.9, None):
         torch.manual_seed(0)
-        net = TNet(batch_norm=STAGES, momentum=momentum)
+        net = TNet(batch_norm=STAGES)
+        for layer in norms.layers(net):
+            layer.momentum = momentum
         optimizer = torch.optim.Adam(net.parameters(), 1e-3)
         for _ in range(2):
             optimizer.zero_grad()

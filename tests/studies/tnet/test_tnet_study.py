@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,15 +124,6 @@ def test_no_run_is_done_twice(command: Command) -> None:
     after = command("--only", "tnet", "--seeds", "2")["tnet"]["seeds"]
     assert list(after) == ["0", "1"]
     assert after["0"] == before["0"]  # its times too: it was not trained anew
-
-
-def test_the_tables_are_written_anew(command: Command) -> None:
-    """--tables makes the page from the results alone."""
-    command("--only", "tnet", "--seeds", "1")
-    text = command.read("README.md")
-    (command.folder / "results/README.md").unlink()
-    command("--tables")
-    assert command.read("README.md") == text
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, images: StudyImages) -> None:
@@ -271,13 +263,10 @@ def test_the_claims_alone_can_be_measured(
 
 
 def test_unknown_rows_and_missing_files_end_with_a_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], usage_error: Callable[..., str]
 ) -> None:
     """A wrong name is a usage error, a missing file is none; --list shows the names."""
-    with pytest.raises(SystemExit) as stopped:
-        study_command.main(["--only", "tnet_xxl"])
-    assert stopped.value.code == 2
-    assert "invalid choice: 'tnet_xxl'" in capsys.readouterr().err
+    assert "invalid choice: 'tnet_xxl'" in usage_error(study_command.main, "--only", "tnet_xxl")
     with pytest.raises(SystemExit, match="train_data"):
         study_command.main(["--data", str(tmp_path)])
     study_command.main(["--list"])

@@ -30,8 +30,6 @@ import torch
 from torch import Tensor
 
 from others.analysis.scoring import LEVELS, Denoise, squares
-from others.data.generated import leaves
-from others.data.images import middle
 from others.data.seeds import seed_of, seeded
 from others.engine import command
 from others.engine.metrics import psnrs
@@ -91,13 +89,6 @@ def answers_to(denoise: Denoise, clean: Tensor, sigma: float) -> dict[str, Tenso
     }
 
 
-def images_of(folder: Path | None, count: int) -> Tensor:
-    """(count, 3, SIDE, SIDE) in [0, 1]: the middles of a folder's images, or of generated ones."""
-    if folder is not None:
-        return squares(folder, SIDE, count)
-    return torch.cat([middle(image, SIDE) for image in leaves(count, seeded(SEED))]) / LEVELS
-
-
 def draw(path: Path, clean: Tensor, parts: dict[float, dict[str, Tensor]], model: str) -> None:
     """The first image at each noise level: degraded, all answers with their PSNR, and clean."""
     from others.analysis.panels import grid, save, show  # matplotlib is slow to import
@@ -132,7 +123,8 @@ def run(options: argparse.Namespace) -> None:
     """Measure and draw."""
     if min(options.sigma) <= 0:
         raise command.UsageError(f"--sigma is {options.sigma}; expected numbers above 0")
-    denoise, clean = load_denoiser(options.model), images_of(options.images, options.count)
+    denoise = load_denoiser(options.model)
+    clean = squares(options.images, SIDE, options.count, SEED)
     rows: dict[str, Any] = {}
     parts = {sigma: answers_to(denoise, clean, sigma) for sigma in options.sigma}
     for sigma, images in parts.items():

@@ -18,8 +18,6 @@ import torch
 from torch import Tensor
 
 from others.analysis.scoring import LEVELS, Denoise, answers_of, squares, with_noise
-from others.data.generated import leaves
-from others.data.seeds import seeded
 from others.engine import command
 from others.networks.pretrained import load_denoiser
 
@@ -71,11 +69,8 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     """Draw a figure for each image."""
     denoise = load_denoiser(options.model)
-    if options.images is None:
-        clean = leaves(options.count, seeded(0)) / LEVELS
-    else:
-        clean = squares(options.images, SIDE, options.count)
-    for number, image in enumerate(clean.split(1)):
+    images = squares(options.images, SIDE, options.count)
+    for number, image in enumerate(images.split(1)):
         path = options.output / f"{options.model}_{number}.png"
         draw(denoise, image, options.sigma, path, options.model)
         print(path, flush=True)

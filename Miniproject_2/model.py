@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Optional
 
 from torch import arange
 
@@ -52,7 +52,7 @@ class Model:
         self.network = plainly(self._new_network, self.device)
         self.pretrained = False
 
-    def _new_network(self) -> framework.Sequential:
+    def _new_network(self) -> Sequential:
         few, many = CHANNELS
         network = Sequential(
             Conv2d(3, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
@@ -66,18 +66,6 @@ class Model:
         )
         network.to(self.device)
         return network
-
-    def __getstate__(self) -> Dict[str, Any]:
-        """For copies and pickles: the weights, and nothing that the layers keep from a pass."""
-        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        made_anew = "turns", "device", "network"
-        kept = {name: value for name, value in vars(self).items() if name not in made_anew}
-        return {**kept, "weights": weights}
-
-    def __setstate__(self, copied: Dict[str, Any]) -> None:
-        Model.__init__(self)
-        self.network.load_state_dict(copied["weights"])
-        vars(self).update((name, value) for name, value in copied.items() if name != "weights")
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

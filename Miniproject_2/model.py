@@ -52,7 +52,7 @@ class Model:
         self.network = plainly(self._new_network, self.device)
         self.pretrained = False
 
-    def _new_network(self) -> Sequential:
+    def _new_network(self) -> framework.Sequential:
         few, many = CHANNELS
         network = Sequential(
             Conv2d(3, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)

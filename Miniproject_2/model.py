@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -48,7 +48,7 @@ class Model:
     """
 
     def __init__(self) -> None:
-        self.turns, self.device = Turns(), gpu_or_cpu()
+        self.locks, self.device = Locks(), gpu_or_cpu()
         self.network = plainly(self._new_network, self.device)
         self.pretrained = False
 

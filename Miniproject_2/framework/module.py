@@ -115,7 +115,7 @@ class Module:
             )
         memory.answered = ref(given)
         gradient = given.detach().resolve_neg().to(memory.dtype)
-        single = self.images and gradient.dim() == 3
+        single = self.images and len(memory.shape) == 3
         batch = gradient.unsqueeze(0) if single else gradient
         answer = self._backward(batch, *memory.kept, **options)
         if answer is None:  # nobody wants it

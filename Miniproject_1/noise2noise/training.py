@@ -136,7 +136,7 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
-        progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
+        progress = Progress(self.count * (self.num_epochs - self.epoch))
         try:
             # Its end also ends a step's autocast that Ctrl-C has kept from ending by itself.
             with torch.autocast(self.device.type, enabled=False):

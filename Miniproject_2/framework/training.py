@@ -118,7 +118,7 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
-        progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
+        progress = Progress(self.count * (self.num_epochs - self.epoch))
         try:
             while self.epoch < self.num_epochs:
                 self._epoch(progress)

@@ -83,7 +83,7 @@ def fast_precision(device: torch.device) -> bool:
 class Trainer:
     """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
-    An interrupted one leaves half-trained weights, which may be worse than those of the start.
+    A training that is interrupted leaves half-trained weights, which may be worse than before.
 
     Args:
         network: on its device, with the weights to start from.

@@ -51,7 +51,7 @@ class Settings(NamedTuple):
 class Trainer:
     """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
-    An interrupted one leaves half-trained weights, which may be worse than those of the start.
+    A training that is interrupted leaves half-trained weights, which may be worse than before.
 
     Args:
         network: a map on (N, 3, H, W) in [0, 1], on its device, with the weights to start from.

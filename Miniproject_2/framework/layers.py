@@ -7,17 +7,19 @@ computes in 16 bits if its images have 16 bits.
 `convolution.py` holds the mathematics, for a single image; `batched.py` has the same for batches.
 """
 
-from typing import Any, Iterator, Optional, Sequence, Tuple
+from operator import index
+from typing import Any, Iterator, Optional, Sequence, Tuple, Union
 
 from torch import cat, empty
 
 from . import batched, convolution
 from .batched import is_short
-from .convolution import Geometry, IntOrPair, Pair, to_ints
+from .convolution import Geometry, Pair
 from .module import Module, Named
 from .storage import lasting
 from .tensor import Tensor
 
+IntOrPair = Union[int, Pair]
 Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted, and of the weights
 
 
@@ -256,6 +258,19 @@ class Upsampling(Conv2d):
             return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
         x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
         return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
+
+
+def to_ints(value: Any, count: int, name: str, least: int) -> Any:
+    """`count` whole numbers of at least `least`, NumPy's included, as ints; one stands for all.
+
+    Raises:
+        ValueError: anything else.
+    """
+    values = value if isinstance(value, (tuple, list)) else [value] * count
+    whole = all(hasattr(one, "__index__") and not isinstance(one, bool) for one in values)
+    if len(values) != count or not whole or min(values) < least:
+        raise ValueError(f"{name}: expected whole numbers of at least {least}, got {value}")
+    return tuple(map(index, values))
 
 
 def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:

@@ -24,8 +24,9 @@ Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted,
 
 
 class _Convolution(Module):
-    """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch.
+    """What convolutions share: weights and a bias, as in torch.
 
+    The weights are (O, C / groups, kernel), or (C, O / groups, kernel) in a transposed convolution.
     A layer is defined by `_size`, the size of its output, by `_map`, its function for one group of
     channels, and by `_adjoint`, the gradients of its input and its weights.
     """
@@ -43,8 +44,8 @@ class _Convolution(Module):
         least = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
         pairs = (to_ints(value, 2, *limit) for value, limit in zip(geometry, least.items()))
         self.geometry = Geometry(*pairs)
-        fixed, free = (inputs, outputs) if transposed else (outputs, inputs)
-        shape = fixed, free // groups, *self.geometry.kernel
+        first, second = (inputs, outputs) if transposed else (outputs, inputs)
+        shape = first, second // groups, *self.geometry.kernel
         fan_in = shape[1] * shape[2] * shape[3]
         bound = fan_in**-0.5  # Kaiming's uniform bound for a leaky ReLU of slope √5: torch's choice
         self.weight, self.weight_grad = parameter(bound, *shape)

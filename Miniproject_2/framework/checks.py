@@ -165,7 +165,7 @@ def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, b
 
 
 def flaw(value: Any, shape: Tuple[int, ...]) -> str:
-    """What is wrong with a tensor that should hold floating point numbers in this shape, if any."""
+    """What is wrong with a value that should be floating point numbers in this shape, if anything."""
     wrong = no_plain_tensor(value)
     if wrong:
         return wrong

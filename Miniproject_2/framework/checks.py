@@ -165,7 +165,7 @@ def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, b
 
 
 def flaw(value: Any, shape: Tuple[int, ...]) -> str:
-    """What is wrong with a value that should be floating point numbers in this shape, if anything."""
+    """What is wrong with a tensor that should hold numbers in this shape; nothing if it does."""
     wrong = no_plain_tensor(value)
     if wrong:
         return wrong
@@ -182,7 +182,7 @@ def no_plain_tensor(value: object) -> str:
         return f"should be a tensor, got a {type(value).__name__}"
     if getattr(value, "is_nested", False):  # torch 1.11 knows no such tensors
         return "should be a tensor of one shape, got a nested tensor"
-    names = getattr(value, "names", ())
+    names = getattr(value, "names", ())  # torch from 2.13 on knows none
     if any(names):
         return f"should have dimensions without names, got {names}"
     if str(value.layout) != "torch.strided" or value.device.type == "meta":

@@ -21,13 +21,13 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from .noise2noise import checks, files, network, prediction, symmetries, training
     from .noise2noise.checkpoint import read_checkpoint
-    from .noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from .noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint
-    from noise2noise.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
 
 WEIGHTS = HERE / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores
@@ -42,7 +42,7 @@ class Model:
     """
 
     def __init__(self) -> None:
-        self.turns, self.device = Turns(), gpu_or_cpu()
+        self.locks, self.device = Locks(), gpu_or_cpu()
         self.network = plainly(lambda: self._new_network(WIDTHS), self.device)
         self.pretrained = False
 
@@ -140,12 +140,11 @@ class Model:
         batch = images if images.dim() == 4 else images.unsqueeze(0)
 
         def apply(inputs: Tensor) -> Tensor:
-            net, size = self.network, inputs.shape[-2:]
-            whole = network.padded(
-                inputs.clamp(0, 1), net.multiple
-            )  # before a turn moves a last row
+            net = self.network
+            # Padded here, because the network would pad another side of an image that is turned.
+            whole = network.padded(inputs.clamp(0, 1), net.multiple)
             whole = whole.contiguous(memory_format=torch.channels_last)
             answer = symmetries.self_ensemble(net, whole, ROTATIONS) if ensemble else net(whole)
-            return answer[..., : size[0], : size[1]]
+            return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return prediction.denoise(apply, batch, self.device).view(images.shape)

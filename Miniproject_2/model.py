@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Optional
 
 from torch import arange
 
@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Turns, gpu_or_cpu, in_turn, load_whole, plainly
+    from framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -48,7 +48,7 @@ class Model:
     """
 
     def __init__(self) -> None:
-        self.turns, self.device = Turns(), gpu_or_cpu()
+        self.locks, self.device = Locks(), gpu_or_cpu()
         self.network = plainly(self._new_network, self.device)
         self.pretrained = False
 
@@ -66,18 +66,6 @@ class Model:
         )
         network.to(self.device)
         return network
-
-    def __getstate__(self) -> Dict[str, Any]:
-        """For copies and pickles: the weights, and nothing that the layers keep from a pass."""
-        weights = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        made_anew = "turns", "device", "network"
-        kept = {name: value for name, value in vars(self).items() if name not in made_anew}
-        return {**kept, "weights": weights}
-
-    def __setstate__(self, copied: Dict[str, Any]) -> None:
-        Model.__init__(self)
-        self.network.load_state_dict(copied["weights"])
-        vars(self).update((name, value) for name, value in copied.items() if name != "weights")
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

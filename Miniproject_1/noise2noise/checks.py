@@ -9,18 +9,18 @@ import math
 from operator import index
 from pathlib import Path
 from reprlib import repr as short
-from typing import Dict, Mapping, Optional, SupportsIndex, Tuple
+from typing import Any, Dict, Mapping, Optional, SupportsIndex, Tuple
 
 from .files import check_writable
 from .tensor import Tensor
 
 FLOATS = {f"torch.{name}" for name in ("bfloat16", "float16", "float32", "float64")}
 WHOLE = ("uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
-IMAGES = FLOATS | {f"torch.{name}" for name in WHOLE}
+NUMBERS = FLOATS | {f"torch.{name}" for name in WHOLE}
 LARGEST = 1e30  # float64 has larger values, which would become infinite in float32
 
 
-def check_images(images: object, name: str = "test_input") -> Tensor:
+def check_images(images: Any, name: str = "test_input") -> Tensor:
     """Return images in [0, 255] as uint8 or float32, out of any graph.
 
     Values outside [0, 255] are accepted, because noise that is not clipped leads there.
@@ -33,15 +33,19 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
         TypeError: not a tensor, or one of other values, such as booleans or complex numbers.
         ValueError: another shape, an empty batch, NaN or infinity.
     """
-    images = _check_kind(images, name)
+    wrong = no_plain_tensor(images)
+    if not wrong and str(images.dtype) not in NUMBERS:
+        wrong = f"should hold whole numbers or floating point numbers, got {images.dtype}"
+    if wrong:
+        raise TypeError(f"{name} {wrong}")
     shape = tuple(images.shape)
     if len(shape) not in (3, 4) or shape[-3] != 3:
         raise ValueError(f"{name} must have the shape (N, 3, H, W) or (3, H, W), got {shape}")
     if images.numel() == 0:
         raise ValueError(f"{name} must not be empty, got the shape {shape}")
-    if str(images.dtype) == "torch.uint8":
-        return images.detach()
     images = images.detach()
+    if str(images.dtype) == "torch.uint8":
+        return images
     images = images if str(images.dtype) == "torch.float64" else images.float()
     low, high = float(images.min()), float(images.max())
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -49,24 +53,6 @@ def check_images(images: object, name: str = "test_input") -> Tensor:
     if max(-low, high) > LARGEST:
         images = images.clamp(-LARGEST, LARGEST)
     return images.float()
-
-
-def _check_kind(images: object, name: str) -> Tensor:
-    """Return a plain tensor of numbers, whatever its shape, or raise TypeError."""
-    if not isinstance(images, Tensor):
-        raise TypeError(f"{name} must be a tensor (N, 3, H, W), got a {type(images).__name__}")
-    if str(images.dtype) not in IMAGES:
-        raise TypeError(
-            f"{name} must hold whole numbers or floating point numbers, got {images.dtype}"
-        )
-    if getattr(images, "is_nested", False):
-        raise TypeError(f"{name} must hold images of one size, got a nested tensor")
-    names = getattr(images, "names", ())
-    if any(names):
-        raise TypeError(f"{name} must have dimensions without names, got {names}")
-    if str(images.layout) != "torch.strided" or images.device.type == "meta":
-        raise TypeError(f"{name} must hold all its values, got {images.layout} on {images.device}")
-    return images
 
 
 def check_pairs(train_input: object, train_target: object) -> Tuple[Tensor, Tensor]:
@@ -178,19 +164,30 @@ def check_progress(state: Mapping[str, object], num_epochs: int) -> Tuple[int, b
     return epoch, bfloat16
 
 
-def flaw(value: object, shape: Tuple[int, ...]) -> str:
+def flaw(value: Any, shape: Tuple[int, ...]) -> str:
     """What is wrong with a tensor that should hold numbers in this shape; nothing if it does."""
-    if not isinstance(value, Tensor):
-        return f"should be a tensor, got a {type(value).__name__}"
-    if getattr(value, "is_nested", False):  # which has no shape; torch 1.11 knows no such tensors
-        return "should be a tensor, got a nested one"
+    wrong = no_plain_tensor(value)
+    if wrong:
+        return wrong
     if tuple(value.shape) != shape:
         return f"has the shape {short(tuple(value.shape))}, expected {shape}"
-    if str(value.layout) != "torch.strided" or value.device.type == "meta":
-        return f"should hold all its values, got {value.layout} on {value.device}"
     if str(value.dtype) not in FLOATS:
         return f"should hold floating point numbers, got {value.dtype}"
     return "should have memory of its own for each value" if repeats_memory(value) else ""
+
+
+def no_plain_tensor(value: object) -> str:
+    """Why a value is no tensor of one shape that holds all its values; nothing if it is one."""
+    if not isinstance(value, Tensor):
+        return f"should be a tensor, got a {type(value).__name__}"
+    if getattr(value, "is_nested", False):  # torch 1.11 knows no such tensors
+        return "should be a tensor of one shape, got a nested tensor"
+    names = getattr(value, "names", ())  # torch from 2.13 on knows none
+    if any(names):
+        return f"should have dimensions without names, got {names}"
+    if str(value.layout) != "torch.strided" or value.device.type == "meta":
+        return f"should hold all its values, got {value.layout} on {value.device}"
+    return ""
 
 
 def repeats_memory(value: Tensor) -> bool:

@@ -8,9 +8,8 @@ minimises the squared error to the second noisy copy is the one that minimises i
 
 import copy
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +27,7 @@ Batch = Tuple[Tensor, Tensor]
 LEAST_HELD_OUT = 100  # fewer pairs say little: then old and new are compared on all of them
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """How to train, one line a setting."""
 
     batch_size: int = 32
@@ -85,6 +83,8 @@ def fast_precision(device: torch.device) -> bool:
 class Trainer:
     """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
+    A training that is interrupted leaves half-trained weights, which may be worse than before.
+
     Args:
         network: on its device, with the weights to start from.
         noisy_a, noisy_b: (N, 3, H, W), two noisy copies of the same images, on any device.
@@ -117,7 +117,6 @@ class Trainer:
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.average = copy.deepcopy(network)
         self.before = copy.deepcopy(network.state_dict())
-        self.reached = self.before  # the weights to go on from
         self.optimizer = Muon(network, self.peak, use.momentum)
         self.generator = torch.Generator(self.device).manual_seed(use.seed)
         if checkpoint is not None:
@@ -137,20 +136,15 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
-        progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
+        progress = Progress(self.count * (self.num_epochs - self.epoch))
         try:
-            self.network.load_state_dict(self.reached)
             # Its end also ends a step's autocast that Ctrl-C has kept from ending by itself.
             with torch.autocast(self.device.type, enabled=False):
                 with torch.enable_grad():
                     while self.epoch < self.num_epochs:
                         self._epoch(progress)
                 self._keep_the_better()
-        except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
-            self.network.load_state_dict(self.before)
-            raise
         finally:
-            self.optimizer.zero_grad(set_to_none=True)
             progress.close()
 
     def _epoch(self, progress: Progress) -> None:
@@ -242,7 +236,7 @@ class Trainer:
             "pairs": list(self.noisy_a.shape),
             "checksum of the pairs": checksum((self.noisy_a, self.noisy_b)),
             "checksum of the weights": checksum(self.before.values()),
-            **{name: str(value) for name, value in asdict(self.settings).items()},
+            **{name: str(value) for name, value in self.settings._asdict().items()},
         }
 
     def _save(self, path: Path) -> None:
@@ -260,10 +254,10 @@ class Trainer:
         write_atomically(path, lambda file: torch.save(state, file))
 
     def _load(self, path: Path) -> None:
-        """Take over a saved state, all but its weights, which the network gets in `run`."""
+        """Take over a saved state."""
         state = read_checkpoint(path)
         check_same_training(state.get("described"), self.described, path)
-        self.reached = check_weights(state.get("network"), self.before, path)
+        network = check_weights(state.get("network"), self.before, path)
         average = check_weights(state.get("average"), self.before, path)
         try:
             self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
@@ -280,4 +274,5 @@ class Trainer:
             self.generator.set_state(state["generator"].cpu())
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
+        self.network.load_state_dict(network)
         self.average.load_state_dict(average)

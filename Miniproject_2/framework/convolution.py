@@ -36,28 +36,13 @@ course's test compares them. `batched.py` has the same for batches. Layers with 
 to one group at a time.
 """
 
-from operator import index
-from typing import Any, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple, Optional, Tuple
 
 from torch.nn.functional import fold, unfold
 
 from .tensor import Tensor
 
 Pair = Tuple[int, int]
-IntOrPair = Union[int, Pair]
-
-
-def to_ints(value: Any, count: int, name: str, least: int) -> Any:
-    """`count` whole numbers of at least `least`, NumPy's included, as ints; one stands for all.
-
-    Raises:
-        ValueError: anything else.
-    """
-    values = value if isinstance(value, (tuple, list)) else [value] * count
-    whole = all(hasattr(one, "__index__") and not isinstance(one, bool) for one in values)
-    if len(values) != count or not whole or min(values) < least:
-        raise ValueError(f"{name}: expected whole numbers of at least {least}, got {value}")
-    return tuple(map(index, values))
 
 
 class Geometry(NamedTuple):

@@ -7,23 +7,26 @@ computes in 16 bits if its images have 16 bits.
 `convolution.py` holds the mathematics, for a single image; `batched.py` has the same for batches.
 """
 
-from typing import Any, Iterator, Optional, Sequence, Tuple
+from operator import index
+from typing import Any, Iterator, Optional, Sequence, Tuple, Union
 
 from torch import cat, empty
 
 from . import batched, convolution
 from .batched import is_short
-from .convolution import Geometry, IntOrPair, Pair, to_ints
+from .convolution import Geometry, Pair
 from .module import Module, Named
 from .storage import lasting
 from .tensor import Tensor
 
+IntOrPair = Union[int, Pair]
 Gradients = Tuple[Optional[Tensor], Tensor]  # of the input, where it is wanted, and of the weights
 
 
 class _Convolution(Module):
-    """What convolutions share: weights (fixed, free / groups, kernel) and a bias, as in torch.
+    """What convolutions share: weights and a bias, as in torch.
 
+    The weights are (O, C / groups, kernel), or (C, O / groups, kernel) in a transposed convolution.
     A layer is defined by `_size`, the size of its output, by `_map`, its function for one group of
     channels, and by `_adjoint`, the gradients of its input and its weights.
     """
@@ -41,8 +44,8 @@ class _Convolution(Module):
         least = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
         pairs = (to_ints(value, 2, *limit) for value, limit in zip(geometry, least.items()))
         self.geometry = Geometry(*pairs)
-        fixed, free = (inputs, outputs) if transposed else (outputs, inputs)
-        shape = fixed, free // groups, *self.geometry.kernel
+        first, second = (inputs, outputs) if transposed else (outputs, inputs)
+        shape = first, second // groups, *self.geometry.kernel
         fan_in = shape[1] * shape[2] * shape[3]
         bound = fan_in**-0.5  # Kaiming's uniform bound for a leaky ReLU of slope √5: torch's choice
         self.weight, self.weight_grad = parameter(bound, *shape)
@@ -256,6 +259,19 @@ class Upsampling(Conv2d):
             return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
         x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
         return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad
+
+
+def to_ints(value: Any, count: int, name: str, least: int) -> Any:
+    """`count` whole numbers of at least `least`, NumPy's included, as ints; one stands for all.
+
+    Raises:
+        ValueError: anything else.
+    """
+    values = value if isinstance(value, (tuple, list)) else [value] * count
+    whole = all(hasattr(one, "__index__") and not isinstance(one, bool) for one in values)
+    if len(values) != count or not whole or min(values) < least:
+        raise ValueError(f"{name}: expected whole numbers of at least {least}, got {value}")
+    return tuple(map(index, values))
 
 
 def parameter(bound: float, *shape: int) -> Tuple[Tensor, Tensor]:

@@ -27,15 +27,13 @@ class Memory:
         kept: what `_backward` needs: tensors, or the memories of other modules.
         versions: how often each of them had been changed in place by then.
         shape, dtype: of the output.
-        single: whether the image came as (C, H, W).
         skipped: whether the forward pass before this one had no backward pass.
         answered: the gradient of the last backward pass, if there was one; it is not kept alive.
     """
 
-    def __init__(self, kept: Tuple[Any, ...], output: Tensor, single: bool, skipped: bool) -> None:
+    def __init__(self, kept: Tuple[Any, ...], output: Tensor, skipped: bool) -> None:
         self.kept, self.versions = kept, [version(value) for value in kept]
-        self.shape, self.dtype = output.shape, output.dtype
-        self.single, self.skipped = single, skipped
+        self.shape, self.dtype, self.skipped = output.shape, output.dtype, skipped
         self.answered: Optional[Callable[[], object]] = None
 
 
@@ -65,13 +63,13 @@ class Module:
             raise TypeError(f"{self} expects {self.inputs} input(s), got {len(inputs)}")
         values = [self._check_input(value) for value in inputs]
         single = self.images and values[0].dim() == 3
-        skipped = getattr(self._memory, "answered", self) is None
+        skipped = getattr(self._memory, "answered", "no pass") is None
         self._memory = None  # what the last pass has kept is free before this one needs memory
         batches = [value.unsqueeze(0) for value in values] if single else values
         output, *kept = self._forward(*batches)
         output = output if is_channels_last(values[0]) else output.contiguous()
         output = output.squeeze(0) if single else output
-        self._memory = Memory(tuple(kept), output, single, skipped)  # at once: threads may share it
+        self._memory = Memory(tuple(kept), output, skipped)  # at once: threads may share it
         return output
 
     def backward(self, *gradients: Tensor) -> Tensor:
@@ -117,24 +115,24 @@ class Module:
             )
         memory.answered = ref(given)
         gradient = given.detach().resolve_neg().to(memory.dtype)
-        batch = gradient.unsqueeze(0) if memory.single else gradient
+        single = self.images and len(memory.shape) == 3
+        batch = gradient.unsqueeze(0) if single else gradient
         answer = self._backward(batch, *memory.kept, **options)
         if answer is None:  # nobody wants it
             return None
         answer = answer if is_channels_last(gradient) else answer.contiguous()
-        return answer.squeeze(0) if memory.single else answer
+        return answer.squeeze(0) if single else answer
 
     def _check_input(self, value: Tensor) -> Tensor:
         """A floating point tensor, of images where the block wants them, taken out of any graph."""
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = getattr(value, "dtype", type(value).__name__)
             raise TypeError(f"{self} expects a floating point tensor, got {kind}")
-        shape, channels = value.shape, self.in_channels or "C"
-        if self.images and not (
-            len(shape) in (3, 4) and channels in ("C", shape[-3]) and 0 not in shape
-        ):
+        shape, channels = tuple(value.shape), self.in_channels or "C"
+        fits = len(shape) in (3, 4) and channels in ("C", shape[-3]) and 0 not in shape
+        if self.images and not fits:
             expected = f"(N, {channels}, H, W) or ({channels}, H, W), with elements"
-            raise ValueError(f"{self} expects an input of the shape {expected}, got {tuple(shape)}")
+            raise ValueError(f"{self} expects an input of the shape {expected}, got {shape}")
         return value.detach()
 
     def _check_gradient(self, gradients: Tuple[Tensor, ...], shape: Tuple[int, ...]) -> Tensor:

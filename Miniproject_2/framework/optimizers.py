@@ -7,7 +7,7 @@ from .module import Module
 from .storage import joined, lasting, mark_changed, separate
 from .tensor import Tensor
 
-Pairs = Sequence[Tuple[Tensor, Tensor]]
+Parameters = Sequence[Tuple[Tensor, Tensor]]  # each with its gradient
 
 
 class _Optimizer:
@@ -24,12 +24,15 @@ class _Optimizer:
             parameter, a negative setting.
     """
 
-    def __init__(self, params: Union[Pairs, Module], **settings: float) -> None:
+    def __init__(
+        self, params: Union[Parameters, Module], lr: float, weight_decay: float, **settings: float
+    ) -> None:
         module = isinstance(params, Module)
-        self.params = check_pairs(params.param() if module else list(params))
+        self.params = check_parameters(params.param() if module else list(params))
         # A block with a `param()` of its own may give new views of its tensors at every call.
         self.movable = module and same_tensors(self.params, params.param())
-        self._check(**settings)
+        self._check(lr=lr, weight_decay=weight_decay, **settings)
+        self.lr, self.weight_decay = lr, weight_decay
 
     def _check(self, **settings: float) -> None:
         """ValueError for settings below 0."""
@@ -47,11 +50,17 @@ class _Optimizer:
             gradient.zero_()
 
     def _flat(self, *states: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
-        """The parameters, the gradients and each state, which follows their type."""
+        """The parameters, the gradients plus weight_decay · p, and each state.
+
+        A state follows the gradients to their type and device.
+        """
         parameters, gradients = (list(tensors) for tensors in zip(*self.params))
         for state in states:
             state[:] = [one.to(gradient) for one, gradient in zip(state, gradients)]
-        return self._flat_or_each(parameters, gradients, *states)
+        for parameter, gradient, *rest in self._flat_or_each(parameters, gradients, *states):
+            if self.weight_decay:
+                gradient = gradient + self.weight_decay * parameter
+            yield (parameter, gradient, *rest)
 
     def _flat_or_each(self, *lists: List[Tensor]) -> Iterator[Tuple[Tensor, ...]]:
         """Lists with a tensor for each parameter: each list as one flat tensor, on a GPU.
@@ -69,6 +78,7 @@ class _Optimizer:
         return [lasting(gradient.new_zeros, gradient.shape) for _, gradient in self.params]
 
     def __getstate__(self) -> Dict[str, Any]:
+        """What copies and files get: tensors that have memory of their own."""
         lists = [value for value in vars(self).values() if isinstance(value, list)]
         separate(one for both in self.params for one in both)
         separate(one for each in lists if each is not self.params for one in each)
@@ -84,18 +94,17 @@ class SGD(_Optimizer):
 
     def __init__(
         self,
-        params: Union[Pairs, Module],
+        params: Union[Parameters, Module],
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
         nesterov: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(params, lr, weight_decay, momentum=momentum)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("nesterov needs a momentum and no dampening")
-        self.lr, self.momentum, self.dampening = lr, momentum, dampening
-        self.weight_decay, self.nesterov = weight_decay, nesterov
+        self.momentum, self.dampening, self.nesterov = momentum, dampening, nesterov
         self.velocities: List[Tensor] = []  # one for each parameter, from the first step on
 
     def step(self) -> None:
@@ -108,17 +117,12 @@ class SGD(_Optimizer):
         """The flat parameters, gradients and velocities, the latter brought up to date."""
         if not self.momentum:
             for parameter, gradient in self._flat():
-                gradient = self._decayed(parameter, gradient)
                 yield parameter, gradient, gradient
             return
         share = 1 - self.dampening if self.velocities else 1
         self.velocities = self.velocities or self._zeros()
         for parameter, gradient, velocity in self._flat(self.velocities):
-            gradient = self._decayed(parameter, gradient)
             yield parameter, gradient, velocity.mul_(self.momentum).add_(gradient, alpha=share)
-
-    def _decayed(self, parameter: Tensor, gradient: Tensor) -> Tensor:
-        return gradient + self.weight_decay * parameter if self.weight_decay else gradient
 
 
 class Muon(SGD):
@@ -144,7 +148,7 @@ class Muon(SGD):
 
     def __init__(
         self,
-        params: Union[Pairs, Module],
+        params: Union[Parameters, Module],
         lr: float = 0.02,
         momentum: float = 0.95,
         nesterov: bool = True,
@@ -181,17 +185,16 @@ class Adam(_Optimizer):
 
     def __init__(
         self,
-        params: Union[Pairs, Module],
+        params: Union[Parameters, Module],
         lr: float = 1e-3,
         betas: Tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
     ) -> None:
-        settings = {"beta1": betas[0], "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, lr=lr, **settings)
+        super().__init__(params, lr, weight_decay, beta1=betas[0], beta2=betas[1], eps=eps)
         if max(betas) >= 1:
             raise ValueError(f"Adam expects betas below 1, got {betas}")
-        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self.betas, self.eps = betas, eps
         self.steps = 0
         self.means, self.squares = self._zeros(), self._zeros()
 
@@ -199,8 +202,6 @@ class Adam(_Optimizer):
         self.steps += 1
         beta1, beta2 = self.betas
         for parameter, gradient, mean, square in self._flat(self.means, self.squares):
-            if self.weight_decay:
-                gradient = gradient + self.weight_decay * parameter
             mean.mul_(beta1).add_(gradient, alpha=1 - beta1)
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             root = (square / (1 - beta2**self.steps)).sqrt_().add_(self.eps)
@@ -208,7 +209,7 @@ class Adam(_Optimizer):
         mark_changed(parameter for parameter, _ in self.params)
 
 
-def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
+def check_parameters(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
     """Return pairs (parameter, gradient) without repetitions, after checking that they are such.
 
     Raises:
@@ -230,7 +231,7 @@ def check_pairs(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:
     return list(unique.values())
 
 
-def same_tensors(some: Sequence[Tuple[Tensor, Tensor]], others: Sequence[Any]) -> bool:
+def same_tensors(some: Parameters, others: Parameters) -> bool:
     """Whether both hold the same objects, in any order."""
     ids = [{id(one) for pair in pairs for one in pair} for pairs in (some, others)]
     return ids[0] == ids[1]

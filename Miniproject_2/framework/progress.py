@@ -14,16 +14,10 @@ _WIDTH = 24  # characters of the bar
 
 
 class Progress:
-    """Counts the images that a training has seen.
+    """Counts the images that a training has seen, of `total` in all."""
 
-    Args:
-        total: images in the whole training.
-        label: what stands before the bar.
-    """
-
-    def __init__(self, total: int, label: str) -> None:
-        self.total, self.label = total, label
-        self.done = 0
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
         self.loss: Optional[float] = None  # a running mean over what was drawn
         self.start, self.drawn = time.monotonic(), 0.0
         try:
@@ -49,12 +43,12 @@ class Progress:
     def _draw(self, end: str = "") -> None:
         self.drawn = time.monotonic()
         rate = self.done / max(self.drawn - self.start, 1e-9)
-        left = int((self.total - self.done) / max(rate, 1e-9))
-        filled = _WIDTH * self.done // max(self.total, 1)
+        left = int((self.total - self.done) / rate)
+        filled = _WIDTH * self.done // self.total
         bar = "#" * filled + "." * (_WIDTH - filled)
         try:
             sys.stderr.write(
-                f"\r{self.label} [{bar}] {100 * self.done // max(self.total, 1):3d} %  loss "
+                f"\rtraining [{bar}] {100 * self.done // self.total:3d} %  loss "
                 f"{self.loss:.5f}  {rate:.0f} images/s  {left // 60}:{left % 60:02d} left {end}"
             )
             sys.stderr.flush()

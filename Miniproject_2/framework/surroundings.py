@@ -33,25 +33,25 @@ def gpu_or_cpu() -> Any:
         return here.device
 
 
-class Turns(Dict[int, Any]):
+class Locks(Dict[int, Any]):
     """The lock of one object in each process; copies and pickles of the object get new ones.
 
     A fork needs its own, because its parent's may be held by a thread that stayed there.
     """
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return Turns, ()
+        return Locks, ()
 
 
 def in_turn(method: Method) -> Method:
     """Make one thread at a time run the marked methods of an object, by `plainly`.
 
-    The object has `turns`, its `Turns`, and `device`, where it computes.
+    The object has `locks`, its `Locks`, and `device`, where it computes.
     """
 
     @wraps(method)
     def guarded(self: Any, *arguments: Any, **options: Any) -> Any:
-        with self.turns.setdefault(os.getpid(), RLock()):
+        with self.locks.setdefault(os.getpid(), RLock()):
             return plainly(lambda: method(self, *arguments, **options), self.device)
 
     return cast(Method, guarded)

@@ -51,6 +51,8 @@ class Settings(NamedTuple):
 class Trainer:
     """One training of `network`, in place, on pairs of noisy images in [0, 255].
 
+    A training that is interrupted leaves half-trained weights, which may be worse than before.
+
     Args:
         network: a map on (N, 3, H, W) in [0, 1], on its device, with the weights to start from.
         noisy_a, noisy_b: (N, 3, H, W) with H and W that the network takes, two noisy copies of the
@@ -87,7 +89,6 @@ class Trainer:
         self.peak = use.fine_tuning_rate if pretrained else use.learning_rate
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
-        self.reached = self.before  # the weights to go on from
         self.random = Random(use.seed)
         self.described = self._describe() if checkpoint else {}
         velocities = self._load(checkpoint) if checkpoint and checkpoint.exists() else []
@@ -117,15 +118,11 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
         keep_freed_memory()
-        progress = Progress(self.count * (self.num_epochs - self.epoch), "training")
+        progress = Progress(self.count * (self.num_epochs - self.epoch))
         try:
-            self.network.load_state_dict(self.reached)
             while self.epoch < self.num_epochs:
                 self._epoch(progress)
             self._keep_the_better()
-        except BaseException:  # Ctrl-C too: half-trained weights may be worse than the old ones
-            self.network.load_state_dict(self.before)
-            raise
         finally:
             progress.close()
 
@@ -217,13 +214,10 @@ class Trainer:
         save(path, state)
 
     def _load(self, path: Path) -> List[Tensor]:
-        """Take over a saved state, and return the velocities of its optimizer.
-
-        Its weights are taken later: the network gets them in `run`.
-        """
+        """Take over a saved state, and return the velocities of its optimizer."""
         state = load(path)
         check_same_training(state.get("described"), self.described, path)
-        self.reached = check_weights(state.get("network"), self.before, path)
+        network = check_weights(state.get("network"), self.before, path)
         average = check_weights(state.get("average"), self.before, path)
         velocities = check_weights(state.get("velocities"), self.before, path)
         try:
@@ -232,6 +226,7 @@ class Trainer:
             self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error
+        self.network.load_state_dict(network)
         self.average = {name: average[name].to(self.device) for name in self.before}
         return [velocities[name].to(self.device) for name in self.before]
 
@@ -243,8 +238,7 @@ def weights_of_images(noisy: Tensor, target: Tensor, floor: float) -> Tensor:
     error counts more. Its error is not known, but the noise is: noisy and target differ by twice
     its variance. A weight that is constant over an image leaves the minimiser where it was.
     """
-    difference = noisy - target
-    weights = 1 / ((difference * difference).mean((1, 2, 3), keepdim=True) + floor)
+    weights = 1 / ((noisy - target).square().mean((1, 2, 3), keepdim=True) + floor)
     return weights / weights.mean()
 
 

@@ -46,7 +46,7 @@ def test_checkpoints(subject: Subject, tmp_path: Path) -> None:
     path, model, pairs = tmp_path / "state.pth", subject.rough(), noisy_images(4, 8, 8)[:2]
     before = copy.deepcopy(model.network.state_dict())
     trainer = subject.part("training").Trainer(model.network, *pairs, 2, False, path)
-    trainer._epoch(subject.part("progress").Progress(1, ""))
+    trainer._epoch(subject.part("progress").Progress(1))
     model.network.load_state_dict(before)
 
     def load() -> None:

@@ -136,7 +136,7 @@ def test_interrupted_at_any_step(
 
 @pytest.mark.usefixtures("narrow")
 def test_interrupted_twice(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C leaves the old weights even if another one ends the trainer's taking them back."""
+    """Ctrl-C leaves the old weights, whatever the trainer has done to its network until then."""
     model, pairs = subject.rough(), noisy_images(40, 8, 8)[:2]
     before = weights_of(model)
 

@@ -324,7 +324,7 @@ def test_progress(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 110.0, 110.0, 120.0, 120.0, 120.0])
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    bar = progress.Progress(1000, "training")
+    bar = progress.Progress(1000)
     bar.update(100, torch.tensor(0.25))
     bar.update(100, 0.25)
     bar.close()

@@ -94,7 +94,7 @@ def training_one(results: Results) -> dict[str, str]:
     """How Miniproject 1 was trained: the earliest stretch, and a sentence on the others."""
     log, *later = stretches(results.read("training/miniproject_1"))
     photographs = max(training.get("photographs", 0) for training in later)
-    defaults = vars(SettingsOne())  # of settings that the log of an older training does not name
+    defaults = SettingsOne()._asdict()  # of settings that the log of an older training lacks
     settings = {**defaults, **log["settings"]}
     return {
         "OneAgain": continued(log, later),

@@ -24,7 +24,6 @@ import copy
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -220,7 +219,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "photographs_with_repetitions": len(images),
         "weak": options.weak,
         "targets": options.targets,
-        "settings": dict(described(trainer.settings)),
+        "settings": trainer.settings._asdict(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "device": model.device.type,
@@ -230,11 +229,6 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     }
     write_trained(options.number, model, log, options.install)
     print(f"{name}: {log['validation']} after {trainer.images} pairs")
-
-
-def described(settings: Any) -> dict[str, Any]:
-    """The settings of either miniproject by their names."""
-    return asdict(settings) if isinstance(settings, training_1.Settings) else settings._asdict()
 
 
 main = command.main_of(parser, run)

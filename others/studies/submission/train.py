@@ -22,7 +22,6 @@ import argparse
 import copy
 import platform
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +131,8 @@ def changed_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def all_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Every setting of the training; `learning_rate` is the peak that it reaches."""
-    settings = (
-        asdict(training_1.Settings()) if options.number == 1 else training_2.Settings()._asdict()
-    )
+    training = training_1 if options.number == 1 else training_2
+    settings = training.Settings()._asdict()
     if options.go_on:  # as in Model.train after weights were loaded
         settings["learning_rate"] = settings["fine_tuning_rate"]
     return {**settings, **changed_settings(options)}

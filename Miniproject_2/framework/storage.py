@@ -34,8 +34,15 @@ def joined(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def separate(tensors: Iterable[Tensor]) -> None:
-    """Give each tensor memory of its own: written to a file, a part would bring the whole."""
+    """Give each tensor memory of its own: written to a file, a part would bring the whole.
+
+    A parameter into which one of torch.nn was copied, `value.copy_(layer.weight)`, belongs to a
+    graph of autograd, and torch refuses to deep-copy it. So it leaves the graph, unless it is a
+    view, which cannot.
+    """
     for tensor in tensors:
+        if not tensor.is_leaf and not tensor._is_view():
+            tensor.detach_()
         tensor.data = tensor.data.clone()
 
 

@@ -152,6 +152,27 @@ def test_gradients_follow_assigned_parameters(name: str) -> None:
     assert {one.dtype for pair in layer.param() for one in pair} == {torch.float64}
 
 
+@pytest.mark.parametrize("way", [copy.deepcopy, pickled, saved])
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_parameters_of_torch_may_be_copied_in(way: Copied, make: Callable[[f.Module], Any]) -> None:
+    """Who copies parameters of torch.nn into a network with autograd on can copy the network, and
+    in the midst of a pass too; the pairs of `param()` stay valid."""
+    net = network()
+    pairs, optimizer = net.param(), make(net)
+    for value, _ in pairs:
+        value.copy_(torch.nn.Parameter(value.clone()))
+    assert pairs[0][0].grad_fn is not None
+    output = net.forward(images()[0])
+    copied, optimizer = way((net, optimizer))
+    assert same(copied, net)
+    net.backward(output)
+    assert all(a is b for old, new in zip(pairs, net.param()) for a, b in zip(old, new))
+    train(copied, optimizer)
+    expected = network()
+    train(expected, make(expected))
+    assert same(copied, expected)
+
+
 @pytest.mark.parametrize("make", OPTIMIZERS)
 @pytest.mark.parametrize("mixed", [False, True])
 def test_parameters_that_ask_for_gradients(make: Callable[[f.Module], Any], mixed: bool) -> None:

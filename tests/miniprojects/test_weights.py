@@ -54,6 +54,15 @@ def test_round_trip(subject: Subject, good: Path) -> None:
     assert torch.equal(saved.predict(noisy), loaded.predict(noisy))
 
 
+def test_weights_that_were_copied_in() -> None:
+    """Who copies weights of torch.nn into Miniproject 2's model, with autograd on, can train it."""
+    model = Subject(2).untrained()
+    for value, _ in model.network.param():
+        value.copy_(torch.nn.Parameter(value / 2))
+    model.train(*noisy_images(2)[:2], 1)
+    assert not any(value.requires_grad for value in model.network.state_dict().values())
+
+
 def test_shipped_file() -> None:
     """Miniproject 1's file is read with weights_only=True, and holds float32 tensors for a CPU."""
     content = torch.load(ROOT / "Miniproject_1/bestmodel.pth", weights_only=True)

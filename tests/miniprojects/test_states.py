@@ -276,13 +276,15 @@ for attempt in range(13):
         os._exit(0)
     time.sleep(random.uniform(0.1, 1) * seconds)
     os.kill(child, random.choice([signal.SIGKILL, signal.SIGTERM]))
-    killed += os.waitpid(child, 0)[1] != 0
+    finished = os.waitpid(child, 0)[1] == 0
+    killed += not finished
+    seconds *= 0.8 if finished else 1  # the machine is less busy than it was
     if not (folder / "state.pth").exists():
         continue
     content = (folder / "state.pth").read_bytes()
     again = train(folder / "copy.pth") if (folder / "copy.pth").exists() else None
     (folder / "copy.pth").write_bytes(content)
-    if attempt % 3 == 0:
+    if finished or attempt % 3 == 0:
         (folder / "state.pth").unlink()
     assert again is None or same_bits(weights_of(again), weights_of(whole))
 assert same_bits(weights_of(train(folder / "state.pth")), weights_of(whole))

@@ -120,42 +120,46 @@ def training_one(results: Results) -> dict[str, str]:
 def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
     """A sentence on the trainings that went on from the weights of `log`.
 
-    Those that follow each other on the same kind of pairs and device are told as one.
+    Those that follow each other on the same kind of pairs and device are told as one, and of each
+    only what differs from the one before.
     """
 
-    def score(training: dict[str, Any]) -> str:
-        return decibels(training["validation"]["self_ensemble_psnr_per_image_db"])
+    def score(training: dict[str, Any]) -> float:
+        return training["validation"]["self_ensemble_psnr_per_image_db"]
 
     most = max(training.get("photographs", 0) for training in (log, *later))
 
     def kind(training: dict[str, Any]) -> tuple[int, float, str, int]:
         of, targets = training.get("photographs", most), training.get("targets", 1)
-        return of, training.get("weak", 0), training.get("device", "cpu"), targets
+        return of, training.get("weak") or 0, training.get("device") or "cpu", targets
 
-    def told(
-        number: int, weak: float, device: str, targets: int, trainings: list[dict[str, Any]]
-    ) -> str:
-        weighted = "noise_floor" in trainings[0]["settings"].keys() - log["settings"].keys()
-        batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
-        first = [plain(log["settings"]["batch_size"])]
-        notes = [
-            *([f"of {whole(number)} photographs"] if number < most else []),
-            *([f"{plain(round(100 * weak))}{NO_BREAK}% with weak noise"] if weak else []),
-            *([f"in batches of {enumeration([*batches])}"] if [*batches] != first else []),
-            *(["on a GPU"] if device == "cuda" else []),
-            *([f"by {trainings[0]['optimizer']}"] if "optimizer" in trainings[0] else []),
-            *(["with the weighted loss"] if weighted else []),
-            *([f"each input with {targets} noisy targets"] if targets > 1 else []),
-        ]
+    before, told = facts(kind(log), [log]), []
+    for of, group in groupby(later, kind):
+        trainings = list(group)
+        now = facts(of, trainings)
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
-        described = f"{decimals(millions, 1)} million {', '.join(notes)}".rstrip()
-        return f"{described} ({score(trainings[-1])})"
+        changes = ", ".join(fact for fact, old in zip(now, before) if fact not in ("", old))
+        described = f"{decimals(millions, 1)} million {changes}".rstrip()
+        told.append(f"{described} ({decimals(score(trainings[-1]))})")
+        before = now
+    start, stretches_told = decibels(score(log)), "; ".join(told)
+    return f" From there ({start}) it went on with new pairs (changes are named): {stretches_told}."
 
-    groups = [told(*of, list(trainings)) for of, trainings in groupby(later, kind)]
-    return (
-        f" From these weights ({score(log)}) it went on with new pairs of the same "
-        f"scenes: {'; '.join(groups)}."
-    )
+
+def facts(kind: tuple[int, float, str, int], trainings: list[dict[str, Any]]) -> list[str]:
+    """What the trainings of one kind had: each fact at its place, and empty where it is unknown."""
+    photographs, weak, device, targets = kind
+    settings = trainings[0]["settings"]
+    batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
+    return [
+        f"of {whole(photographs)} photographs",
+        f"with weak noise in {plain(round(100 * weak))}{NO_BREAK}%",
+        f"in batches of {enumeration([*batches])}",
+        "on a GPU" if device == "cuda" else "on a CPU",
+        f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
+        f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
+        f"each input with {targets} noisy target{'s' if targets > 1 else ''}",
+    ]
 
 
 def training_two(results: Results) -> dict[str, str]:
@@ -185,7 +189,6 @@ def limits(results: Results) -> dict[str, str]:
         "LimitsOneThousand": whole(one["times"]["seconds_1000_images"]),
         "LimitsOneLarge": decimals(one["times"]["seconds_512"], 1),
         "LimitsOneThreads": plain(one["times"]["threads"]),
-        "LimitsOnePairs": whole(one["further_epoch"]["pairs"]),
         "LimitsOneChange": signed(further_change(one["further_epoch"]), 3),
         "LimitsTwoThousand": whole(two["times"]["seconds_1000_images"]),
         "LimitsTwoLarge": decimals(two["times"]["seconds_512"], 1),

@@ -269,6 +269,7 @@ PAGES: dict[Path, PageTables] = {
     ),
     RESULTS / "bench" / "README.md": each(
         {
+            "steps": training_steps,
             "steps on a gpu": steps_on_a_gpu,
             "blocks": blocks,
             "straightforward": straightforward,

@@ -158,7 +158,11 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--pairs", type=number, default=2**20, help="drawn at once")
     result.add_argument(
-        "--targets", type=number, default=1, metavar="K", help="noisy images for each input"
+        "--targets",
+        type=number,
+        default=1,
+        metavar="K",
+        help="noisy images for each input; K + 1 copies of --pairs are kept in memory, 3 kB each",
     )
     result.add_argument(
         "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"

@@ -33,20 +33,24 @@ def test_pairs_are_drawn_anew() -> None:
         assert torch.equal(old[4:], new[4:])
 
 
-def test_every_copy_is_the_input_once() -> None:
+def test_every_copy_is_the_input_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With three targets, four copies take turns, and the target is the mean of the others."""
     pairs = timed.NewPairs(photographs(), 5, 0.0, seed=0, targets=3)
+    drawn, draw = [], pairs.photographs.copies
+    monkeypatch.setattr(
+        pairs.photographs, "copies", lambda *a, **k: drawn.append(draw(*a, **k)) or drawn[-1]
+    )
     held_out = [copy[4:].clone() for copy in pairs.both]
     noisy, target = pairs.both
     seen = []
     for _ in range(4):
         pairs.renew(4)
         seen.append(noisy[:4].clone())
-        whole = sum(copy.int() for copy in pairs.copies)
-        assert len(pairs.copies) == 4
+        whole = sum(copy.int() for copy in drawn[0])
+        assert len(drawn) == 1
+        assert len(drawn[0]) == 4
         assert float((target[:4] - (whole - noisy[:4].int()) / 3).abs().max()) <= 0.5
-    drawn = list(pairs.copies)
-    assert all(torch.equal(one, copy) for one, copy in zip(seen, drawn))
+    assert all(torch.equal(one, copy) for one, copy in zip(seen, drawn[0]))
     pairs.renew(4)
     assert not torch.equal(noisy[:4], seen[0])
     assert all(torch.equal(copy[4:], old) for copy, old in zip(pairs.both, held_out))

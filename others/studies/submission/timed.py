@@ -70,29 +70,28 @@ class NewPairs:
         self.photographs, self.weak, self.targets = photographs, weak, targets
         self.generator = torch.Generator(photographs.packed.device).manual_seed(seed)
         self.both = photographs.pairs(count, self.generator, weak=weak)
-        self.copies: list[Tensor] = []
-        self.inputs = 0  # copies that have been the input
+        self.turns: list[list[Tensor]] = []  # still to come: an input, and then its targets
 
     def renew(self, count: int) -> None:
         """Draw the first `count` pairs anew; the others are held out of the training."""
-        if self.inputs == len(self.copies):
+        if not self.turns:
             draw = self.photographs.copies
-            self.copies = draw(self.targets + 1, count, self.generator, weak=self.weak)
-            self.inputs = 0
-        noisy, target = self.both
-        noisy[:count] = self.copies[self.inputs]
-        others = self.copies[: self.inputs] + self.copies[self.inputs + 1 :]
-        target[:count] = mean(others)
-        # Of a single pair, the second copy is no new input: the trainer exchanges the two itself.
-        self.inputs = self.inputs + 1 if self.targets > 1 else len(self.copies)
+            copies = draw(self.targets + 1, count, self.generator, weak=self.weak)
+            turns = [copies[place:] + copies[:place] for place in range(len(copies))]
+            # With one target, the second copy is no new input: the trainer exchanges the two.
+            self.turns = turns if self.targets > 1 else turns[:1]
+        noisy, *targets = self.turns.pop(0)
+        self.both[0][:count], self.both[1][:count] = noisy, mean(targets)
 
 
 def mean(images: list[Tensor]) -> Tensor:
     """The mean of uint8 tensors of one shape, rounded to uint8."""
+    count = len(images)
+    if count == 1:  # the sum below would take four times the memory of a million images
+        return images[0]
     total = torch.zeros_like(images[0], dtype=torch.int32)
     for one in images:
         total += one
-    count = len(images)
     return total.mul_(2).add_(count).div_(2 * count, rounding_mode="floor").to(torch.uint8)
 
 

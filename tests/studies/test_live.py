@@ -58,9 +58,10 @@ def test_learning_rate_cliff() -> None:
         Run(channels=4, steps=64, upsampling="nearest"),
         Run(channels=4, steps=64, optimizer="Adam", learning_rate=0.003),
         Run(channels=4, steps=64, optimizer="Muon", learning_rate=0.02),
+        Run(channels=4, steps=64, optimizer="Muon", learning_rate=0.02, momentum=0),
         Run(miniproject=1, channels=4, steps=64, learning_rate=0.002),
     ],
-    ids=["nearest", "Adam", "Muon", "Miniproject 1"],
+    ids=["nearest", "Adam", "Muon", "Muon without momentum", "Miniproject 1"],
 )
 def test_reports(run: Run) -> None:
     """Every choice trains: the network answers otherwise, and steps and pictures arrive."""
@@ -145,6 +146,15 @@ def test_process_that_is_done() -> None:
     assert str(live).startswith("done")
     live.pause(True)
     live.close()
+
+
+def test_a_training_in_words() -> None:
+    """Before its first step a training has no loss; one that failed says where to look."""
+    live = LiveTraining.__new__(LiveTraining)
+    live.reports, live.waits, live.ended = reports(SMALL)[:1], False, False
+    assert "loss –" in str(live)
+    live.reports, live.ended = [], True
+    assert str(live) == "failed: the server's terminal says why"
 
 
 def test_curves() -> None:

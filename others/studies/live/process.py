@@ -68,13 +68,14 @@ class LiveTraining:
     def __str__(self) -> str:
         """How it is going, a line each."""
         if not self.reports:
-            return "ended" if self.ended else "starting …"
+            return "failed: the server's terminal says why" if self.ended else "starting …"
         last = self.reports[-1]
         doing = "done" if self.ended else "paused" if self.waits else "training"
         doing = doing if math.isfinite(last.psnr) else "diverged: no number any more"
+        loss = f"{last.loss:.4f}" if last.step else "–"  # before the first step there is none
         return (
             f"{doing}, {last.seconds:.0f} s\nstep {last.step} of {last.steps}\n"
-            f"loss {last.loss:.4f}\nPSNR {last.psnr:.2f} dB"
+            f"loss {loss}\nPSNR {last.psnr:.2f} dB"
         )
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ UPSAMPLINGS = {"transposed": 0, "nearest": 3}  # the side of the convolution aft
 OPTIMIZERS: dict[str, Callable[[f.Module, float, float], Any]] = {
     "SGD": lambda network, rate, momentum: f.SGD(network, rate, momentum),
     "Adam": lambda network, rate, momentum: f.Adam(network, rate, (momentum, 0.999)),
-    "Muon": lambda network, rate, momentum: f.Muon(network, rate, momentum),
+    "Muon": lambda network, rate, momentum: f.Muon(network, rate, momentum, momentum > 0),
 }
 
 

@@ -13,7 +13,7 @@ from Miniproject_2 import framework as f
 from others.analysis.blocks import checkerboards
 from others.analysis.blocks.case import Case
 from others.analysis.blocks.comparison import largest_differences, our_passes, torch_passes
-from others.analysis.blocks.drawing import PADDING, Grid, cell_size, svg
+from others.analysis.blocks.drawing import LEAST, PADDING, Grid, cell_size, svg
 from others.analysis.blocks.steps import Step, rows_of, steps
 from others.analysis.blocks.taps import BLOCKS, make_block, parameters_of, sum_for, taps
 from others.networks.prescribed import torch_twin
@@ -191,6 +191,11 @@ def test_matrices_as_pictures() -> None:
     assert fills[0] == ("#67001f", "0", "0", "-2")  # the red end of the colours
     assert fills[3] == ("#053061", "1", "1", "2")  # the blue end
     assert drawn.count('<rect x="20" y="20" width="20" height="20"/>') == 2
+    for size in (LEAST, 32):  # the dashed frame stays inside its cell, however small
+        inner = re.findall(
+            '"cursor".*? width="(.*?)"', svg(Grid("M", values, values > 1), size, cursor=(0, 1))
+        )
+        assert 0 < int(inner[0]) <= size
     framed = svg(Grid("M", values, values > 9), 20, plane=0, frame=(1, 0))
     assert framed.count(PADDING) == 4
     assert "data-cell" not in framed

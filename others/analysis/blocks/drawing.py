@@ -49,8 +49,9 @@ def svg(
     cells = _cells(grid, size, plane, frame)
     if cursor:
         i, j = cursor[0] + frame[0], cursor[1] + frame[1]
-        inner = f'width="{size - 8}" height="{size - 8}"'
-        cells += f'<rect class="cursor" x="{j * size + 4}" y="{i * size + 4}" {inner}/>'
+        edge = min(4, size // 4)
+        inner = f'width="{size - 2 * edge}" height="{size - 2 * edge}"'
+        cells += f'<rect class="cursor" x="{j * size + edge}" y="{i * size + edge}" {inner}/>'
     marks = "".join(f"<rect {_box(i, j, size)}/>" for i, j in grid.marked.nonzero().tolist())
     width, height = columns * size + 4, rows * size + 4  # with room for the frames
     title = f"{grid.name}: {rows} rows, {columns} columns, from {-most:.3g} to {most:.3g}"

@@ -75,6 +75,6 @@ def opener(name: str, data: Path) -> Callable[[Request], None]:
             state.problems.append(f"This page cannot be shown now: {error}. Load it again.")
         with notices:
             for problem in state.problems:
-                ui.label(problem).props("role=alert").classes("text-warning")
+                ui.label(problem).props("role=alert").classes("refusal")
 
     return opened

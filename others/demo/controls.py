@@ -37,6 +37,8 @@ class Controls:
         self.values[name] = value
 
         def keep(event: Any) -> Any:
+            if event.value is None:  # of a select in whose place something else is shown
+                return None
             self.values[name] = type(value)(event.value)
             self.state.set(self.prefix + name, self.values[name])
             return self.refresh()
@@ -69,7 +71,7 @@ class Controls:
         value = self.state.flag(self.prefix + name)
         ui.switch(title, value=value, on_change=self._keep(name, value)).props("dense")
 
-    def number(self, name: str, title: str, default: float, span: Span) -> None:
+    def number(self, name: str, title: str, default: float, span: Span) -> ui.number:
         """A field for a number; what lies outside is not taken, and the field says so."""
         low, high, step = span
         value = self.state.number(self.prefix + name, default, low, high)
@@ -85,7 +87,7 @@ class Controls:
             validation={f"{low:g} to {high:g}": fits},
             on_change=lambda event: keep(event) if fits(event.value) else None,
         )
-        made.classes("w-full").props("dense hide-bottom-space")
+        return made.classes("w-full").props("dense hide-bottom-space")
 
 
 class ImageControls:
@@ -96,18 +98,16 @@ class ImageControls:
         self.file: Source | None = None  # what was dropped on this page
         there = (self.state.data / VALIDATION).is_file()
         images = {name: IMAGES[name] for name in IMAGES if there or name != "validation"}
-        image = controls.select("image", "image", images, "generated")
+        self.image = controls.select("image", "image", images, "generated")
+        self.image.on_value_change(lambda event: self._image_changed(event.value))
         number = controls.slider("number", "number", 9, (0, NUMBERS - 1, 1))
-        for chosen in (image, number):
-            chosen.on_value_change(lambda: setattr(self, "file", None))
+        number.on_value_change(lambda: self.image.set_value(controls["image"]))
         self.noise = controls.select("noise", "noise", NOISES, "point_sampling")
         self.noise.on_value_change(self._noise_changed)
         self.level = controls.slider("level", "level", *LEVELS[controls["noise"]])
-        self.level.bind_enabled_from(self.noise, "value", lambda name: name != "none")
-        ui.label().classes("text-xs opacity-70 -mt-2").bind_text_from(
-            self.noise, "value", lambda name: TABLE[name].meaning if name in TABLE else ""
-        )
-        controls.number("draw", "draw of the noise", 0, (0, 999_999, 1))
+        self.meaning = ui.label().classes("text-xs opacity-70 -mt-2")
+        self.seed = controls.number("draw", "draw of the noise", 0, (0, 999_999, 1))
+        self._offer()
 
     def subject(self) -> Subject:
         """What the controls say now."""
@@ -117,10 +117,26 @@ class ImageControls:
 
     def use_file(self, source: Source) -> None:
         """Show a file until another image is chosen; its noise is the file's own."""
+        self.image.set_value(None)  # so that each of the images can be chosen instead
         self.file = source
         self.noise.set_value("none")
 
+    def _image_changed(self, name: str | None) -> None:
+        if name is not None:
+            self.file = None
+        self._offer()
+
+    def _offer(self) -> None:
+        """Offer a level and a draw where the noise is made here."""
+        noise = self.controls["noise"]
+        own = noise == "point_sampling" and self.image.value == "validation"
+        for control in (self.level, self.seed):
+            control.set_enabled(noise != "none" and not own)
+        meaning = TABLE[noise].meaning if noise in TABLE else ""
+        self.meaning.set_text("the noise that the file has" if own else meaning)
+
     def _noise_changed(self) -> None:
+        self._offer()
         default, (low, high, step) = LEVELS[self.controls["noise"]]
         for prop, number in zip(("min", "max", "step"), (low, high, step)):
             self.level.props[prop] = number  # a text with them would set texts

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from others.analysis.panels import coloured, data_url
 
+# In a window of less than 768 pixels, such as that of a phone, one part stands below the other.
+SIDE_BY_SIDE = "w-full items-start md:flex-nowrap"
+
 
 class Panel:
     """A picture between its title and a line of numbers; it zooms and pans with all of its page.
@@ -63,10 +66,10 @@ class Panel:
 
     def show_map(self, values: Tensor, numbers: str = "", most: float | None = None) -> None:
         """Show a map (H, W) in colours, up to `most`, by default its own largest value."""
-        most = float(values.abs().max()) if most is None else most
-        self.show(coloured(values, most, self.signed), numbers)
-        self.low.set_text(f"{-most:.3g}" if self.signed else "0")
-        self.high.set_text(f"{most:.3g}")
+        end = float(values.abs().max()) if most is None else most
+        self.show(coloured(values, end, self.signed), numbers)
+        self.low.set_text(f"{-end:.3g}" if self.signed else "0")
+        self.high.set_text(f"{end:.3g}" if most is None else f"≥ {end:.3g}")
 
     def mark(self, pixel: tuple[int, int], size: tuple[int, int]) -> None:
         """Put a frame around a pixel (row, column) of an image of this height and width."""
@@ -83,9 +86,9 @@ def note(text: str) -> None:
 
 
 def columns() -> tuple[ui.column, ui.column]:
-    """The two columns of a page: its controls, and what they change."""
-    with ui.row().classes("w-full no-wrap items-start gap-6"):
+    """The two columns of a page: its controls, and what they change; in a narrow window, below."""
+    with ui.row().classes(f"{SIDE_BY_SIDE} gap-6"):
         return (
-            ui.column().classes("w-60 shrink-0 gap-1"),
-            ui.column().classes("grow min-w-0 gap-2"),
+            ui.column().classes("w-60 max-md:w-full shrink-0 gap-1"),
+            ui.column().classes("grow min-w-0 gap-2 max-md:basis-full"),
         )

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -92,7 +93,7 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
     tab.open("/denoise?models=biasfree_6")
     before = tab.settled()
     tab.all("input[type=file]")[0].send_keys(str(picture))
-    tab.wait(lambda: "460×500 RGB;16" in tab.text("[role=status]"))
+    tab.wait(lambda: "large.png, 460×500 RGB;16" in tab.text("[role=status]"))
     assert tab.settled(noise="none")[:-1] != before[:-1]
     tab.press("denoise the whole file")
     saved = downloads / "denoised.png"
@@ -101,11 +102,44 @@ def test_a_file_is_denoised_whole(tab: Tab, picture: Path, downloads: Path) -> N
     assert (read_picture(saved).colour.int() - expected.int()).abs().max() <= 1
 
 
+def test_a_file_is_left_again(tab: Tab, picture: Path) -> None:
+    """While a file is shown, no image is named; each can be chosen, the one before it as well."""
+    tab.open("/denoise?models=biasfree_6&noise=none")
+    before = tab.settled()
+    shown = "return document.querySelector('input[aria-label=image]').closest('label').innerText"
+    assert "generated, 32×32" in tab.run(shown)
+    tab.all("input[type=file]")[0].send_keys(str(picture))
+    tab.wait(lambda: tab.settled()[:-1] != before[:-1])
+    assert "large.png" in tab.text("[role=status]")
+    assert "generated" not in tab.run(shown)
+    tab.choose("image", "generated, 32×32")
+    tab.wait(lambda: tab.settled()[:-1] == before[:-1])
+    assert not tab.text("[role=status]")
+    tab.all("input[type=file]")[0].send_keys(str(picture))
+    tab.wait(lambda: "large.png" in tab.text("[role=status]"))
+    tab.slide("number")
+    tab.settled(number="12")
+    assert "generated, 32×32" in tab.run(shown)
+
+
+def test_what_changes_nothing_is_not_offered(tab: Tab) -> None:
+    """The noise of the validation file is fixed; another noise has a level and a draw."""
+    off = "return document.querySelectorAll('.q-slider.disabled, label.q-field--disabled').length"
+    tab.open("/denoise?image=validation&models=miniproject_2")
+    tab.settled()
+    assert tab.run(off) == 2
+    assert "the noise that the file has" in tab.text("body")
+    tab.choose("noise", "Gaussian")
+    tab.settled(noise="gaussian")
+    assert tab.run(off) == 0
+
+
 @pytest.mark.parametrize("error", [ValueError("too long for a PNG"), RuntimeError("a fault")])
 def test_a_file_can_be_tried_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever ends the denoising of a whole file, the page says so, and its button works again."""
     part: Any = FilePart.__new__(FilePart)
     said: list[str] = []
+    part.picture = Picture(torch.zeros(3, 8, 8), None, 255)
     part.page = SimpleNamespace(controls={"models": ["biasfree_6"], "ensemble": False})
     part.said = SimpleNamespace(set_text=said.append)
 

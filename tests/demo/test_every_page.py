@@ -28,12 +28,63 @@ def test_each_page_opens(tab: Tab, name: str) -> None:
     check_page(tab, name, PAGES[name].TITLE)
 
 
+@pytest.mark.parametrize("width", [390, 683, 800])
+@pytest.mark.parametrize("name", PAGES)
+def test_narrow_windows(tab: Tab, name: str, width: int) -> None:
+    """On a phone, enlarged by the browser or in a small window, nothing is cut off at the side, and
+    pictures with their legends stay readable."""
+    size = {"width": width, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+    tab.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        tab.open(f"/{name}")
+        tab.wait(lambda: tab.run("return document.documentElement.scrollWidth") <= width)
+        widths = "return [...document.querySelectorAll('.picture')].map(one => one.clientWidth)"
+        assert min(tab.run(widths), default=width) >= 140
+        cut = "[...document.querySelectorAll('.legend .q-row, .legend .row')]"
+        assert tab.run(f"return {cut}.every(one => one.scrollWidth <= one.clientWidth)")
+    finally:
+        tab.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_printed_page_has_all_of_it(tab: Tab) -> None:
+    """On paper no header covers what a page shows, and long lines of code are continued."""
+    tab.open("/results?show=question-6")
+    tab.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        assert tab.run(style, "header", "display") == "none"
+        assert tab.run(style, ".q-page-container", "paddingTop") == "0px"
+        assert tab.run(style, "pre", "whiteSpace") == "pre-wrap"
+    finally:
+        tab.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("dark", "01")
+def test_alerts_can_be_read(tab: Tab, dark: str) -> None:
+    """The letters of an alert stand out from the ground by 4.5 to 1, as WCAG asks."""
+    tab.open(f"/denoise?number=99&dark={dark}")
+    colour = "return getComputedStyle(arguments[0])[arguments[1]].match(/\\d+/g).slice(0, 3)"
+    alert, body = tab.all("[role=alert]")[0], tab.all("body")[0]
+    letters, ground = tab.run(colour, alert, "color"), tab.run(colour, body, "backgroundColor")
+    light, deep = sorted([luminance(letters), luminance(ground)], reverse=True)
+    assert (light + 0.05) / (deep + 0.05) > 4.5
+    tab.driver.delete_all_cookies()
+
+
+def luminance(colour: list[str]) -> float:
+    """The relative luminance of a colour, red, green and blue from 0 to 255."""
+    shares = [int(part) / 255 for part in colour]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares]
+    return sum(weight * x for weight, x in zip((0.2126, 0.7152, 0.0722), linear))
+
+
 def test_keys_walk_through_prepared_states(tab: Tab) -> None:
-    """N opens the next prepared state, P the previous one; a slider keeps its keys."""
+    """N opens the next prepared state, P the previous one, capital or not; a slider keeps its
+    keys."""
     states = prepared()
     first = next(place for place, state in enumerate(states) if state.address == "/denoise")
     tab.open(f"/denoise?step={first}")
-    for key, step in (("n", first + 1), ("p", first)):
+    for key, step in (("n", first + 1), ("P", first)):
         tab.all("body")[0].send_keys(key)
         tab.wait(lambda step=step: tab.parameter("step") == str(step) and tab.is_connected())
         assert states[step].title in tab.text("header")

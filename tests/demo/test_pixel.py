@@ -47,6 +47,15 @@ def test_a_click_asks_for_a_pixel(tab: Tab) -> None:
     tab.wait(lambda: (tab.parameter("row"), tab.parameter("column")) == ("23", "23"))
 
 
+def test_the_sliders_end_where_the_image_does(tab: Tab) -> None:
+    """A pixel outside a small image becomes its nearest one, in the sliders and the address too."""
+    tab.open(FAST + "&image=mosaic&row=50&column=63")
+    tab.settled(row="50")
+    tab.choose("image", "generated, 32×32")
+    tab.settled(image="generated", row="31", column="31")
+    assert "row: 31" in tab.text("body").split("\n")
+
+
 def test_the_numbers_are_those_of_the_row(tab: Tab) -> None:
     """Sum, area and own weight are what the project's functions give, by either framework."""
     tab.open(FAST + "&noise=gaussian&level=20&row=10&column=7")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from others.demo.app import PAGES, prepared
+from others.demo.captions import CAPTIONS
 from others.records.paths import ROOT
 from others.report.figures import FIGURE_SOURCES, FIGURES
 from others.report.oral import sheet
@@ -19,6 +20,22 @@ def test_every_figure_has_its_source() -> None:
     known = (ROOT / "others" / "README.md").read_text(encoding="utf-8")
     commands = {command for source in SOURCES.values() for command in source.commands}
     assert [command for command in commands if " ".join(command.split()[:3]) not in known] == []
+
+
+def test_every_result_has_its_caption() -> None:
+    """What the titles leave open, such as ∗, is said for everything that both reports show."""
+    assert set(CAPTIONS) == set(SOURCES)
+
+
+def test_the_list_shows_what_is_open(tab: Tab) -> None:
+    """The list is scrolled to the entry that is shown; the page itself stays at its top."""
+    tab.open(f"/results?show={list(SOURCES)[-1]}")
+    seen = (
+        "const list = document.querySelector('nav').getBoundingClientRect();"
+        "const one = document.querySelector('nav [aria-current]').getBoundingClientRect();"
+        "return list.top <= one.top && one.bottom < list.bottom + 1 && scrollY === 0"
+    )
+    tab.wait(lambda: tab.run(seen))
 
 
 def test_every_question_has_an_answer_to_show() -> None:

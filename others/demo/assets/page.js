@@ -9,11 +9,17 @@ function remember(name, value) {
   if (name === "dark") document.cookie = `dark=${value}; path=/; SameSite=Strict`;
 }
 
+// Scroll a list, and nothing around it, to where one of its entries is seen.
+function showInList(entry) {
+  const list = entry.parentElement;
+  list.scrollTop = entry.offsetTop - list.offsetTop - list.clientHeight / 2;
+}
+
 // Remote controls for slides send PageDown and PageUp. A slider or a text field keeps its keys.
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target.closest("input, textarea, .q-slider")) return;
-  const name = {n: "next", PageDown: "next", p: "previous", PageUp: "previous"}[event.key];
+  const name = {n: "next", pagedown: "next", p: "previous", pageup: "previous"}[event.key?.toLowerCase()];
   if (name) { event.preventDefault(); document.getElementById(name).click(); }
 });
 

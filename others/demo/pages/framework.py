@@ -134,8 +134,10 @@ class Blocks:
         self.says = ui.label().classes("text-sm")
         self.matrices = ui.html(sanitize=False).classes("matrices flex flex-wrap gap-4 items-start")
         note(
-            "Each picture has its own scale: red is negative, white 0, blue positive, darkest at "
-            "the number after ±. Framed is what belongs to the chosen pixel of y; grey is padding."
+            "G copies patches into rows, M holds the weights, and g is the gradient of the loss L "
+            "with respect to y. Each picture has its own scale: red is negative, white 0, blue "
+            "positive, darkest at the number after ±. Framed is what belongs to the chosen pixel "
+            "of y; grey is padding."
         )
 
     def _draw_fields(self) -> None:
@@ -210,7 +212,7 @@ class Checkerboards:
             for name, (default, low, high) in SLIDERS.items():
                 self.controls.slider(name, name, default, (low, high, 1))
             ui.label(checkerboards.__doc__ or "").classes("text-sm opacity-80")
-        with right, ui.element("div").classes("grid grid-cols-3 gap-4 w-full"):
+        with right, ui.element("div").classes("pictures gap-4"):
             self.panels = {
                 name: Panel(title, unit=unit, signed=name != "overlap")
                 for name, (title, unit) in CHECKERBOARDS.items()
@@ -233,7 +235,7 @@ class Page:
     def __init__(self, state: State) -> None:
         part = state.choice("part", list(PARTS), "steps")
         with ui.tabs(on_change=lambda event: state.set("part", str(event.value))) as tabs:
-            tabs.props("dense align=left")
+            tabs.props("dense align=left").classes("max-w-full")
             for name, (title, _) in PARTS.items():
                 ui.tab(name, title).props("no-caps")
         with ui.tab_panels(tabs, value=part).classes("w-full bg-transparent"):

@@ -36,28 +36,34 @@ class Page:
     def __init__(self, state: State) -> None:
         left, right = columns()
         with right:
-            grid = ui.element("div").classes("grid grid-cols-5 w-full gap-x-3 gap-y-1")
+            self.panels = {name: self._pictures(called) for name, (called, _) in MODELS.items()}
             note(
-                "A row of J(x): how much lighter the marked pixel gets when a noisy pixel gets "
-                "lighter by one. Area: (Σ|w|)² / Σw². Miniproject 2's rows and slopes come from "
-                "its own backward passes; its J(x) x, for which our framework has no forward "
-                "derivative, from torch's for the same weights. Each map is scaled to its own "
-                "largest value."
+                "A row of J(x), the derivative of the answer f(x) by the noisy image x: how much "
+                "lighter the marked pixel gets when a noisy pixel gets lighter by one. Σ: the sum "
+                "of these weights w; area: (Σ|w|)² / Σw²; own: the weight of the marked pixel. "
+                "SmoothGrad: the slope of the marked pixel, or of its squared error, by each noisy "
+                "pixel, as the mean over n copies of x with more noise of standard deviation σ. "
+                "f(x) − J(x) x is 0 for a network without biases."
             )
-        with grid:
-            self.panels = {
-                model: {
-                    kind: Panel(title, f"({called})", unit, signed, self._picked)
-                    for kind, (title, unit, signed) in PANELS.items()
-                }
-                for model, (called, _) in MODELS.items()
-            }
+            note(
+                "Miniproject 2's rows and slopes come from its own backward passes; its J(x) x, "
+                "for which our framework has no forward derivative, from torch's for the same "
+                "weights. Each map is scaled to its own largest value."
+            )
         with left:
             controls = self.controls = Controls(state, self.draw)
             for name, (title, default) in MODELS.items():
                 controls.select(name, title, model_names(), default)
             self.images = ImageControls(controls)
             self.sliders = {name: controls.slider(name, *row) for name, row in SLIDERS.items()}
+
+    def _pictures(self, called: str) -> dict[str, Panel]:
+        """The pictures of one model."""
+        with ui.element("div").classes("pictures gap-x-3 gap-y-1"):
+            return {
+                kind: Panel(title, f"({called})", unit, signed, self._picked)
+                for kind, (title, unit, signed) in PANELS.items()
+            }
 
     def _picked(self, x: float, y: float) -> None:
         for name, share, side in zip(("row", "column"), (y, x), self.size):
@@ -71,6 +77,9 @@ class Page:
         noisy, clean = await run(Subject.images, self.images.subject())
         height, width = self.size = noisy.shape[-2], noisy.shape[-1]
         pixel = min(place[0], height - 1), min(place[1], width - 1)
+        for name, index, side in zip(("row", "column"), pixel, self.size):
+            self.sliders[name].props["max"] = side - 1
+            self.sliders[name].set_value(index)
         for name, panels in chosen:
             row: Row = await run(row_of, name, noisy, pixel)
             for panel in panels.values():

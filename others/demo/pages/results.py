@@ -5,10 +5,11 @@ from functools import partial
 
 from nicegui import ui
 
+from others.demo.captions import CAPTIONS
 from others.demo.pictures import columns
 from others.demo.state import Latest, Run, State
 from others.records.table import markdown
-from others.report.figures import Source, svg
+from others.report.figures import svg
 from others.report.oral import Question, excerpt, sheet
 from others.report.results import Results
 from others.report.tables import REPORT_TABLES, SOURCES
@@ -27,12 +28,13 @@ def show_question(question: Question) -> None:
         ui.code(excerpt(path, line), language="text").classes("w-full")
 
 
-def show_result(name: str, source: Source, state: State) -> None:
+def show_result(shown: str, state: State) -> None:
     """A table or a figure, which report shows it, and the commands that measured it."""
+    source, name = SOURCES[shown], shown.partition("-")[2]
     ui.label(source.title).classes("text-xl font-bold")
-    ui.label(f"Report {source.report}. Read from others/results and drawn just now.")
-    if not source.commands:
-        ui.label("It follows from the code; nothing was measured.").classes("text-sm")
+    origin = "others/results" if source.commands else "the code; nothing was measured"
+    ui.label(f"Report {source.report}. Drawn just now from {origin}.")
+    ui.label(CAPTIONS[shown])
     for command in source.commands:
         ui.code(command, language="bash").classes("w-full")
     if name in REPORT_TABLES:
@@ -57,14 +59,15 @@ class Page:
         titles.update({name: f"Report {s.report}: {s.title}" for name, s in SOURCES.items()})
         show = state.choice("show", list(titles), "question-1")
         left, right = columns()
-        with left, ui.element("nav").classes("w-full text-sm h-[84vh] overflow-y-auto"):
+        with left, ui.element("nav").classes("w-full text-sm h-[84vh] max-md:h-48 overflow-y-auto"):
             for name, title in titles.items():
                 link = ui.link(title, f"/results?show={name}")
                 link.classes("block py-1 no-underline hover:underline text-inherit")
                 if name == show:
                     link.classes("font-bold").props('aria-current="true"')
+                    ui.run_javascript(f"showInList(getHtmlElement({link.id}))")
         with right:
             if show in found:
                 show_question(found[show])
             else:
-                show_result(show.partition("-")[2], SOURCES[show], state)
+                show_result(show, state)

@@ -3,7 +3,7 @@
 from nicegui import ui
 
 from others.demo.controls import Controls
-from others.demo.pictures import Panel, note
+from others.demo.pictures import SIDE_BY_SIDE, Panel, note
 from others.demo.state import State
 from others.studies.live.charts import CHARTS, SIDES, chart, strips
 from others.studies.live.process import LiveTraining
@@ -17,7 +17,7 @@ NUMBERS = {  # of a Run: title; low, high and step
     "momentum": ("momentum, β₁", (0, 0.99, 0.05)),
     "batch_size": ("batch size", (1, 128, 1)),
     "channels": ("channels", (1, 64, 1)),
-    "steps": ("steps", (32, 5000, 1)),
+    "steps": ("steps, at least", (32, 5000, 1)),
     "seed": ("seed", (0, 99, 1)),
 }
 STARTS: dict[tuple[str, str], dict[str, float]] = {  # where a run begins otherwise than a Run
@@ -92,16 +92,16 @@ class Page:
     shown = (0, 0)  # how many reports of each run are drawn
 
     def __init__(self, state: State) -> None:
-        with ui.row().classes("w-full no-wrap items-start gap-4"):
+        with ui.row().classes(f"{SIDE_BY_SIDE} gap-4"):
             with ui.column().classes("gap-2"):
                 ui.button("start both", on_click=self.start_both)
                 with ui.row().classes("no-wrap gap-3"):
                     self.sides = [Side(name, state) for name in SIDES]
-            with ui.column().classes("grow gap-2"):
-                with ui.row().classes("w-full no-wrap"):
+            with ui.column().classes("grow min-w-0 gap-2 max-md:basis-full"):
+                with ui.row().classes("w-full"):
                     self.charts = {name: ui.echart(chart(name, {})) for name in CHARTS}
                 for name, made in self.charts.items():
-                    made.classes("h-72 grow basis-0").props("role=img")
+                    made.classes("h-72 grow basis-0 min-w-80").props("role=img")
                     made.props["aria-label"] = f"{CHARTS[name][0]} by step, a line for each run"
                 with ui.element("div").classes("strips grid grid-cols-2 gap-3 w-full"):
                     self.strips = {
@@ -110,7 +110,8 @@ class Page:
                 note(
                     f"Both learn from the same {PAIRS} pairs of generated images; the PSNR is of "
                     f"{SCORED} others, some of which are shown. Miniproject 1 divides the loss of "
-                    "an image by its noise; Miniproject 2 has the plain loss here."
+                    "an image by its noise; Miniproject 2 has the plain loss here. A run ends when "
+                    "its last pass over the pairs is complete."
                 )
         ui.timer(POLL, self.poll)
         ui.context.client.on_delete(lambda: [side.reset() for side in self.sides])

@@ -238,10 +238,10 @@ def test_complaints_of_latex_are_seen() -> None:
 
 
 def test_oral_references_resolve() -> None:
-    """Twenty questions; every `file:line` has on that line what is quoted beside it."""
+    """Twenty-two questions; every `file:line` has on that line what is quoted beside it."""
     text = (REPORT / "ORAL.md").read_text(encoding="utf-8")
     questions = oral.questions(text)
-    assert [question.number for question in questions] == list(range(1, 21))
+    assert [question.number for question in questions] == list(range(1, 23))
     assert len(re.findall(r"^\*\*\d+\. ", text, re.MULTILINE)) == len(questions)
     assert all(question.answer and question.references for question in questions)
     assert all(question.shown and "make demo" not in question.answer for question in questions)

@@ -63,7 +63,7 @@ def test_a_question_shows_its_code_and_opens_its_page(tab: Tab) -> None:
     """The quoted line of code is marked, and the button opens the state that answers it."""
     tab.open("/results?show=question-14")
     assert "▶ def psnr_per_image(" in tab.text("code")
-    tab.press("Both kinds of PSNR")
+    tab.press("Per image: as others state it")
     tab.wait(lambda: "TableScoresOne" in tab.driver.current_url)
 
 

@@ -131,13 +131,12 @@ class Blocks:
             self.before = ui.button("step before", on_click=lambda: self._go(stage=self.stage - 1))
             self.next = ui.button("next step", on_click=lambda: self._go(stage=self.stage + 1))
             self.title = ui.label().classes("step-title text-lg font-bold")
+            note("G copies patches into rows; M: the weights; g: ∂L/∂y, with the loss L")
         self.says = ui.label().classes("text-sm")
         self.matrices = ui.html(sanitize=False).classes("matrices flex flex-wrap gap-4 items-start")
         note(
-            "G copies patches into rows, M holds the weights, and g is the gradient of the loss L "
-            "with respect to y. Each picture has its own scale: red is negative, white 0, blue "
-            "positive, darkest at the number after ±. Framed is what belongs to the chosen pixel "
-            "of y; grey is padding."
+            "Each picture has its own scale: red is negative, white 0, blue positive, darkest at "
+            "the number after ±. Framed is what belongs to the chosen pixel of y; grey is padding."
         )
 
     def _draw_fields(self) -> None:

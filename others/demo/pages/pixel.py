@@ -38,17 +38,13 @@ class Page:
         with right:
             self.panels = {name: self._pictures(called) for name, (called, _) in MODELS.items()}
             note(
-                "A row of J(x), the derivative of the answer f(x) by the noisy image x: how much "
-                "lighter the marked pixel gets when a noisy pixel gets lighter by one. Σ: the sum "
-                "of these weights w; area: (Σ|w|)² / Σw²; own: the weight of the marked pixel. "
-                "SmoothGrad: the slope of the marked pixel, or of its squared error, by each noisy "
-                "pixel, as the mean over n copies of x with more noise of standard deviation σ. "
-                "f(x) − J(x) x is 0 for a network without biases."
-            )
-            note(
-                "Miniproject 2's rows and slopes come from its own backward passes; its J(x) x, "
-                "for which our framework has no forward derivative, from torch's for the same "
-                "weights. Each map is scaled to its own largest value."
+                "A row of J(x) = ∂f/∂x: how much lighter the marked pixel gets when a noisy pixel "
+                "gets lighter by one. Σ: the sum of these weights w; area: (Σ|w|)² / Σw²; own: the "
+                "weight of the marked pixel. SmoothGrad: the slope of the marked pixel, or of its "
+                "squared error, as the mean over n copies of x with more noise of standard "
+                "deviation σ. Without biases, f(x) − J(x) x is 0. Miniproject 2's rows and slopes "
+                "come from its own backward passes; its J(x) x, for which our framework has no "
+                "forward derivative, from torch's. Each map is scaled to its own largest value."
             )
         with left:
             controls = self.controls = Controls(state, self.draw)

@@ -26,7 +26,7 @@ def beside_torch(block: f.Module, inputs: Sequence[Tensor], g: Tensor) -> list[s
     return [
         "Largest difference from torch.nn:",
         *(f"{'y' if name == 'y' else f'∂L/∂{name}'}: {d:.2g}" for name, d in differences.items()),
-        "Forward and backward, ours / torch:",
+        "Forward and backward, ours / torch (10 % to 90 %):",
         f"this image: {_times(block, inputs, g)}",
         f"{IMAGES} images of {SIDE}×{SIDE}: {_times(block, batch, torch.ones_like(block(*batch)))}",
     ]

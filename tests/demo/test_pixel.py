@@ -39,6 +39,15 @@ def test_each_control_changes_its_pictures(tab: Tab, name: str) -> None:
     assert changed >= set(places) - {4}
 
 
+def test_numbers_are_pale_until_all_are_new(tab: Tab) -> None:
+    """While a long answer is computed, numbers of the one before it do not pass for its own."""
+    opacity = "return +getComputedStyle(document.querySelector('.scores')).opacity"
+    tab.open("/pixel?n=50&image=mosaic")
+    tab.wait(lambda: tab.run(opacity) < 1)
+    tab.settled()
+    tab.wait(lambda: tab.run(opacity) == 1)
+
+
 def test_a_click_asks_for_a_pixel(tab: Tab) -> None:
     """A click on any picture takes the pixel under it, zoomed or not."""
     tab.open(FAST + "&view=2,0.49,0.49")

@@ -4,7 +4,7 @@
 one, and by the path of this file. Where the folders of both miniprojects are on `sys.path`, Python
 finds only the first `model`; `Miniproject_1.model` and `Miniproject_2.model` work beside it.
 
-This is the only place where images are in [0, 255]; everything behind it works in [0, 1].
+Images are in [0, 255] here, and in [0, 1] in the network.
 """
 
 import copy

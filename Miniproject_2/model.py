@@ -3,7 +3,7 @@
 Everything the course asks for can be imported from here: from `Miniproject_2.model` in the
 project's folder, from `model` inside this one, and by the path of this file. Where the folders of
 both miniprojects are on `sys.path`, Python finds only the first `model`; `Miniproject_1.model` and
-`Miniproject_2.model` work beside it. Images are in [0, 255] here and in [0, 1] behind it.
+`Miniproject_2.model` work beside it. Images are in [0, 255] here, and in [0, 1] in the network.
 """
 
 import copy

@@ -163,7 +163,7 @@ class Muon(SGD):
     def step(self) -> None:
         for _ in self._accelerated():  # the velocities are up to date after it
             pass
-        velocities = self.velocities if self.momentum else [own for _, own in self.params]
+        velocities = self.velocities if self.momentum else [gradient for _, gradient in self.params]
         for (value, gradient), velocity in zip(self.params, velocities):
             parameter = value.detach()  # it may ask for gradients, as torch.nn's do
             if parameter.dim() < 2:
@@ -246,7 +246,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """Nearly U Vᵀ for the matrix U S Vᵀ, by Newton and Schulz's iteration.
 
     X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X leaves U and V alone and takes each singular value σ to
-    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that its values are in [0, 1].
+    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that no σ is above 1.
     The coefficients are Jordan's: the slope a at zero is as large as it can be, so that five steps
     bring small values up, at the price that large ones end anywhere from 0.7 to 1.2.
     """

@@ -141,11 +141,11 @@ def under_kernel(padded: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
     return padded.as_strided(shape, steps)
 
 
-def gather(image: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
+def gather(images: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
     """G: (N, C, H, W) to rows (N · positions, places · C), in one copy."""
-    (count, channels, height, width), (top, left) = image.shape, geometry.padding
-    padded = image.new_zeros(count, height + 2 * top, width + 2 * left, channels)
-    inside(padded, geometry, (height, width)).copy_(image)
+    (count, channels, height, width), (top, left) = images.shape, geometry.padding
+    padded = images.new_zeros(count, height + 2 * top, width + 2 * left, channels)
+    inside(padded, geometry, (height, width)).copy_(images)
     places = geometry.kernel[0] * geometry.kernel[1]
     return under_kernel(padded, geometry, positions).reshape(-1, places * channels)
 

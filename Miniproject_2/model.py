@@ -3,7 +3,7 @@
 Everything the course asks for can be imported from here: from `Miniproject_2.model` in the
 project's folder, from `model` inside this one, and by the path of this file. Where the folders of
 both miniprojects are on `sys.path`, Python finds only the first `model`; `Miniproject_1.model` and
-`Miniproject_2.model` work beside it. Images are in [0, 255] here and in [0, 1] behind it.
+`Miniproject_2.model` work beside it. Images are in [0, 255] here, and in [0, 1] in the network.
 """
 
 import copy
@@ -100,12 +100,13 @@ class Model:
     ) -> None:
         """Train on noisy pairs; what comes out is never worse on held-out pairs than what went in.
 
+        Of fewer than 5,000 pairs none are held out, and all of them decide which is better.
         Whatever interrupts it, Ctrl-C for example, leaves the weights that it began with. SIGTERM
         ends the process instead, unless the program handles it by an exception, as others/ does.
 
         Args:
             train_input: (N, 3, H, W), whole numbers or floating point, in [0, 255] but for noise.
-                Images larger than 512x512 pixels are trained on piece by piece.
+                Images with a side of more than 512 pixels are trained on in pieces.
             train_target: the same images with other noise.
             num_epochs: passes over the pairs, at least 1. The learning rate rises and falls within
                 them; in a training of fewer than 10 steps it only rises.
@@ -133,7 +134,7 @@ class Model:
         """Denoise images of any size.
 
         Values outside [0, 255] are clipped first: of Gaussian noise that was not clipped, the
-        answer is then better by 0.6 dB for a standard deviation of 25 and by 1.4 dB for one of 50.
+        answer is then better by about 1 dB for a standard deviation from 25 to 50.
 
         Args:
             test_input: (N, 3, H, W) or (3, H, W), whole numbers or floating point, in [0, 255] but

@@ -28,9 +28,11 @@ NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 def print_result(result: dict[str, Any]) -> None:
     """Print the line of a check, and on stderr what was printed while it ran."""
-    for line in result["output"].splitlines():
+    for line in result["output"].replace("\r\n", "\n").rstrip("\n").split("\n"):
         # Of what overwrites itself, such as a progress bar, the last is what is to be seen.
-        print(f"    | {line}", file=sys.stderr, flush=True)
+        shown = line.rstrip("\r").rpartition("\r")[2]
+        if shown:
+            print(f"    | {shown}", file=sys.stderr, flush=True)
     remark = f": {result['text']}" if result["text"] else ""
     line = f"{'ok' if result['passed'] else 'FAIL':4}  {result['origin']:6}  "
     print(line + (result["name"] + remark).replace("\n", " "), flush=True)

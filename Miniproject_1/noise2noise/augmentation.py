@@ -33,6 +33,7 @@ def augment(
         size = (len(noisy_a), 1, *noisy_a.shape[-2:])  # one coin a pixel, for all its channels
         coin = uniform(size, generator) < 0.5
         noisy_a, noisy_b = torch.where(coin, noisy_a, noisy_b), torch.where(coin, noisy_b, noisy_a)
+    # Drawn in any case, so that the other draws do not depend on `symmetries`.
     which = int(torch.randint(8, (1,), generator=generator, device=noisy_a.device))
     which = which if symmetries else 0
     return turn(noisy_a, which), turn(noisy_b, which)

@@ -33,7 +33,7 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
         raise FileNotFoundError(f"expected a checkpoint at {path}, found no such file")
     if "weights_only" in inspect.signature(torch.load).parameters:
         options: Dict[str, Any] = {"weights_only": True}
-    else:  # newer torch than 1.12 must not come here: 1.13 does not ask the module it is given
+    else:  # for torch before 1.13, which would ignore the unpickler that it is given
         module = SimpleNamespace(Unpickler=_TensorsOnly, __name__="tensors_only")
         options = {"pickle_module": module}
     try:

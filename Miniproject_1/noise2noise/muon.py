@@ -40,7 +40,7 @@ class Muon(torch.optim.Adam):
         hidden = [one for one in parameters if is_hidden(one)]
         rest = [one for one in parameters if not is_hidden(one)]
         super().__init__([{"params": hidden}, {"params": rest}], lr, betas=(0.9, 0.99))
-        self.defaults.update(momentum=momentum, adam_share=adam_share)  # what describes it
+        self.defaults.update(momentum=momentum, adam_share=adam_share)  # which copies keep
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -76,7 +76,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """Nearly U Vᵀ for the matrix U S Vᵀ, by five steps of Newton and Schulz's iteration.
 
     X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X leaves U and V alone and takes each singular value σ to
-    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that its values are in [0, 1].
+    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that no σ is above 1.
     The coefficients are Jordan's: the slope a at zero is as large as it can be, so that five steps
     bring small values up, at the price that large ones end anywhere from 0.7 to 1.2.
     """

@@ -240,7 +240,7 @@ class Trainer:
         }
 
     def _save(self, path: Path) -> None:
-        """Write tensors, texts and whole numbers: torch 1.13 reads no others without trust."""
+        """Write tensors, texts and whole numbers: by `weights_only`, torch 1.13 refuses floats."""
         state = {
             "described": self.described,
             "epoch": self.epoch,

@@ -1,6 +1,7 @@
 """The functions without parameters: ReLU, leaky ReLU, sigmoid, and the mean squared error.
 
 At 0, ±infinity and NaN, and for empty tensors, they give what torch gives, forward and backward.
+As everywhere here, g is ∂L/∂y, the gradient of the loss L with respect to the output y.
 """
 
 from typing import Tuple
@@ -21,8 +22,8 @@ class ReLU(Module):
         y = x.clamp(min=0)
         return y, y
 
-    def _backward(self, gradient: Tensor, y: Tensor) -> Tensor:
-        """dx = g where x > 0, else 0: y says which.
+    def _backward(self, g: Tensor, y: Tensor) -> Tensor:
+        """∂L/∂x = g where x > 0, else 0: y says which.
 
         In floating point, 0 · infinity is not 0. So the *bits* of g, read as whole numbers, are
         multiplied by 0 or 1: by 0 where those of y, without the sign, are all 0. A comparison and
@@ -30,7 +31,7 @@ class ReLU(Module):
         """
         bits, size = BITS[y.element_size()], y.element_size()
         positive = y.view(bits).bitwise_and(2 ** (8 * size - 1) - 1).ne_(0)
-        return positive.mul_(gradient.view(bits)).view(gradient.dtype)
+        return positive.mul_(g.view(bits)).view(g.dtype)
 
 
 class LeakyReLU(Module):
@@ -42,10 +43,10 @@ class LeakyReLU(Module):
     def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         return x.clamp(min=0).add_(x.clamp(max=0), alpha=self.negative_slope), x
 
-    def _backward(self, gradient: Tensor, x: Tensor) -> Tensor:
-        """dx = g where x > 0, else negative_slope · g."""
+    def _backward(self, g: Tensor, x: Tensor) -> Tensor:
+        """∂L/∂x = g where x > 0, else negative_slope · g."""
         positive = x.clone().gt_(0)
-        return positive.add_(1 - positive, alpha=self.negative_slope).mul_(gradient)
+        return positive.add_(1 - positive, alpha=self.negative_slope).mul_(g)
 
 
 class Sigmoid(Module):
@@ -55,15 +56,15 @@ class Sigmoid(Module):
         y = x.sigmoid()
         return y, y
 
-    def _backward(self, gradient: Tensor, y: Tensor) -> Tensor:
-        """dx = g · y (1 - y)."""
-        return (1 - y).mul_(y).mul_(gradient)
+    def _backward(self, g: Tensor, y: Tensor) -> Tensor:
+        """∂L/∂x = g · y (1 - y)."""
+        return (1 - y).mul_(y).mul_(g)
 
 
 class MSE(Module):
     """The mean over all elements of (prediction - target)², as torch.nn.MSELoss.
 
-    `backward` needs no gradient: g is 1, as this is the number that is minimised.
+    `backward` needs no gradient: g is 1 where this number is itself the loss L.
     """
 
     inputs = 2
@@ -75,6 +76,6 @@ class MSE(Module):
         difference = prediction - target
         return (difference * difference).mean(), difference
 
-    def _backward(self, gradient: Tensor, difference: Tensor) -> Tensor:
-        """dprediction = 2 (prediction - target) / number of elements · g."""
-        return (difference * (2 / max(1, difference.numel()))).mul_(gradient)
+    def _backward(self, g: Tensor, difference: Tensor) -> Tensor:
+        """∂L/∂prediction = 2 (prediction - target) / number of elements · g."""
+        return (difference * (2 / max(1, difference.numel()))).mul_(g)

@@ -28,11 +28,11 @@ padding of 1. Each has the letter of its phase, and here the input pixels that r
 then weighs the copies; weighing each pixel once with the sum of those weights is the same. So it
 is a transposed convolution with stride s, whose weights are w, flipped and smeared by a box of
 s×s. For s = 2 and 3×3 weights they are 4×4, in four blocks of 2×2: 16 products for a pixel
-instead of 36.
+of the input instead of 36.
 """
 
 from itertools import product
-from typing import Iterable, Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 from .convolution import Geometry, Pair
 from .tensor import Tensor
@@ -54,24 +54,23 @@ def convolve(
 
 def weight_gradient(x: Tensor, g: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """((G x)ᵀ g)ᵀ, with the arguments and the result of `convolution.weight_gradient`."""
-    positions, gradient = (g.shape[2], g.shape[3]), None
+    positions, total = (g.shape[2], g.shape[3]), zeros_for(weight)
     for images, gradients in parts(weight, positions, x, g):
-        patches = gather(images, geometry, positions)
-        gradient = add_product(gradient, columns_of(gradients), patches)
-    return from_matrix(gradient, weight)
+        add_product(total, columns_of(gradients), gather(images, geometry, positions))
+    return from_matrix(total, weight)
 
 
 def transpose_backward(
     g: Tensor, x: Tensor, weight: Tensor, geometry: Geometry
 ) -> Tuple[Tensor, Tensor]:
     """G g M and (G g)ᵀ x, as `convolution.transpose_backward`; the patches G g serve both."""
-    matrix, positions, gradient = to_matrix(weight).t(), (x.shape[2], x.shape[3]), None
+    matrix, positions, total = to_matrix(weight).t(), (x.shape[2], x.shape[3]), zeros_for(weight)
     x_grad = x.new_empty(x.shape[0], *positions, weight.shape[0])
     for gradients, images, answers in parts(weight, positions, g, x, x_grad):
         patches = gather(gradients, geometry, positions)
         multiply(answers.flatten(0, 2), patches, matrix)
-        gradient = add_product(gradient, columns_of(images), patches)
-    return x_grad.permute(0, 3, 1, 2), from_matrix(gradient, weight)
+        add_product(total, columns_of(images), patches)
+    return x_grad.permute(0, 3, 1, 2), from_matrix(total, weight)
 
 
 def transpose(
@@ -100,21 +99,24 @@ def multiply(y: Tensor, left: Tensor, right: Tensor, bias: Optional[Tensor] = No
     return y.copy_(bias).addmm_(left, right)
 
 
-def add_product(total: Optional[Tensor], left: Tensor, right: Tensor) -> Tensor:
-    """total + left · right, in place where there is a total; of 16 bits, the sum has 32."""
-    if total is not None and not is_short(left):
-        return total.addmm_(left, right)
-    product = multiply(left.new_empty(left.shape[0], right.shape[1]), left, right)
-    product = product.float() if is_short(left) else product
-    return product if total is None else total.add_(product)
+def zeros_for(weight: Tensor) -> Tensor:
+    """Zeros for the gradient of weights, as a matrix: of 32 bits where the weights have 16."""
+    zeros = weight.new_zeros(weight.shape[0], weight[0].numel())
+    return zeros.float() if is_short(weight) else zeros
 
 
-def parts(weight: Tensor, positions: Pair, *batches: Tensor) -> Iterable[Tuple[Tensor, ...]]:
+def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """total ← total + left · right."""
+    if is_short(left):
+        total.add_(multiply(left.new_empty(total.shape), left, right).float())
+    else:
+        total.addmm_(left, right)
+
+
+def parts(weight: Tensor, positions: Pair, *batches: Tensor) -> Iterator[Tuple[Tensor, ...]]:
     """Batches cut alike, so that the patches of a part of them stay in a CPU's cache."""
     numbers = CACHED if weight.device.type == "cpu" else LARGEST
     step = numbers * weight.shape[0] // (positions[0] * positions[1] * weight.numel())
-    if step >= batches[0].shape[0]:
-        return [batches]
     return zip(*(batch.split(max(1, step)) for batch in batches))
 
 
@@ -125,25 +127,25 @@ def columns_of(images: Tensor) -> Tensor:
 
 def inside(padded: Tensor, geometry: Geometry, size: Pair) -> Tensor:
     """New padded images (N, H + 2 · top, W + 2 · left, C) without padding, seen as (N, C, H, W)."""
-    (across, down, right, _), (top, left) = padded.stride(), geometry.padding
+    (image, row, pixel, _), (top, left) = padded.stride(), geometry.padding  # steps in memory
     shape = padded.shape[0], padded.shape[3], *size
-    return padded.as_strided(shape, (across, 1, down, right), top * down + left * right)
+    return padded.as_strided(shape, (image, 1, row, pixel), top * row + left * pixel)
 
 
 def under_kernel(padded: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
     """(N, H, W, C) seen as (N, positions, kernel, C): a pixel is in several patches at once."""
-    across, down, right, _ = padded.stride()
-    steps = [one * two for one, two in zip((down, right), geometry.stride)]
-    steps += [one * two for one, two in zip((down, right), geometry.dilation)]
+    image, row, pixel, _ = padded.stride()  # steps in memory
+    (s, t), (down, across) = geometry.stride, geometry.dilation
+    steps = image, s * row, t * pixel, down * row, across * pixel, 1
     shape = padded.shape[0], *positions, *geometry.kernel, padded.shape[3]
-    return padded.as_strided(shape, (across, *steps, 1))
+    return padded.as_strided(shape, steps)
 
 
-def gather(image: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
+def gather(images: Tensor, geometry: Geometry, positions: Pair) -> Tensor:
     """G: (N, C, H, W) to rows (N · positions, places · C), in one copy."""
-    (count, channels, height, width), (top, left) = image.shape, geometry.padding
-    padded = image.new_zeros(count, height + 2 * top, width + 2 * left, channels)
-    inside(padded, geometry, (height, width)).copy_(image)
+    (count, channels, height, width), (top, left) = images.shape, geometry.padding
+    padded = images.new_zeros(count, height + 2 * top, width + 2 * left, channels)
+    inside(padded, geometry, (height, width)).copy_(images)
     places = geometry.kernel[0] * geometry.kernel[1]
     return under_kernel(padded, geometry, positions).reshape(-1, places * channels)
 
@@ -152,8 +154,10 @@ def scatter(patches: Tensor, padded: Tensor, geometry: Geometry, positions: Pair
     """Gᵀ: add rows (N · positions, places · C) to the pixels of a padded image (N, H, W, C)."""
     met = under_kernel(padded, geometry, positions)
     entries = patches.view(met.shape)
-    steps = (s if d == 1 else 1 for s, d in zip(geometry.stride, geometry.dilation))
-    down, across = (-(-k // step) for k, step in zip(geometry.kernel, steps))  # how many blocks
+    _, stride, _, dilation = geometry
+    # The sides of a block: of dilated places, even neighbours may meet.
+    sides = (s if step == 1 else 1 for s, step in zip(stride, dilation))
+    down, across = (-(-k // side) for k, side in zip(geometry.kernel, sides))  # how many blocks
     for pair in zip(met.chunk(down, 3), entries.chunk(down, 3)):
         for pixels, block in zip(*(rows.chunk(across, 4) for rows in pair)):
             pixels.add_(block)
@@ -164,9 +168,8 @@ def to_matrix(weight: Tensor) -> Tensor:
     return weight.permute(0, 2, 3, 1).flatten(1)
 
 
-def from_matrix(matrix: Optional[Tensor], weight: Tensor) -> Tensor:
+def from_matrix(matrix: Tensor, weight: Tensor) -> Tensor:
     """The inverse of `to_matrix`, and its adjoint: seen with the shape of the weights."""
-    assert matrix is not None  # there is an image, so there was a part
     outputs, channels, height, width = weight.shape
     return matrix.view(outputs, height, width, channels).permute(0, 3, 1, 2)
 

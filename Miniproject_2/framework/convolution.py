@@ -4,10 +4,11 @@
 
     x, y        input and output of a map or a layer: (N, C, H, W) and (N, O, rows, columns)
     g           the gradient of the loss L with respect to y, ∂L/∂y
+    dx, dM      small changes of x and M; dL is the change of L that they make, to first order
+    ⟨a, b⟩      the sum of the products of the entries of a and b, so dL = ⟨∂L/∂x, dx⟩
     G, Gᵀ       the maps between an image and its patches (below)
     M           the weights as a matrix; in the code, `matrix` is Mᵀ
     s, t        the strides, or the scale factors, along rows and columns
-    d, e        the dilations along rows and columns
     i, j        the row and the column of a place in a kernel, of a pixel, or of one in a block
     positions   (rows, columns): how often the kernel fits along each axis of an image
     places      of a kernel: its height times its width
@@ -25,15 +26,17 @@ that it came from: ⟨G x, r⟩ = ⟨x, Gᵀ r⟩. For a loss L with the gradien
 
     ∂L/∂x = Gᵀ(g Mᵀ)        ∂L/∂M = (G x)ᵀ g        ∂L/∂bias = the sum of g over positions
 
+because matrices have ⟨A, B C⟩ = ⟨A Cᵀ, B⟩ = ⟨Bᵀ A, C⟩, and the bias is added at each position.
+
 **Transposed convolution** is by definition the first of these, y = Gᵀ(x Mᵀ) + bias. Its backward
 pass is the convolution: dL = ⟨g, Gᵀ(dx Mᵀ)⟩ + ⟨g, Gᵀ(x dMᵀ)⟩ gives ∂L/∂x = G g M and
 ∂L/∂M = (G g)ᵀ x.
 
 So three functions serve both layers, forward and backward: `convolve`, `transpose` and
-`weight_gradient`. Here they stand as the appendix has them, with fold and unfold. In this form
-`Conv2d(3, 3, 3)` gives what torch gives for a single image of 32×32 pixels, to the bit, as the
-course's test compares them. `batched.py` has the same for batches. Layers with groups apply them
-to one group at a time.
+`weight_gradient`; `transpose_backward` is two of them on the same patches. Here they stand as the
+appendix has them, with fold and unfold. In this form `Conv2d(3, 3, 3)` gives for one image of
+32×32 pixels, which is what the course's test takes, what torch gives, to the bit. `batched.py` has
+the same for batches. Layers with groups apply them to one group at a time.
 """
 
 from typing import NamedTuple, Optional, Tuple
@@ -82,7 +85,8 @@ def convolve(
         x: (N, C, H, W).
         weight: (O, C, kernel).
         bias: (O), or none.
-        positions: of y; an output padding may leave room for more.
+        positions: of y; where x is the output of a transposed convolution with an output padding,
+            there may be room for more.
 
     Returns:
         (N, O, *positions).

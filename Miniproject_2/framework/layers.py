@@ -141,7 +141,7 @@ class Conv2d(_Convolution):
         return maps_for(x).convolve(x, weight, bias, self.geometry, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
-        """dM = (G x)ᵀ g, dx = Gᵀ(g Mᵀ): the transposed convolution of g."""
+        """∂L/∂M = (G x)ᵀ g, ∂L/∂x = Gᵀ(g Mᵀ): the transposed convolution of g."""
         maps, size = maps_for(x), (x.shape[2], x.shape[3])
         weight_grad = maps.weight_gradient(x, g, weight, self.geometry)
         x_grad = maps.transpose(g, weight, None, self.geometry, size) if wanted else None
@@ -181,7 +181,7 @@ class TransposeConv2d(_Convolution):
         return maps_for(x).transpose(x, weight, bias, self.geometry, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
-        """dx = G g M: the convolution of g; dM = (G g)ᵀ x."""
+        """∂L/∂x = G g M: the convolution of g; ∂L/∂M = (G g)ᵀ x."""
         return maps_for(x).transpose_backward(g, x, weight, self.geometry)
 
 
@@ -194,11 +194,11 @@ class NearestUpsampling(Module):
         self.scale_factor = to_ints(scale_factor, 2, "scale_factor", 1)
 
     def _forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """y[i, j] = x[i // s, j // s]."""
+        """y[i, j] = x[i // s, j // t], where (s, t) is `scale_factor`."""
         return (enlarge(x, self.scale_factor),)
 
     def _backward(self, g: Tensor) -> Tensor:
-        """dx = the sum of g over each block of s×t pixels."""
+        """∂L/∂x = the sum of g over each block of s×t pixels, the copies of one pixel of x."""
         return sum_blocks(g, self.scale_factor)
 
 
@@ -249,9 +249,10 @@ class Upsampling(Conv2d):
         return super()._map(enlarge(x, self.scale_factor), weight, bias, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
-        """The gradients of `Conv2d`, and dx summed over the copies of each pixel.
+        """The gradients of `Conv2d`, with ∂L/∂x summed over the copies of each pixel.
 
-        Or those of `TransposeConv2d` with smeared weights, and dM brought back to the kernel.
+        Or those of `TransposeConv2d` with smeared weights, with ∂L/∂M summed over the places to
+        which each weight was smeared.
         """
         scale = self.scale_factor
         if self._is_smeared(x):

@@ -63,7 +63,7 @@ class Module:
             raise TypeError(f"{self} expects {self.inputs} input(s), got {len(inputs)}")
         values = [self._check_input(value) for value in inputs]
         single = self.images and values[0].dim() == 3
-        skipped = getattr(self._memory, "answered", "no pass") is None
+        skipped = self._memory is not None and self._memory.answered is None
         self._memory = None  # what the last pass has kept is free before this one needs memory
         batches = [value.unsqueeze(0) for value in values] if single else values
         output, *kept = self._forward(*batches)
@@ -93,8 +93,8 @@ class Module:
         """The output, and after it whatever `_backward` needs; images always come in batches."""
         raise NotImplementedError
 
-    def _backward(self, gradient: Tensor, *kept: Any) -> Any:
-        """The mathematics of `backward`, given what `_forward` has kept."""
+    def _backward(self, g: Tensor, *kept: Any) -> Any:
+        """The mathematics of `backward`: g is ∂L/∂y, and `_forward` has kept the rest."""
         raise NotImplementedError
 
     def _answer(self, gradients: Tuple[Tensor, ...], **options: bool) -> Any:
@@ -162,7 +162,8 @@ class Module:
         that stands in a network twice has its pairs here once. Layers that are to share a weight
         have to share its gradient too: `b.weight, b.weight_grad = a.weight, a.weight_grad`.
         """
-        return list({id(own): (value, own) for _, value, own in self.named()}.values())
+        pairs = ((value, gradient) for _, value, gradient in self.named())
+        return list({id(pair[1]): pair for pair in pairs}.values())
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""
@@ -235,13 +236,13 @@ class Sequential(Module):
         return (value, *memories)
 
     def _backward(
-        self, gradient: Tensor, *memories: Optional[Memory], wanted: bool = True
+        self, g: Tensor, *memories: Optional[Memory], wanted: bool = True
     ) -> Optional[Tensor]:
-        """The chain rule: each module's gradient is the next one's, from the last to the first.
+        """The chain rule, from the last module to the first: what one returns is the next one's g.
 
         Where nobody wants the gradient of the input, the first module only accumulates.
         """
-        answer: Any = channels_last(gradient)
+        answer: Any = channels_last(g)
         for index, memory in reversed(list(enumerate(memories))):
             if memory is not None:  # the order of calls was checked for the whole network
                 memory.answered = None

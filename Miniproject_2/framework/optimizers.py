@@ -108,21 +108,21 @@ class SGD(_Optimizer):
         self.velocities: List[Tensor] = []  # one for each parameter, from the first step on
 
     def step(self) -> None:
-        for parameter, gradient, velocity in self._accelerated():
+        for parameter, gradient, velocity in self._accelerate():
             step = gradient + self.momentum * velocity if self.nesterov else velocity
             parameter.sub_(step, alpha=self.lr)
         mark_changed(parameter for parameter, _ in self.params)
 
-    def _accelerated(self) -> Iterator[Tuple[Tensor, ...]]:
-        """The flat parameters, gradients and velocities, the latter brought up to date."""
+    def _accelerate(self) -> List[Tuple[Tensor, ...]]:
+        """Update the velocities; returns the flat parameters, gradients and velocities."""
         if not self.momentum:
-            for parameter, gradient in self._flat():
-                yield parameter, gradient, gradient
-            return
+            return [(parameter, gradient, gradient) for parameter, gradient in self._flat()]
         share = 1 - self.dampening if self.velocities else 1
         self.velocities = self.velocities or self._zeros()
-        for parameter, gradient, velocity in self._flat(self.velocities):
-            yield parameter, gradient, velocity.mul_(self.momentum).add_(gradient, alpha=share)
+        flat = list(self._flat(self.velocities))
+        for _, gradient, velocity in flat:
+            velocity.mul_(self.momentum).add_(gradient, alpha=share)
+        return flat
 
 
 class Muon(SGD):
@@ -161,9 +161,8 @@ class Muon(SGD):
         self.bias_factor, self.iterations, self.bfloat16 = bias_factor, iterations, bfloat16
 
     def step(self) -> None:
-        for _ in self._accelerated():  # the velocities are up to date after it
-            pass
-        velocities = self.velocities if self.momentum else [own for _, own in self.params]
+        self._accelerate()
+        velocities = self.velocities if self.momentum else [gradient for _, gradient in self.params]
         for (value, gradient), velocity in zip(self.params, velocities):
             parameter = value.detach()  # it may ask for gradients, as torch.nn's do
             if parameter.dim() < 2:
@@ -242,11 +241,11 @@ def calls_are_slow(tensor: Tensor) -> bool:
     return tensor.device.type != "cpu"
 
 
-def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
+def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     """Nearly U Vᵀ for the matrix U S Vᵀ, by Newton and Schulz's iteration.
 
     X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X leaves U and V alone and takes each singular value σ to
-    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that its values are in [0, 1].
+    a σ + b σ³ + c σ⁵. The matrix is divided by its norm first, so that no σ is above 1.
     The coefficients are Jordan's: the slope a at zero is as large as it can be, so that five steps
     bring small values up, at the price that large ones end anywhere from 0.7 to 1.2.
     """
@@ -255,7 +254,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     x = matrix / exact.norm().clamp(min=1e-7)
     x = x.t() if tall else x  # the smaller of X Xᵀ and Xᵀ X
     square = x.new_empty(x.shape[0], x.shape[0])
-    for _ in range(steps):
+    for _ in range(iterations):
         multiply(square, x, x.t())
         polynomial = (-4.7750 * square).addmm_(square, square, alpha=2.0315)
         x = (3.4445 * x).addmm_(polynomial, x)

@@ -6,7 +6,7 @@ This file lies in both miniprojects, byte for byte the same, because neither may
 import ctypes
 import os
 from _thread import allocate_lock, get_ident, start_new_thread
-from functools import partial, wraps
+from functools import wraps
 from multiprocessing import parent_process
 from threading import RLock, main_thread
 from typing import Any, Callable, Dict, List, Tuple, TypeVar, cast
@@ -16,8 +16,8 @@ from torch import empty
 
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])
-# The process that has imported this file; a fork of it has another number. One that another Python
-# process has begun may itself be a fork, of a parent that had not imported this file.
+# The number of the process that has imported this file; a fork of it has another one. None in a
+# process that multiprocessing has started: that may be a fork of one that had not imported it.
 HOME = os.getpid() if parent_process() is None else None
 RAISE_IN = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
@@ -85,6 +85,36 @@ def plainly(work: Callable[[], Result], device: Any) -> Result:
     return work() if plain else in_new_thread(work)
 
 
+class _Call:
+    """A call of `work` by a new thread, and what it and the thread that waits tell each other."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work = work
+        self.results: List[Any] = []
+        self.errors: List[BaseException] = []  # what `work` raised
+        self.stops: List[BaseException] = []  # raised by the one that waits: Ctrl-C, for example
+        self.threads: List[int] = []  # the number of the new thread while it may be interrupted
+        self.ended = allocate_lock()  # released at the end
+        self.ended.acquire()
+
+    def run(self) -> None:
+        """Call `work` in the new thread.
+
+        A stop may come at any step while `threads` is not empty, so also just after the work.
+        """
+        try:
+            try:
+                self.threads.append(get_ident())
+                if not self.stops:  # an earlier one did not find the number
+                    self.results.append(self.work())
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                self.errors.append(error)
+            self.threads.clear()
+        except BaseException:  # noqa: BLE001 - the thread that waits has this stop already
+            self.threads.clear()
+        self.ended.release()
+
+
 def in_new_thread(work: Callable[[], Result]) -> Result:
     """The result of `work`, or what it raises; Ctrl-C interrupts it as if it ran in this thread.
 
@@ -93,52 +123,22 @@ def in_new_thread(work: Callable[[], Result]) -> Result:
     waits for ever: the only lock that both threads use is for waking this one up, and this one also
     sees by itself that the other one is gone.
     """
-    results: List[Result] = []
-    errors: List[BaseException] = []  # what `work` raised
-    stops: List[BaseException] = []  # what was raised here: Ctrl-C, or that no thread can start
-    untold: List[type] = []  # the kinds of stops that the new thread has not got yet
-    threads: List[int] = []  # the number of the new thread while it may be interrupted
-    wake = allocate_lock()
-    wake.acquire()
-    calls = [partial(_finish, work, results, errors, threads, wake)]
-    alive = ref(calls[0])  # gives None when the thread has ended, or could not be started
-    while not results and not errors and alive() is not None:
+    call = _Call(work)
+    starts = [call.run]
+    alive = ref(starts[0])  # gives None when the thread has ended, or could not be started
+    while alive() is not None:
         try:
-            if calls:
-                start_new_thread(calls.pop(), ())
-            if threads and untold:
-                # In one step: between two, the thread could end and another one get its number.
-                any(map(RAISE_IN, threads, untold))
-                untold.clear()
-            wake.acquire(True, 0.2)  # in pieces: it does not see the Ctrl-C that comes just before
-        except BaseException as error:  # noqa: BLE001 - raised again when the thread has ended
-            stops.append(error)
-            untold.append(type(error))
-    if stops:
-        raise stops.pop() from (errors.pop() if errors else None)
-    if errors:
-        raise errors.pop()
-    return results.pop()
-
-
-def _finish(
-    work: Callable[[], Result],
-    results: List[Result],
-    errors: List[BaseException],
-    threads: List[int],
-    wake: Any,
-) -> None:
-    """Run `work` in a new thread for `in_new_thread`, which waits for what it puts into the lists.
-
-    A stop may come at any step while `threads` is not empty, so also just after the work.
-    """
-    try:
-        try:
-            threads.append(get_ident())
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
-        threads.clear()
-    except BaseException:  # noqa: BLE001 - the thread that waits has this stop already
-        threads.clear()
-    wake.release()
+            if starts:
+                start_new_thread(starts.pop(), ())
+            # In pieces, because it does not see a Ctrl-C that comes just before.
+            if call.ended.acquire(True, 0.2):
+                break
+        except BaseException as stop:  # noqa: BLE001 - raised again when the thread has ended
+            call.stops.append(stop)
+            # In one step: between two, the thread could end and another one get its number.
+            any(map(RAISE_IN, call.threads, [type(stop)]))
+    if call.stops:
+        raise call.stops.pop() from (call.errors.pop() if call.errors else None)
+    if call.errors:
+        raise call.errors.pop()
+    return call.results.pop()

@@ -34,6 +34,18 @@ def test_where_reports_go(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {long.name, "link", "pipe"}
 
 
+def test_a_progress_bar_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a line that overwrites itself the last state is shown, and every line that does not."""
+    output = "one\r\n\r10 %\r 50 %\r100 %\r\ntwo\n\rhalf\rwhole"
+    result = {"passed": True, "origin": "ours", "name": "a check", "text": "", "output": output}
+    formats.print_result(result)
+    printed = capsys.readouterr()
+    assert printed.err == "    | one\n    | 100 %\n    | two\n    | whole\n"
+    assert printed.out == "ok    ours    a check\n"
+    formats.print_result({**result, "output": ""})
+    assert capsys.readouterr().err == ""
+
+
 def test_scores_that_are_none(tmp_path: Path) -> None:
     """A score that is NaN is not among those of a report, which JSON could not hold."""
     judgement = Judgement([], {}, (1, 1), print)

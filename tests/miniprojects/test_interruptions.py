@@ -72,7 +72,7 @@ class Stopper:
     """Raises KeyboardInterrupt before the step with this number that Python takes in a function.
 
     A step is an instruction of the byte code. A stop can come before each one in the thread that
-    waits, and in the other one while its number is in the list `threads`.
+    waits, and in the other one while its number is in the list `threads` of the call.
     """
 
     def __init__(self, name: str, step: int) -> None:
@@ -87,7 +87,7 @@ class Stopper:
             self.left -= 1
             if self.left == 0:
                 raise KeyboardInterrupt
-        self.possible = self.name == "in_new_thread" or bool(frame.f_locals["threads"])
+        self.possible = self.name == "in_new_thread" or bool(frame.f_locals["self"].threads)
         return self.trace
 
     def run(self, function: Callable[[], object]) -> object:
@@ -99,7 +99,7 @@ class Stopper:
             sys.settrace(None)
 
 
-@pytest.mark.parametrize("name", ["in_new_thread", "_finish"])
+@pytest.mark.parametrize("name", ["in_new_thread", "run"])
 def test_interrupted_at_any_step(
     subject: Subject, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,14 +110,14 @@ def test_interrupted_at_any_step(
     def wait(stopper: Stopper) -> None:
         """Let another thread do something, where the stopper may watch both."""
         start = surroundings.start_new_thread
-        if name == "_finish":
+        if name == "run":
 
             def start(call: Callable[[], None], _: object) -> int:
                 return start_new_thread(lambda: stopper.run(call), ())
 
         with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
             patch.setattr(surroundings, "start_new_thread", start)
-            if name == "_finish":
+            if name == "run":
                 endings.append(surroundings.in_new_thread(lambda: "done"))
             else:
                 endings.append(stopper.run(lambda: surroundings.in_new_thread(lambda: "done")))

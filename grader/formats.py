@@ -164,6 +164,14 @@ FORMATS: dict[str, Callable[[Judgement, Path], str]] = {
 }
 
 
+def can_be_written(path: Path) -> bool:
+    """Whether `write` has a chance: it replaces a file in its folder, and all else but folders."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        return not os.path.isdir(target) and os.access(target, os.W_OK)
+    return os.access(os.path.dirname(target), os.W_OK | os.X_OK)
+
+
 def write(path: Path, content: str) -> None:
     """Write a report whole or not at all; what is no file, such as a pipe, gets it straight.
 

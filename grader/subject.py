@@ -210,7 +210,11 @@ def run_python(code: str, folder: Path) -> None:
 
     The process sees the same arguments as this one, which are those of the course's script.
     """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON") or name == "PYTHONPATH"  # where torch may lie
+    }
     command = [sys.executable, "-B", "-u", "-c", f"{code}\nprint('the end')", *sys.argv[1:]]
     with subprocess.Popen(
         command, cwd=folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

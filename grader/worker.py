@@ -172,6 +172,9 @@ def main(folder: Path) -> None:
     others = [entry for entry in sys.path if Path(entry).resolve() != here]
     sys.path[:] = [request["project"], *others]
     sys.dont_write_bytecode = True  # leave the project as it is
+    # A process that a submission spawns would run that script again, which cannot import this
+    # package there: macOS and Windows start the workers of a DataLoader so.
+    del sys.modules["__main__"].__file__
     watch, failed = Watch(Path(request["project"]), Path(request["data"], "val_data.pkl")), set()
     failed.update(request["failed"])
     for check in checks:

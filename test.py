@@ -85,11 +85,12 @@ def main() -> int:
     judgement = Judgement(command, request, limits, formats.print_result)
     judgement.run()
     formats.print_summary(judgement, project)
+    content = formats.everything(judgement, project)
     for name, as_text in formats.FORMATS.items():
         path = vars(arguments)[name]
         try:
             if path is not None:
-                formats.write(path, as_text(judgement, project))
+                formats.write(path, as_text(content))
         except OSError as error:
             sys.exit(f"{path} cannot be written: {error.strerror}")
     return 0 if judgement.passed else 1

@@ -98,13 +98,17 @@ def select(checks: list[Check], request: dict[str, Any]) -> list[Check]:
 
 
 def explain(error: BaseException, project: Path) -> str:
-    """What an error says; one that the grader has not raised itself, with its type and place."""
+    """What an error says; one that the grader has not raised itself, with its type and place.
+
+    The place is the submission's last line on the way to the error, if there is one.
+    """
     if isinstance(error, Refusal):
         return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    inside = project in Path(last.filename).parents
-    place = os.path.relpath(last.filename, project) if inside else last.filename
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [line for line in lines if project in Path(line.filename).parents]
+    last = (own or lines)[-1]
+    place = os.path.relpath(last.filename, project) if own else last.filename
     return f"{text} ({place}, line {last.lineno})"
 
 

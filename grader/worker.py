@@ -105,6 +105,9 @@ def explain(error: BaseException, project: Path) -> str:
     if isinstance(error, Refusal):
         return str(error)
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
+    if isinstance(error, ModuleNotFoundError):  # in a package that both miniprojects may have
+        package = sys.modules.get((error.name or "").rpartition(".")[0])
+        text += "".join(f" in {folder}" for folder in getattr(package, "__path__", []))
     lines = traceback.extract_tb(error.__traceback__)
     own = [line for line in lines if project in Path(line.filename).parents]
     last = (own or lines)[-1]

@@ -64,3 +64,22 @@ def test_refused(project: Path, data: Path, check: str, old: str, new: str, told
     assert status == 1
     assert output.startswith("FAIL  ")
     assert told in output.splitlines()[0]
+
+
+def test_package_of_both(project: Path, data: Path) -> None:
+    """Where both have a package of the same name on the search path, Python imports the first's;
+    what the second misses in it is told with that folder."""
+    for number in (1, 2):
+        folder = project / f"Miniproject_{number}"
+        (folder / "others").mkdir()
+        for name in ("__init__", f"tools_{number}"):
+            (folder / "others" / f"{name}.py").touch()
+        line = f"__import__('sys').path.append({str(folder)!r})\nimport others.tools_{number}\n"
+        change(folder / "model.py", "WEIGHTS =", f"{line}WEIGHTS =")
+    status, output = grade(ROOT / "test.py", project, data, "--only", "instantiate")
+    assert status == 1
+    assert "ok    course  instantiate of Miniproject_1\n" in output
+    told = (
+        f"ModuleNotFoundError: No module named 'others.tools_2' in {project}/Miniproject_1/others"
+    )
+    assert f"FAIL  course  instantiate of Miniproject_2: {told} (Miniproject_2/model.py" in output

@@ -70,7 +70,7 @@ def print_summary(judgement: Judgement, project: Path) -> None:
     warnings = all_warnings(judgement, project)
     print(f"\nwarnings: {len(warnings)}")
     for origin, text in warnings:
-        print(f"warn  {origin:6}  {text}")
+        print(f"warn  {origin:6}  {text}".replace("\n", " "))
     results = list(judgement.results.values())
     print()
     for origin in ("course", "ours"):

@@ -23,6 +23,12 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         "importing of Miniproject_1",
         "Miniproject_1/model.py",
         "WEIGHTS =",
+        '__import__("torch").manual_seed(0)\nWEIGHTS =',
+    ),
+    (
+        "importing of Miniproject_1",
+        "Miniproject_1/model.py",
+        "WEIGHTS =",
         '__import__("warnings").filterwarnings("ignore")\nWEIGHTS =',
     ),
     (

@@ -26,14 +26,32 @@ COLUMNS = {  # whose figure it is, and how it is written
 NO_TEXT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def clean(value: Any) -> Any:
+    """A copy of what is told, with a mark for each character that is in no text.
+
+    A submission may print any byte, and the name of a file may hold any but two.
+    """
+    if isinstance(value, dict):
+        return {key: clean(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [clean(one) for one in value]
+    return NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, behind which a line of the grader could be feigned."""
+    return " ".join(text.splitlines())
+
+
 def print_result(result: dict[str, Any]) -> None:
     """Print the line of a check, and on stderr what was printed while it ran."""
+    result = clean(result)  # what moves the cursor would hide the grader's own lines
     for line in result["output"].splitlines():
         # Of what overwrites itself, such as a progress bar, the last is what is to be seen.
         print(f"    | {line}", file=sys.stderr, flush=True)
     remark = f": {result['text']}" if result["text"] else ""
     line = f"{'ok' if result['passed'] else 'FAIL':4}  {result['origin']:6}  "
-    print(line + (result["name"] + remark).replace("\n", " "), flush=True)
+    print(line + one_line(result["name"] + remark), flush=True)
 
 
 def count(results: list[dict[str, Any]], origin: str = "") -> tuple[int, int]:
@@ -67,10 +85,10 @@ def print_summary(judgement: Judgement, project: Path) -> None:
     for name, row in scores(judgement).items():
         cells = [form.format(row[c]) if c in row else "-" for c, (_, form) in COLUMNS.items()]
         print(f"{name:13}" + "".join(f"{cell:>17}" for cell in cells))
-    warnings = all_warnings(judgement, project)
+    warnings = clean(all_warnings(judgement, project))
     print(f"\nwarnings: {len(warnings)}")
     for origin, text in warnings:
-        print(f"warn  {origin:6}  {text}".replace("\n", " "))
+        print(f"warn  {origin:6}  {one_line(text)}")
     results = list(judgement.results.values())
     print()
     for origin in ("course", "ours"):
@@ -95,18 +113,6 @@ def everything(judgement: Judgement, project: Path) -> dict[str, Any]:
             "warnings": warnings,
         }
     )
-
-
-def clean(value: Any) -> Any:
-    """A copy of what goes into a file, with a mark for each character that is in no text.
-
-    A submission may print any byte, and the name of a file may hold any but two.
-    """
-    if isinstance(value, dict):
-        return {key: clean(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [clean(one) for one in value]
-    return NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def as_json(content: dict[str, Any]) -> str:

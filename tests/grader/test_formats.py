@@ -71,3 +71,16 @@ def test_characters_of_reports(tmp_path: Path) -> None:
         assert not any(c in text for text in found for c in "\x00\x1b\udc80\uffff")
     suites = ElementTree.parse(tmp_path / "junit").getroot()
     assert suites[0][0][1].text == "a\ufffd\ufffd[2J\ufffd\ufffd]]>\n<&é\U0001f600"
+
+
+def test_each_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A result and a warning are a line each, whatever is in them."""
+    judgement = Judgement([], {}, (1, 1), print)
+    odd = "no\n\rok    course  dummy"
+    judgement.state = {"Miniproject_1": {"scores": {}, "warnings": [["ours", odd]]}}
+    formats.print_summary(judgement, tmp_path)
+    result = {"origin": "ours", "name": "dummy", "passed": False, "text": odd, "output": ""}
+    formats.print_result(result)
+    printed = capsys.readouterr().out
+    assert "warn  ours    no  ok    course  dummy\n" in printed
+    assert "FAIL  ours    dummy: no  ok    course  dummy\n" in printed

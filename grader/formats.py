@@ -187,10 +187,14 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 def can_be_written(path: Path) -> bool:
     """Whether `write` has a chance: it replaces a file in its folder, and all else but folders."""
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        return not os.path.isdir(target) and os.access(target, os.W_OK)
-    return os.access(os.path.dirname(target), os.W_OK | os.X_OK)
+    if is_replaced(path):
+        return os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK)
+    return not os.path.isdir(path) and os.access(path, os.W_OK)
+
+
+def is_replaced(path: Path) -> bool:
+    """Whether a report at `path` is a file that replaces one or is new; else it is a pipe, say."""
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def write(path: Path, content: str) -> None:
@@ -199,10 +203,10 @@ def write(path: Path, content: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    target = Path(os.path.realpath(path))  # a link stays one
-    if target.exists() and not target.is_file():
-        target.write_text(content, encoding="utf-8")
+    if not is_replaced(path):
+        path.write_text(content, encoding="utf-8")
         return
+    target = Path(os.path.realpath(path))  # a link stays one
     unfinished = target.with_name(f".{uuid4().hex}.tmp")
     try:
         unfinished.write_text(content, encoding="utf-8")

@@ -36,6 +36,18 @@ def test_where_reports_go(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {long.name, "link", "pipe"}
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="this system has no such names")
+def test_pipe_without_a_name() -> None:
+    """A report may go to what a shell makes of `>(command)`, and to /dev/stdout before a `|`."""
+    reading, writing = os.pipe()
+    with open(reading) as reader:
+        path = Path(f"/dev/fd/{writing}")
+        assert formats.can_be_written(path)
+        formats.write(path, "report")
+        os.close(writing)
+        assert reader.read() == "report"
+
+
 def test_scores_that_are_none(tmp_path: Path) -> None:
     """A score that is NaN is not among those of a report, which JSON could not hold."""
     judgement = Judgement([], {}, (1, 1), print)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, equal  # bound before a submission could replace it
@@ -62,23 +63,50 @@ BAD_CALLS = [
 ]
 
 
-class Beginning(io.StringIO):
-    """A stream that keeps the beginning of what is written to it."""
+class Beginning(io.RawIOBase):
+    """A stream of bytes that keeps the beginning of what is written to it, and is never closed.
 
-    def write(self, text: str) -> int:
-        super().write(text[: max(0, LONGEST - self.tell())])
-        return len(text)
+    A submission may put another stream around it, which closes it when that is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.kept = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+    def write(self, data: Any) -> int:
+        self.kept += bytes(data[: LONGEST - len(self.kept)])
+        return len(data)
+
+    def close(self) -> None:
+        pass
+
+
+class Output(io.TextIOWrapper):
+    """What stands in for the standard output, with all that it has; it tells if it was closed."""
+
+    def __init__(self) -> None:
+        self.beginning, self.was_closed = Beginning(), False
+        super().__init__(self.beginning, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.was_closed = True
 
 
 def importing(s: Subject) -> None:
     """Importing model.py of the named folder changes nothing global; a print is a warning."""
     torch.rand(1)  # now the random state is none that a seed gives, such as the 0 of every check
-    with contextlib.redirect_stdout(Beginning()) as printed, nothing_changes(settings_and_rng):
+    with contextlib.redirect_stdout(Output()) as output, nothing_changes(settings_and_rng):
         file, expected = Path(s.module.__file__), s.folder / "model.py"
     require(file.samefile(expected), f"{file} is imported instead of {expected}")
-    require(not printed.closed, "closes the standard output")
-    if printed.getvalue():
-        s.warn("ours", f"the import of {s.name} prints {printed.getvalue()!r}")
+    require(not output.was_closed, "closes the standard output")
+    printed = output.beginning.kept.decode("utf-8", errors="replace")
+    if printed:
+        s.warn("ours", f"the import of {s.name} prints {printed!r}")
 
 
 def plain_import(s: Subject) -> None:

@@ -34,12 +34,37 @@ def test_forgiven(project: Path, data: Path, old: str, new: str, warning: str) -
     assert f"warn  ours    Miniproject_1: {warning}\n" in output
 
 
+STREAMS = """
+import io, os, sys
+
+os.fstat(sys.stdout.fileno())
+sys.stdout.buffer.write(b"")
+sys.stdout.reconfigure(encoding="utf-8")
+sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+"""
+
+
+def test_streams(project: Path, data: Path) -> None:
+    """What a submission does to the standard output on import works as in any script."""
+    change(project / "Miniproject_1/model.py", "WEIGHTS =", f"{STREAMS}WEIGHTS =")
+    options = ["--only", "importing of Miniproject_1"]
+    status, output = grade(ROOT / "test.py", project, data, *options, forks=False)
+    assert status == 0, output
+    assert "warnings: 0\n" in output
+
+
 REFUSED = [  # the check, what is taken out of model.py, what is put in, what the grader says
     (
         "dummy",
         ANSWER,
         "return output.clamp(0, 1) * 255,",
         "predict returns an object of tuple, expected a tensor",
+    ),
+    (
+        "importing",
+        "WEIGHTS =",
+        "__import__('sys').stdout.close()\nWEIGHTS =",
+        "closes the standard output",
     ),
     ("pretrained", ANSWER, "pass", "predict returns an object of NoneType, expected a tensor"),
     ("predict", ANSWER, "return output.clamp(0, 1).round() * 255 - 0.5", "values from -0.5 to"),

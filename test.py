@@ -48,16 +48,17 @@ def parse_arguments() -> argparse.Namespace:
 
 def check_arguments(arguments: argparse.Namespace) -> None:
     """End with a message if an argument cannot be right, before anything runs."""
-    if not arguments.project.is_dir():
-        sys.exit(f"{arguments.project} is no folder; -p names the one that holds both miniprojects")
+    project = arguments.project
+    if not (os.path.isdir(project) and os.access(project, os.R_OK | os.X_OK)):
+        sys.exit(f"{project} is no folder to be read; -p names that of both miniprojects")
     if arguments.train_pairs is not None and arguments.train_pairs < 1:
         sys.exit(f"--train-pairs {arguments.train_pairs}: expected a positive number")
     if min(arguments.time_limit, arguments.long_limit) <= 0:
         sys.exit("a limit is not positive: expected seconds")
     for name in formats.FORMATS:
         path = vars(arguments)[name]
-        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-            sys.exit(f"--{name} {path}: expected a file in a folder that exists")
+        if path is not None and not formats.can_be_written(path):
+            sys.exit(f"--{name} {path}: cannot be written; expected a file in a folder that exists")
 
 
 def stop(signal_number: int, frame: object) -> None:
@@ -84,11 +85,12 @@ def main() -> int:
     judgement = Judgement(command, request, limits, formats.print_result)
     judgement.run()
     formats.print_summary(judgement, project)
+    content = formats.everything(judgement, project)
     for name, as_text in formats.FORMATS.items():
         path = vars(arguments)[name]
         try:
             if path is not None:
-                formats.write(path, as_text(judgement, project))
+                formats.write(path, as_text(content))
         except OSError as error:
             sys.exit(f"{path} cannot be written: {error.strerror}")
     return 0 if judgement.passed else 1
@@ -113,3 +115,5 @@ if __name__ == "__main__":
         except BrokenPipeError:  # nobody reads the output any more
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(1)
+        except OSError as error:  # a full disk, no folder for temporary files, no process left
+            sys.exit(f"test.py cannot go on: {error}")

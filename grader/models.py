@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, equal  # bound before a submission could replace it
@@ -20,6 +21,7 @@ from grader import blocks
 from grader.handout import NO_GPU
 from grader.subject import (
     LONGEST,
+    Refusal,
     Subject,
     no_graph,
     nothing_changes,
@@ -27,6 +29,7 @@ from grader.subject import (
     require_image,
     require_range,
     require_same_image,
+    require_tensor,
     require_untouched,
     run_python,
     settings_and_rng,
@@ -35,6 +38,12 @@ from grader.subject import (
 ALLOWED_LOSS = 0.02  # dB per image that an epoch from the pretrained weights may cost
 TIME_LIMIT = 45 * 60  # seconds for training on a CPU, from the handout
 QUICK = 5  # CPU seconds in which bad input is refused: enough to look at it, not to train
+CALLS = [  # a method, and arguments that the handout gives it
+    ("load_pretrained_model", "()"),
+    ("predict", "(x)"),
+    ("train", "(x, y, 1)"),
+    ("train", "(x, y, num_epochs=1)"),
+]
 BAD_IMAGES = [  # x is a good batch in 0..255
     "x.tolist()",
     "x[0, 0]",
@@ -54,22 +63,50 @@ BAD_CALLS = [
 ]
 
 
-class Beginning(io.StringIO):
-    """A stream that keeps the beginning of what is written to it."""
+class Beginning(io.RawIOBase):
+    """A stream of bytes that keeps the beginning of what is written to it, and is never closed.
 
-    def write(self, text: str) -> int:
-        super().write(text[: max(0, LONGEST - self.tell())])
-        return len(text)
+    A submission may put another stream around it, which closes it when that is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.kept = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+    def write(self, data: Any) -> int:
+        self.kept += bytes(data[: LONGEST - len(self.kept)])
+        return len(data)
+
+    def close(self) -> None:
+        pass
+
+
+class Output(io.TextIOWrapper):
+    """What stands in for the standard output, with all that it has; it tells if it was closed."""
+
+    def __init__(self) -> None:
+        self.beginning, self.was_closed = Beginning(), False
+        super().__init__(self.beginning, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.was_closed = True
 
 
 def importing(s: Subject) -> None:
     """Importing model.py of the named folder changes nothing global; a print is a warning."""
-    with contextlib.redirect_stdout(Beginning()) as printed, nothing_changes(settings_and_rng):
+    torch.rand(1)  # now the random state is none that a seed gives, such as the 0 of every check
+    with contextlib.redirect_stdout(Output()) as output, nothing_changes(settings_and_rng):
         file, expected = Path(s.module.__file__), s.folder / "model.py"
     require(file.samefile(expected), f"{file} is imported instead of {expected}")
-    require(not printed.closed, "closes the standard output")
-    if printed.getvalue():
-        s.warn("ours", f"the import of {s.name} prints {printed.getvalue()!r}")
+    require(not output.was_closed, "closes the standard output")
+    printed = output.beginning.kept.decode("utf-8", errors="replace")
+    if printed:
+        s.warn("ours", f"the import of {s.name} prints {printed!r}")
 
 
 def plain_import(s: Subject) -> None:
@@ -92,12 +129,12 @@ def interface(s: Subject) -> None:
     """The methods take what the handout says, num_epochs also by name; Model() changes nothing."""
     with nothing_changes():
         model = s.new()
-    inspect.signature(model.load_pretrained_model).bind()
-    inspect.signature(model.predict).bind("test_input")
-    inspect.signature(model.train).bind("train_input", "train_target", 1)
-    inspect.signature(model.train).bind("train_input", "train_target", num_epochs=1)
-    if s.number == 2:
-        inspect.signature(model.train).bind("train_input", "train_target")
+    for method, arguments in CALLS if s.number == 1 else [*CALLS, ("train", "(x, y)")]:
+        bind = inspect.signature(getattr(model, method)).bind
+        try:
+            eval(f"bind{arguments}", {"bind": bind, "x": None, "y": None})
+        except TypeError as error:
+            raise Refusal(f"{method}{arguments} is not taken: {error}") from error
 
 
 def dummy(s: Subject) -> None:
@@ -115,7 +152,7 @@ def predict(s: Subject) -> None:
     """
     model, images = s.pretrained(), s.noisy[:103].clone()  # 103: few sizes of chunk divide it
     floats, turned = images.float(), images.transpose(2, 3).contiguous().transpose(2, 3)
-    whole = require_image(images, model.predict(images))
+    whole = require_image(s, images, model.predict(images))
     require_same_image("predict of floats", model.predict(floats), whole)
     require_same_image("predict of a transposed view", model.predict(turned), whole)
     require_same_image("predict of one image", model.predict(images[:1]), whole[:1])
@@ -125,7 +162,7 @@ def predict(s: Subject) -> None:
     require_untouched("the input of predict", floats, images.float())
     for height, width in ((33, 47), (5, 7), (1, 1)):
         odd = torch.rand(2, 3, height, width) * 255
-        require_image(odd, model.predict(odd))
+        require_image(s, odd, model.predict(odd))
 
 
 def unclipped(s: Subject) -> None:
@@ -136,9 +173,9 @@ def unclipped(s: Subject) -> None:
     """
     model, images = s.new(), s.clean[:16].float()
     noisy_a, noisy_b = (images + 50 * torch.randn(images.shape) for _ in range(2))
-    require_image(noisy_a, model.predict(noisy_a))
+    require_image(s, noisy_a, model.predict(noisy_a))
     model.train(noisy_a, noisy_b, num_epochs=1)
-    require_image(noisy_a, model.predict(noisy_a))
+    require_image(s, noisy_a, model.predict(noisy_a))
 
 
 def autograd(s: Subject) -> None:
@@ -148,9 +185,9 @@ def autograd(s: Subject) -> None:
         graphs = no_graph() if s.number == 2 else contextlib.nullcontext()
         with torch.set_grad_enabled(enabled), graphs, nothing_changes():
             model = s.new()
-            before = require_image(images, model.predict(images))
+            before = require_image(s, images, model.predict(images))
             model.train(images, targets, num_epochs=1)
-            after = require_image(images, model.predict(images))
+            after = require_image(s, images, model.predict(images))
         state = "on" if enabled else "off"
         require(not equal(before, after), f"train does nothing with autograd {state}")
         require_untouched("the input of train", images, s.noisy[:256])
@@ -163,7 +200,7 @@ def device(s: Subject) -> str:
     torch.cuda.reset_peak_memory_stats()
     before, model = torch.cuda.max_memory_allocated(), s.pretrained()
     for images in (s.noisy[:8], s.noisy[:8].cuda()):
-        answer = require_image(images, model.predict(images))
+        answer = require_image(s, images, model.predict(images))
         require(answer.device == images.device, f"{images.device} in, {answer.device} out")
     require(torch.cuda.max_memory_allocated() > before, "the GPU is not used")
     return torch.cuda.get_device_name()
@@ -173,7 +210,7 @@ def bad_input(s: Subject) -> None:
     """Bad input is refused at once, by a clear error, and leaves the model as it was."""
     model, file = s.pretrained(), s.folder / "bestmodel.pth"
     weights, x = file.read_bytes(), s.noisy[:4].float().clamp(1, 254)
-    before = model.predict(x)
+    before = require_tensor(model.predict(x))
     for call in BAD_CALLS:
         start, outcome = time.process_time(), "is accepted"
         try:

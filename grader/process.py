@@ -57,14 +57,18 @@ class JudgedProcess:
 
     Args:
         command: its command line.
-        folder: an empty folder, for the request, the events, the output and the working folder.
+        folder: an empty one, for the request, the events, the output, the working folder and
+            temporary files.
         request: what it is asked to do.
     """
 
     def __init__(self, command: list[str], folder: Path, request: dict[str, Any]) -> None:
         (folder / "request").write_text(json.dumps(request), encoding="utf-8")
         (folder / "events").touch()
-        (folder / "work").mkdir()
+        # What it leaves of temporary files is removed with the folder, however it ends.
+        temporary, work = folder / "temporary", folder / "above" / "work"
+        for place in (temporary, work):
+            place.mkdir(parents=True)
         self.others = set(children())  # where this program took the place of a shell with jobs
         self.events = (folder / "events").open("rb")
         with (folder / "output").open("wb") as output:
@@ -73,8 +77,8 @@ class JudgedProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=folder / "work",
-                env={**os.environ, VARIABLE: str(folder)},
+                cwd=work,
+                env={**os.environ, VARIABLE: str(folder), "TMPDIR": str(temporary)},
                 start_new_session=True,  # so that what it starts can be ended with it
             )
         self.output = (folder / "output").open("rb")

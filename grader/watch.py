@@ -61,13 +61,16 @@ def is_same(old: Any, new: Any) -> bool:
 def files_in(folder: Path, inner: bool = True) -> dict[str, tuple[int, int]]:
     """Size and time of all in `folder`, and in its `inner` folders; not what Python compiles."""
     found: dict[str, tuple[int, int]] = {}
-    for entry in os.scandir(folder):
+    entries: list[os.DirEntry[str]] = []
+    with contextlib.suppress(OSError):  # missing, or nothing that this user may look into
+        entries += os.scandir(folder)
+    for entry in entries:
         if entry.name == "__pycache__":
             continue
         is_folder = entry.is_dir(follow_symlinks=False)
         try:
             status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:  # gone since it was listed
+        except OSError:  # gone since it was listed
             continue
         found[entry.path] = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
         if is_folder and inner:
@@ -180,8 +183,7 @@ class Watch:
         """The working folder, the project folder and both miniprojects."""
         found = {**files_in(self.work), **files_in(self.project, inner=False)}
         for number in (1, 2):
-            if (self.project / f"Miniproject_{number}").is_dir():
-                found.update(files_in(self.project / f"Miniproject_{number}"))
+            found.update(files_in(self.project / f"Miniproject_{number}"))
         return found
 
     def look(self) -> None:

@@ -98,13 +98,20 @@ def select(checks: list[Check], request: dict[str, Any]) -> list[Check]:
 
 
 def explain(error: BaseException, project: Path) -> str:
-    """What an error says; one that the grader has not raised itself, with its type and place."""
+    """What an error says; one that the grader has not raised itself, with its type and place.
+
+    The place is the submission's last line on the way to the error, if there is one.
+    """
     if isinstance(error, Refusal):
         return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
     text = "".join(traceback.format_exception_only(type(error), error)).strip()
-    inside = project in Path(last.filename).parents
-    place = os.path.relpath(last.filename, project) if inside else last.filename
+    if isinstance(error, ModuleNotFoundError):  # in a package that both miniprojects may have
+        package = sys.modules.get((error.name or "").rpartition(".")[0])
+        text += "".join(f" in {folder}" for folder in getattr(package, "__path__", []))
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [line for line in lines if project in Path(line.filename).parents]
+    last = (own or lines)[-1]
+    place = os.path.relpath(last.filename, project) if own else last.filename
     return f"{text} ({place}, line {last.lineno})"
 
 
@@ -172,6 +179,9 @@ def main(folder: Path) -> None:
     others = [entry for entry in sys.path if Path(entry).resolve() != here]
     sys.path[:] = [request["project"], *others]
     sys.dont_write_bytecode = True  # leave the project as it is
+    # A process that a submission spawns would run that script again, which cannot import this
+    # package there: macOS and Windows start the workers of a DataLoader so.
+    del sys.modules["__main__"].__file__
     watch, failed = Watch(Path(request["project"]), Path(request["data"], "val_data.pkl")), set()
     failed.update(request["failed"])
     for check in checks:

@@ -55,10 +55,10 @@ def check_writable(path: Path) -> None:
     target = Path(os.path.realpath(path))
     temporary = _temporary(target)
     try:
-        _mode(path)  # a link in a circle cannot be followed
-        if target.is_dir():
+        mode = _mode(path)  # of `path`: what /dev/stdout leads to has no name of its own
+        if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if target.exists() and not target.is_file():  # a device or a pipe: nothing lies beside it
+        if mode is not None and not stat.S_ISREG(mode):  # a device or a pipe: nothing lies beside
             return
         open(temporary, "xb").close()
         os.unlink(temporary)

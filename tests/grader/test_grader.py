@@ -23,6 +23,12 @@ SABOTAGES = [  # the check that must catch it, the file, what is taken out of it
         "importing of Miniproject_1",
         "Miniproject_1/model.py",
         "WEIGHTS =",
+        '__import__("torch").manual_seed(0)\nWEIGHTS =',
+    ),
+    (
+        "importing of Miniproject_1",
+        "Miniproject_1/model.py",
+        "WEIGHTS =",
         '__import__("warnings").filterwarnings("ignore")\nWEIGHTS =',
     ),
     (
@@ -179,7 +185,7 @@ def test_reports(project: Path, data: Path, tmp_path: Path) -> None:
     options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
     status, output = grade(ROOT / "test.py", project, data, "--only", "dummy", *options)
     assert status == 1
-    assert "\x00\\udc80 <&> ü" in output
+    assert "\ufffd\ufffd <&> ü" in output
     content = json.loads(files["json"].read_text(encoding="utf-8"))
     failed, passed = content["checks"]
     assert (content["passed"], content["failed"]) == (1, 1)
@@ -214,12 +220,13 @@ def test_prints_are_marked(project: Path, data: Path, monkeypatch: pytest.Monkey
     change(
         project / "Miniproject_1/model.py",
         "        output = ",
-        "        print('ok')\n        output = ",
+        "        print('ok\\x1b[A')\n        output = ",
     )
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     status, output = grade(ROOT / "test.py", project, data, "--only", "dummy", forks=False)
     assert status == 0
-    assert output.startswith("    | ok    course  everything\n    | ok\nok    course  dummy of M")
+    marked = "    | ok    course  everything\n    | ok\ufffd[A\nok    course  dummy of M"
+    assert output.startswith(marked)  # and nothing moves the cursor of a terminal
     output = grade(ROOT / "test.py", project, data, "--only", "importing")[1]
     assert (
         "warn  ours    the import of Miniproject_1 prints 'ok    course  everything\\n'" in output

@@ -97,9 +97,10 @@ def test_output_in_memory(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("few_megabytes")
 def test_output_of_a_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that a check starts may print for ever: it is stopped, and fills no memory."""
-    monkeypatch.setattr(subject, "PATIENCE", 1)
-    with pytest.raises(Refusal, match="still runs after 1 s"):
-        subject.run_python(ENDLESS, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(subject, "PATIENCE", 1)
+        with pytest.raises(Refusal, match="still runs after 1 s"):
+            subject.run_python(ENDLESS, tmp_path)
     with pytest.raises(Refusal, match=r"^ValueError: the reason$"):
         subject.run_python("print('x' * 10**8); raise ValueError('the reason')", tmp_path)
 

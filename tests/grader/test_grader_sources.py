@@ -89,3 +89,14 @@ def test_computed_imports(project: Path, source: str) -> None:
     sources.allowed_imports(s)
     text = "Miniproject_1/extra.py imports a name that only running it tells"
     assert s.warnings == [["ours", text]]
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints/model-checkpoint.py", "._model.py"])
+def test_hidden_source(project: Path, name: str) -> None:
+    """What Jupyter and macOS leave beside the code is no part of it: no name can import it."""
+    hidden = project / "Miniproject_1" / name
+    hidden.parent.mkdir(exist_ok=True)
+    hidden.write_bytes(b"import numpy\n")
+    s = make_subject(project)
+    sources.allowed_imports(s)
+    assert s.warnings == []

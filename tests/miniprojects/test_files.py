@@ -45,6 +45,16 @@ def test_a_pipe_stays_a_pipe(subject: Subject, tmp_path: Path) -> None:
     assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
 
 
+def test_a_pipe_without_a_name(subject: Subject) -> None:
+    """What a shell makes of `>(command)`, and /dev/stdout before a `|`, can be written to."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as reader:
+        subject.part("files").check_writable(Path(f"/dev/fd/{writing}"))
+        put(subject, Path(f"/dev/fd/{writing}"))
+        os.close(writing)
+        assert reader.read() == b"new"
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_link_is_followed(subject: Subject, tmp_path: Path, there: bool) -> None:
     """A link stays a link; the file it points to, in another folder, is replaced or made."""

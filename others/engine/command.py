@@ -32,6 +32,7 @@ from Miniproject_1.noise2noise.files import check_writable
 
 Run = Callable[[argparse.Namespace], Union[int, None]]
 EXPECTED = (ValueError, OSError, FloatingPointError, ModuleNotFoundError)
+NO_MEMORY = ("can't allocate memory", "out of memory")  # torch says so on a CPU, and on a GPU
 
 
 class UsageError(ValueError):
@@ -147,7 +148,8 @@ def main(parser: argparse.ArgumentParser, run: Run, arguments: Sequence[str] | N
     """Parse the arguments (those of the process by default) and run the command.
 
     `run` may return an exit status. An error of the kinds in EXPECTED becomes one line on stderr
-    and the status 1, with no traceback; other exceptions are faults of the code and pass.
+    and the status 1, with no traceback, and so does a lack of memory, for which torch raises plain
+    RuntimeErrors; other exceptions are faults of the code and pass.
     """
     prepare_streams()
     try:
@@ -163,6 +165,10 @@ def main(parser: argparse.ArgumentParser, run: Run, arguments: Sequence[str] | N
         parser.error(str(error))
     except EXPECTED as error:
         sys.exit(f"{parser.prog}: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(text in str(error) for text in NO_MEMORY):
+            raise
+        sys.exit(f"{parser.prog}: there is not enough memory; smaller batches or images need less")
     except KeyboardInterrupt as stop:
         print(f"{parser.prog}: stopped; the same command goes on where it can", file=sys.stderr)
         sys.exit(128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT))

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from others.engine import command
 from others.records.paths import ROOT
@@ -77,6 +78,15 @@ def test_other_errors_are_one_line_and_status_1(kind: type[Exception]) -> None:
 
     with pytest.raises(SystemExit, match=r"^python -m (tests\.)?test_command: x\.pkl is no file$"):
         command.main(made(), run, [])
+
+
+@pytest.mark.parametrize("take", [bytearray, partial(torch.empty, dtype=torch.uint8)])
+def test_a_lack_of_memory_is_one_line(take: Callable[[int], object]) -> None:
+    """Python and torch say in their own ways that there is no memory; other faults pass."""
+    with pytest.raises(SystemExit, match="there is not enough memory"):
+        command.main(made(), lambda options: take(2**60) and None, [])
+    with pytest.raises(RuntimeError, match="shape"):
+        command.main(made(), lambda options: torch.ones(2).view(3) and None, [])
 
 
 def test_options_that_do_not_go_together(usage_error: Callable[..., str]) -> None:

@@ -72,7 +72,7 @@ class Model:
         """Load weights: those beside this file, from any working directory, unless `path` is given.
 
         Raises:
-            FileNotFoundError: no such file.
+            OSError: no such file, or none that may be read.
             ValueError: the file is damaged, or holds anything but finite weights of this network.
                 The model is left as it was.
         """

@@ -25,12 +25,13 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
     """The dictionary that `torch.save` has written to `path`, with its tensors on the CPU.
 
     Raises:
-        FileNotFoundError: no such file.
+        OSError: no such file, or none that may be read.
         ValueError: truncated, damaged, no checkpoint, or with other content than tensors and plain
             values; the message names the file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint at {path}, found no such file")
+    path.open("rb").close()  # a file that may not be read is not called damaged
     if "weights_only" in inspect.signature(torch.load).parameters:
         options: Dict[str, Any] = {"weights_only": True}
     else:  # for torch before 1.13, which would ignore the unpickler that it is given

@@ -49,13 +49,14 @@ def load(path: Path) -> Dict[str, Any]:
     """Read what `save` wrote, with float32 tensors on the CPU.
 
     Raises:
-        FileNotFoundError: no such file.
+        OSError: no such file, or none that may be read.
         ValueError: truncated, damaged, or anything but what `save` writes.
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected parameters at {path}, found no such file")
+    data = path.read_bytes()
     try:
-        content = _read(path.read_bytes())
+        content = _read(data)
     except Exception as error:  # JSON too deep or too long, no text, no numbers for a tensor
         fault = str(error).partition("\n")[0][:200]  # without torch's own traceback
         raise ValueError(f"{path} does not hold parameters of this framework: {fault}") from error

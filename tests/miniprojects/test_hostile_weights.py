@@ -208,3 +208,21 @@ def test_no_file(subject: Subject, kind: str, tmp_path: Path) -> None:
         kind
     ]()
     assert_refused(subject.rough(), path, FileNotFoundError)
+
+
+def test_no_right_to_read(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole file that this user may not read is not called damaged; the model stays as it was."""
+    model, path = subject.rough(), tmp_path / "weights.pth"
+    model.save_model(path)
+    before = weights_of(model)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*weights\.pth"):
+        model.load_pretrained_model(path)
+    assert same_bits(weights_of(model), before)

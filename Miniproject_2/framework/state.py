@@ -54,9 +54,9 @@ def load(path: Path) -> Dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"expected parameters at {path}, found no such file")
-    data = path.read_bytes()
+    path.open("rb").close()  # a file that may not be read is not called damaged
     try:
-        content = _read(data)
+        content = _read(path.read_bytes())
     except Exception as error:  # JSON too deep or too long, no text, no numbers for a tensor
         fault = str(error).partition("\n")[0][:200]  # without torch's own traceback
         raise ValueError(f"{path} does not hold parameters of this framework: {fault}") from error

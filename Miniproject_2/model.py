@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import Mapping, Optional
 
 from torch import arange
 
@@ -37,31 +37,34 @@ MSE, SGD, Adam, Muon = framework.MSE, framework.SGD, framework.Adam, framework.M
 
 WEIGHTS = HERE / "bestmodel.pth"
 CHANNELS = 128, 256  # after the first and the second convolution
+OUTER_KERNEL = 4  # side of the first and the last layer's kernel in a new model: quick to train
 STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
 
 class Model:
     """The handout's network, trained by Muon from pairs of noisy images, on a GPU if there is one.
 
-    Several threads may use one model: it serves one at a time, because its layers keep what their
-    backward passes need.
+    The first and the last layer of a new model have kernels of OUTER_KERNEL; when it loads weights,
+    they become as large as those. Several threads may use one model: it serves one at a time,
+    because its layers keep what their backward passes need.
     """
 
     def __init__(self) -> None:
         self.locks, self.device = Locks(), gpu_or_cpu()
-        self.network = plainly(self._new_network, self.device)
+        self.network = plainly(lambda: self._new_network(OUTER_KERNEL), self.device)
         self.pretrained = False
 
-    def _new_network(self) -> framework.Sequential:
+    def _new_network(self, outer: int) -> framework.Sequential:
         few, many = CHANNELS
+        padding = outer // 2 - 1  # exactly half of H and W come out, and twice of them
         network = Sequential(
-            Conv2d(3, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
+            Conv2d(3, few, outer, stride=2, padding=padding),  # (N, 128, H/2, W/2)
             ReLU(),
             Conv2d(few, many, 4, stride=2, padding=1),  # (N, 256, H/4, W/4)
             ReLU(),
             TransposeConv2d(many, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
             ReLU(),
-            TransposeConv2d(few, 3, 4, stride=2, padding=1),  # (N, 3, H, W)
+            TransposeConv2d(few, 3, outer, stride=2, padding=padding),  # (N, 3, H, W)
             Sigmoid(),
         )
         network.to(self.device)
@@ -77,9 +80,13 @@ class Model:
                 The model is left as it was.
         """
         path = WEIGHTS if path is None else Path(path)
-        own = self.network.state_dict()
-        load_whole(self.network, checks.check_weights(state.load(path), own, path))
-        self.pretrained = True
+        weights = state.load(path)
+        own, outer = self.network, outer_kernel(weights)
+        if outer and outer != outer_kernel(own.state_dict()):
+            own = self._new_network(outer)
+        weights = checks.check_weights(weights, own.state_dict(), path)
+        load_whole(own, weights)
+        self.network, self.pretrained = own, True
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -157,6 +164,17 @@ class Model:
             return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return prediction.denoise(apply, batch, self.device).view(images.shape)
+
+
+def outer_kernel(weights: Mapping[str, object]) -> int:
+    """The side of the first layer's kernel in a network with these weights; 0 for any other.
+
+    It is read from a weight that does hold side times side numbers for each channel, so that a
+    network of this side is not much larger than its weights, whatever they declare.
+    """
+    value = weights.get("0.weight")
+    side = value.shape[-1] if isinstance(value, Tensor) and value.dim() == 4 else 0
+    return 0 if side % 2 or checks.flaw(value, (CHANNELS[0], 3, side, side)) else side
 
 
 def padded(images: Tensor) -> Tensor:

@@ -4,8 +4,11 @@ It is Conv2d (stride 2), ReLU, Conv2d (stride 2), ReLU, upsampling, ReLU, upsamp
 it is built on our own framework, and once more in torch.nn with the same weights, to compare both.
 """
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from Miniproject_2 import framework as f
 from Miniproject_2.model import CHANNELS
@@ -16,7 +19,7 @@ PLAIN_LOSS = {"noise_floor": 1e6}
 
 
 def prescribed(
-    channels: tuple[int, int] = CHANNELS, kernel: int = 4, nearest: int = 0
+    channels: tuple[int, int] = CHANNELS, kernel: int = 4, nearest: int = 0, outer: int = 0
 ) -> f.Sequential:
     """The network on our framework, new: (N, 3, H, W) to the same, H and W multiples of 4.
 
@@ -25,25 +28,40 @@ def prescribed(
         kernel: side of the convolutions with a stride, 2 or more.
         nearest: 0 for upsampling by transposed convolutions, or the odd side of the convolution
             that follows nearest upsampling.
+        outer: side of the first and the last of the convolutions with a stride, if it is another.
     """
     few, many = channels
-    strided = kernel, 2, (kernel - 1) // 2  # kernel, stride, padding
 
-    def up(inputs: int, outputs: int) -> f.Module:
+    def down(inputs: int, outputs: int, side: int) -> f.Module:
+        return f.Conv2d(inputs, outputs, side, 2, (side - 1) // 2)
+
+    def up(inputs: int, outputs: int, side: int) -> f.Module:
         if nearest:
             return f.Upsampling(inputs, outputs, nearest, padding=nearest // 2)
-        return f.TransposeConv2d(inputs, outputs, *strided, kernel % 2)
+        return f.TransposeConv2d(inputs, outputs, side, 2, (side - 1) // 2, side % 2)
 
     return f.Sequential(
-        f.Conv2d(3, few, *strided),  # (N, few, H/2, W/2)
+        down(3, few, outer or kernel),  # (N, few, H/2, W/2)
         f.ReLU(),
-        f.Conv2d(few, many, *strided),  # (N, many, H/4, W/4)
+        down(few, many, kernel),  # (N, many, H/4, W/4)
         f.ReLU(),
-        up(many, few),
+        up(many, few, kernel),
         f.ReLU(),
-        up(few, 3),
+        up(few, 3, outer or kernel),
         f.Sigmoid(),
     )
+
+
+def with_outer_kernel(weights: Mapping[str, Tensor], side: int) -> dict[str, Tensor]:
+    """Weights of the prescribed network with zeros around its outer kernels: the same answers.
+
+    Args:
+        weights: with a first and a last kernel of an even side, the same for both.
+        side: even and not smaller.
+    """
+    more = (side - weights["0.weight"].shape[-1]) // 2
+    outer = {name: pad(weights[name], [more] * 4) for name in ("0.weight", "6.weight")}
+    return {**weights, **outer}
 
 
 def torch_twin(ours: f.Module) -> nn.Module:

@@ -119,8 +119,9 @@ def submissions_two(results: Results) -> Table:
     shipped = results.read("submission")["rows"]
     own, count = shipped["Miniproject 2"], shipped["Miniproject 2"]["parameters"]
     training = submission.training_two(results)
-    kernel = submission.networks(results)["TwoKernel"]
-    ours = f"ours, {CHANNELS[0]}-{CHANNELS[1]}, k{kernel}, transposed"
+    networks = submission.networks(results)
+    kernels = f"k{networks['TwoOuterKernel']} and k{networks['TwoKernel']}"
+    ours = f"ours, {CHANNELS[0]}-{CHANNELS[1]}, {kernels}, transposed"
     how = (
         f"Muon, momentum {training['TwoMomentum']}, rate {training['TwoLearningRate']}, "
         f"batch {training['TwoBatchSize']}"

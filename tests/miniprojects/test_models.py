@@ -180,9 +180,8 @@ def test_fine_tuning(subject: Subject, count: int) -> None:
 # Tiles
 
 
-def reach(subject: Subject) -> int:
+def reach(subject: Subject, network: Any) -> int:
     """How far from a pixel the network's answer depends on it: weights above 0 cancel nothing."""
-    network = subject.untrained().network
     if subject.number == 1:
         network.double()
     else:
@@ -206,7 +205,8 @@ def reach(subject: Subject) -> int:
 def test_margin(subject: Subject) -> None:
     """A tile's margin is wider than either network's reach, and tiles lie on the strides' grid."""
     prediction = subject.part("prediction")
-    assert 4 <= reach(subject) <= 24 < prediction.MARGIN
+    for model in (subject.untrained(), subject.shipped()):
+        assert 4 <= reach(subject, model.network) <= 24 < prediction.MARGIN
     assert prediction.MARGIN % 4 == prediction.TILE % 4 == 0
 
 

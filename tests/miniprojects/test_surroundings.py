@@ -299,7 +299,7 @@ def test_freed_memory_is_kept() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
 def test_faults_are_measured() -> None:
-    """A training step of the shipped network has far fewer faults where freed memory is kept.
+    """A training step of a new model has far fewer faults where freed memory is kept.
 
     None would be left but for memory that a process asks for the first time, which enough steps
     average out.

@@ -17,6 +17,9 @@ import pytest
 import torch
 
 from Miniproject_1.noise2noise import checkpoint as first_reader
+from Miniproject_2.framework import state
+from Miniproject_2.model import outer_kernel
+from others.networks.prescribed import prescribed, with_outer_kernel
 from others.records.paths import ROOT
 from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
@@ -75,7 +78,8 @@ def test_shipped_file() -> None:
 def test_a_model_becomes_as_wide_as_its_weights(tmp_path: Path) -> None:
     """Wider weights are loaded, trained on, saved and loaded again; weights of no network are not.
 
-    Miniproject 2's are refused by the test of foreign files; its network has one width.
+    Miniproject 2's are refused by the test of foreign files; its network has one width, and outer
+    kernels of several sides: the next test.
     """
     narrow, wide = Subject(1).rough(), Subject(1).shipped()
     first, second, _ = noisy_images(2, 8, 8)
@@ -91,6 +95,39 @@ def test_a_model_becomes_as_wide_as_its_weights(tmp_path: Path) -> None:
     broken["encoder.1.0.first.weight"] = broken["encoder.1.0.first.weight"][:5]
     torch.save(broken, tmp_path / "broken.pth")
     assert_refused(narrow, tmp_path / "broken.pth")
+
+
+def test_outer_kernels_become_as_large_as_in_the_weights(tmp_path: Path) -> None:
+    """Outer kernels of 2 to 12 are loaded, trained on, saved and loaded; zeros around those of
+    a new model change no answer."""
+    first, second, _ = noisy_images(2, 8, 8)
+    model, small, path = Subject(2).rough(1), Subject(2).rough(2), tmp_path / "weights.pth"
+    answer = small.predict(first)
+    for side in (12, 8, 2, 4):
+        if side >= 4:
+            state.save(path, with_outer_kernel(weights_of(small), side))
+            model.load_pretrained_model(path)
+            torch.testing.assert_close(model.predict(first), answer)
+        else:
+            state.save(path, weights_of(SimpleNamespace(network=prescribed((8, 12), outer=side))))
+            model.load_pretrained_model(path)
+        assert outer_kernel(weights_of(model)) == side
+        model.train(first, second, 1)
+        model.save_model(path)
+        loaded = Subject(2).rough()
+        loaded.load_pretrained_model(path)
+        assert same_bits(weights_of(loaded), weights_of(model))
+        assert torch.equal(loaded.predict(first), model.predict(first))
+
+
+@pytest.mark.parametrize(("first", "last"), [(8, 4), (4, 8), (5, 5), (3, 3), (0, 0), (10, 9)])
+def test_outer_kernels_of_no_network(tmp_path: Path, first: int, last: int) -> None:
+    """Odd sides, none, or two different ones are refused, and the model stays as it was."""
+    weights = weights_of(Subject(2).rough())
+    weights["0.weight"] = torch.zeros(8, 3, first, first)
+    weights["6.weight"] = torch.zeros(8, 3, last, last)
+    state.save(tmp_path / "weights.pth", weights)
+    assert_refused(Subject(2).rough(), tmp_path / "weights.pth")
 
 
 def test_missing(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

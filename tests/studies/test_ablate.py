@@ -159,17 +159,18 @@ def test_rows_are_listed_and_unknown_ones_refused(
     )
 
 
-def test_the_prescribed_network_is_the_shipped_one() -> None:
-    """What the ablations vary is the network that `Model` has."""
+def test_the_prescribed_network_is_that_of_a_new_model() -> None:
+    """What the ablations vary is the network that a new `Model` has."""
     assert repr(prescribed()) == repr(Model().network)
 
 
+@pytest.mark.parametrize("outer", [0, 5, 8])
 @pytest.mark.parametrize("nearest", [0, 3])
 @pytest.mark.parametrize("kernel", [2, 3, 4])
-def test_twins_agree(nearest: int, kernel: int) -> None:
+def test_twins_agree(nearest: int, kernel: int, outer: int) -> None:
     """The torch.nn network gives the same images, and behind our interface the same gradients."""
     torch.manual_seed(0)
-    ours = prescribed((4, 6), kernel, nearest)
+    ours = prescribed((4, 6), kernel, nearest, outer)
     theirs = Autograd(torch_twin(ours))
     images = torch.rand(2, 3, 16, 16)
     y = ours.forward(images)

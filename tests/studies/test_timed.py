@@ -1,11 +1,13 @@
 """Trainings that end by the clock: new pairs all along, and a rate that falls with the time."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings
 from others.data.course import VALIDATION
@@ -13,6 +15,7 @@ from others.data.photographs import Photographs
 from others.data.seeds import seeded
 from others.records.json_files import locked, read_json, save_json
 from others.studies.submission import timed
+from others.studies.submission.models import pretrained
 from tests.helpers.images import pixels, write_images
 
 CPU = torch.device("cpu")
@@ -114,3 +117,35 @@ def test_the_command(
     assert (log["photographs"], log["photographs_with_repetitions"]) == (2, 4)
     assert log["started_from"] == {"pairs": 7}
     assert (tmp_path / "out" / f"miniproject_{number}.pth").is_file()
+    if number == 2:
+        shipped = pretrained("Miniproject 2").network.state_dict()
+        assert log["outer_kernel"] == miniproject_2.outer_kernel(shipped)
+
+
+def test_larger_outer_kernels() -> None:
+    """The model answers as before, with kernels of the side that was asked for."""
+    model, noisy = pretrained("Miniproject 2"), pixels(2, 32, 32)
+    answer = model.predict(noisy)
+    timed.enlarge(model, 10)
+    assert miniproject_2.outer_kernel(model.network.state_dict()) == 10
+    torch.testing.assert_close(model.predict(noisy), answer, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "side", "message"),
+    [("1", "10", "of Miniproject 2"), ("2", "11", "an even side"), ("2", "2", "larger than the")],
+)
+def test_outer_kernels_that_are_refused(
+    number: str,
+    side: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    usage_error: Callable[..., str],
+) -> None:
+    """Odd ones, smaller ones and those of the other miniproject, before anything is written."""
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "photographs", [(40, 44)])
+    torch.save((pixels(2, 32, 32), pixels(2, 32, 32)), tmp_path / VALIDATION)
+    options = [number, "--minutes", "1", "--photographs", "photographs", "--data", "."]
+    assert message in usage_error(timed.main, *options, "--outer-kernel", side)

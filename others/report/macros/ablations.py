@@ -107,6 +107,7 @@ def study_two_full(results: Results) -> dict[str, str]:
         "FullWeightedSeeds": seeds_of([base, study.row("weighted loss")]),
         "FullKernelThree": gained["kernel 3"],
         "FullKernelSix": gained["kernel 6"],
+        "FullOuterKernels": gained["outer kernels 8"],
         "FullBatchEight": gained["batch 8"],
         "FullBatchSixteen": gained["batch 16"],
         "FullBatchSixtyFour": gained["batch 64"],

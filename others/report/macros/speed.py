@@ -35,16 +35,16 @@ def so_many(count: int) -> str:
 def steps(results: Results) -> dict[str, str]:
     """Whole training steps of three networks: our time and peak memory over torch's."""
     kinds = network_steps(results)
-    nearest, shipped, transposed = (
+    nearest, new, transposed = (
         [row["ratio"] for row in kinds[kind].values()]
-        for kind in ("nearest", "shipped", "transposed")
+        for kind in ("nearest", "new model", "transposed")
     )
-    memory = [row["ours_mib"] / row["torch_mib"] for row in kinds["shipped"].values()]
+    memory = [row["ours_mib"] / row["torch_mib"] for row in kinds["new model"].values()]
     return {
         "SpeedNearestLow": decimals(min(nearest)),
         "SpeedNearestHigh": decimals(max(nearest)),
-        "SpeedShippedLow": decimals(min(shipped)),
-        "SpeedShippedHigh": decimals(max(shipped)),
+        "SpeedNewLow": decimals(min(new)),
+        "SpeedNewHigh": decimals(max(new)),
         "SpeedTransposedLow": decimals(min(transposed)),
         "SpeedTransposedHigh": decimals(max(transposed)),
         "SpeedMemoryLow": decimals(min(memory)),
@@ -54,13 +54,13 @@ def steps(results: Results) -> dict[str, str]:
 
 
 def on_a_gpu(results: Results) -> dict[str, str]:
-    """Training steps of the shipped network on a GPU, with torch's own rounding and without it."""
+    """Training steps of a new Model on a GPU, with torch's own rounding and without it."""
 
     def ratios(file: str) -> str:
-        steps = network_steps(results, file)["shipped"].values()
+        steps = network_steps(results, file)["new model"].values()
         return enumeration([decimals(row["ratio"]) for row in steps])
 
-    batches = network_steps(results, "framework_gpu")["shipped"]
+    batches = network_steps(results, "framework_gpu")["new model"]
     return {
         "GpuName": results.read("bench/framework_gpu")["device_name"],
         "GpuBatches": enumeration([whole(batch) for batch in batches]),
@@ -70,10 +70,10 @@ def on_a_gpu(results: Results) -> dict[str, str]:
 
 
 def in_bfloat16(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
-    """A sentence on the shipped network's step in bfloat16, at the smallest batch."""
-    short = kinds["shipped, bfloat16"]
+    """A sentence on the step of a new Model in bfloat16, at the smallest batch."""
+    short = kinds["new model, bfloat16"]
     batch = min(short)
-    row, full = short[batch], kinds["shipped"][batch]
+    row, full = short[batch], kinds["new model"][batch]
     return (
         f" In bfloat16, batch {batch}, it takes {decimals(row['ratio'])} of the time of "
         f"torch.nn under autocast, and {decimals(row['ours_ms'] / full['ours_ms'])} of our "

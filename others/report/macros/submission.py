@@ -4,15 +4,14 @@ The macros of Miniproject 1 begin with One, those of Miniproject 2 with Two.
 """
 
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from Miniproject_1.model import WIDTHS
 from Miniproject_1.noise2noise import prediction
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings as SettingsOne
 from Miniproject_2.framework.training import Settings as SettingsTwo
-from Miniproject_2.model import CHANNELS
-from Miniproject_2.model import Model as ModelTwo
+from Miniproject_2.model import CHANNELS, OUTER_KERNEL
 from others.data.dead_leaves import SIZE
 from others.data.photographs import WEAK_POINTS, WEAK_STD
 from others.networks.receptive_field import multiply_adds
@@ -80,8 +79,19 @@ def networks(results: Results) -> dict[str, str]:
         "OneMargin": str(prediction.MARGIN),
         "TwoFew": str(CHANNELS[0]),
         "TwoMany": str(CHANNELS[1]),
-        "TwoKernel": str(ModelTwo().network[0].geometry.kernel[0]),  # type: ignore[attr-defined]
+        "TwoKernel": str(OUTER_KERNEL),
+        "TwoOuterKernel": plain(results.read("training/miniproject_2")["outer_kernel"]),
     }
+
+
+class Kind(NamedTuple):
+    """What stretches of a training that are told as one have in common."""
+
+    photographs: int
+    weak: float
+    device: str
+    targets: int
+    outer_kernel: int  # 0 in records from before it could be another one
 
 
 def stretches(log: dict[str, Any]) -> list[dict[str, Any]]:
@@ -129,9 +139,14 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 
     most = max(training.get("photographs", 0) for training in (log, *later))
 
-    def kind(training: dict[str, Any]) -> tuple[int, float, str, int]:
-        of, targets = training.get("photographs", most), training.get("targets", 1)
-        return of, training.get("weak") or 0, training.get("device") or "cpu", targets
+    def kind(training: dict[str, Any]) -> Kind:
+        return Kind(
+            training.get("photographs", most),
+            training.get("weak") or 0,
+            training.get("device") or "cpu",
+            training.get("targets", 1),
+            training.get("outer_kernel", 0),
+        )
 
     before, told = facts(kind(log), [log]), []
     for of, group in groupby(later, kind):
@@ -146,9 +161,9 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
     return f" From there ({start}) it went on with new pairs (changes are named): {stretches_told}."
 
 
-def facts(kind: tuple[int, float, str, int], trainings: list[dict[str, Any]]) -> list[str]:
+def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
     """What the trainings of one kind had: each fact at its place, and empty where it is unknown."""
-    photographs, weak, device, targets = kind
+    photographs, weak, device, targets, side = kind
     settings = trainings[0]["settings"]
     batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
     return [
@@ -159,6 +174,7 @@ def facts(kind: tuple[int, float, str, int], trainings: list[dict[str, Any]]) ->
         f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
         f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
         f"each input with {targets} noisy target{'s' if targets > 1 else ''}",
+        f"the outer kernels enlarged to {side}×{side} by zeros" if side else "",
     ]
 
 

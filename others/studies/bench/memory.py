@@ -2,11 +2,11 @@
 
     python -m others.studies.bench.memory [--rounds 5] [--steps 20]
 
-The shipped network of Miniproject 2 takes steps of its training in float32, by our framework and by
-torch.nn, with and without `keep_freed_memory`. The setting lasts until a process ends, so each
-measurement is a process of its own. The four kinds take turns, and the medians over the rounds are
-kept: page faults of a step, and its processor time, of which the system's is what the faults cost.
-On Linux with glibc alone.
+The network of a new Model of Miniproject 2 takes steps of its training in float32, by our framework
+and by torch.nn, with and without `keep_freed_memory`. The setting lasts until a process ends, so
+each measurement is a process of its own. The four kinds take turns, and the medians over the rounds
+are kept: page faults of a step, and its processor time, of which the system's is what the faults
+cost. On Linux with glibc alone.
 """
 
 import argparse

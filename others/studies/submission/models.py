@@ -74,14 +74,18 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
 def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
     """Write the weights of a trained miniproject and what is known of them.
 
-    The record of Miniproject 1 names its optimizer, which was another one in earlier trainings.
+    The records name what was another one in earlier trainings: the optimizer of Miniproject 1, and
+    the outer kernel of Miniproject 2.
 
     Args:
         install: whether they replace the shipped ones, or go to OUTPUT.
     """
     name = f"miniproject_{number}"
     shipped = WEIGHTS[f"Miniproject {number}"]
-    log = {**log, "optimizer": "Muon"} if number == 1 else log
+    if number == 1:
+        log = {**log, "optimizer": "Muon"}
+    else:
+        log = {**log, "outer_kernel": miniproject_2.outer_kernel(model.network.state_dict())}
     model.save_model(shipped if install else OUTPUT / f"{name}.pth")
     save_json((LOGS if install else OUTPUT) / f"{name}.json", log)
 

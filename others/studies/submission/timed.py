@@ -12,6 +12,9 @@ differs by a constant from the squared error to their mean, so that one pass giv
 all K pairs, with less noise in it. Lehtinen et al. (2018) also make all pairs of several noisy
 images of a scene, where they ask how to spend a number of exposures.
 
+With --outer-kernel, zeros are put around the kernels of Miniproject 2's first and last layer at
+the beginning. The network answers as before with them, and learns to use more pixels.
+
 A training that was stopped cannot be continued, but the average of its weights is in out/, as it
 was when pairs were drawn the last time.
 
@@ -39,6 +42,7 @@ from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
+from others.networks.prescribed import prescribed, with_outer_kernel
 from others.records.json_files import locked, read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import (
@@ -166,6 +170,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"
     )
+    result.add_argument(
+        "--outer-kernel",
+        type=number,
+        metavar="SIDE",
+        help="even, larger than before; miniproject 2",
+    )
     result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
     result.add_argument("--batch-size", type=number, default=512, help="pairs in a training step")
     result.add_argument("--seed", type=command.whole(0), default=0, help="of the pairs")
@@ -192,8 +202,27 @@ def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
     return kind(model.network, *pairs.both, num_epochs=1, settings=settings)
 
 
+def enlarge(model: miniproject_2.Model, side: int) -> None:
+    """Give Miniproject 2's network outer kernels of another side, with zeros around the old ones.
+
+    Raises:
+        UsageError: the side is odd, or not larger.
+    """
+    weights = model.network.state_dict()
+    before = miniproject_2.outer_kernel(weights)
+    if side % 2 or side <= before:
+        raise command.UsageError(
+            f"--outer-kernel {side}; expected an even side, larger than the {before} of the weights"
+        )
+    model.network = prescribed(outer=side)
+    model.network.to(model.device)
+    model.network.load_state_dict(with_outer_kernel(weights, side))
+
+
 def run(options: argparse.Namespace) -> None:
     """Train, score, and write the weights and the JSON file; one process at a time."""
+    if options.number == 1 and options.outer_kernel:
+        raise command.UsageError("--outer-kernel is of Miniproject 2; expected no such option")
     name = f"miniproject_{options.number}"
     with locked(OUTPUT / f"{name}.state"):  # as `train` does, which writes the same files
         train_and_write(options, name)
@@ -206,6 +235,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     read = {folder: read_images(image_files(folder)) for folder in set(options.photographs)}
     images = [image for folder in options.photographs for image in read[folder].values()]
     model = pretrained(f"Miniproject {options.number}")
+    if options.outer_kernel:
+        enlarge(model, options.outer_kernel)
     started_from = copy.deepcopy(model.network.state_dict())
     drawn = Photographs(images, model.device)
     pairs = NewPairs(drawn, options.pairs, options.weak, options.seed, options.targets)

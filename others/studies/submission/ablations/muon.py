@@ -73,6 +73,7 @@ FULL_ROWS = {
     name: ROWS[name]
     for name in ("base", "weighted loss", "kernel 3", "kernel 6", "batch 8", "batch 16")
 }
+FULL_ROWS["outer kernels 8"] = Row({"outer": 8})  # as in the shipped weights
 FULL_ROWS["batch 64"] = Row({"batch_size": 64})
 FULL_ROWS["batch 128"] = Row({"batch_size": 128})
 FULL = Ablation(FULL_ROWS, PLAIN_LOSS, pairs=50_000, epochs=1, train=train)

@@ -13,7 +13,7 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.studies.submission.ablations.study import Denoiser
 
-NETWORK = ("channels", "kernel", "nearest")  # changes that are arguments of the network
+NETWORK = ("channels", "kernel", "nearest", "outer")  # changes that are arguments of the network
 MUON = ("nesterov", "iterations")  # changes that are arguments of Muon
 
 
@@ -60,9 +60,9 @@ def train(
 
     Args:
         changes: settings of the Trainer, arguments of the network (`channels`, `kernel`,
-            `nearest`), `"optimizer": "adam"`, arguments of Muon, `"layers": "inner"` for Muon in
-            the inner layers alone, and `"framework": "torch.nn"`, where autograd computes the
-            passes.
+            `nearest`, `outer`), `"optimizer": "adam"`, arguments of Muon, `"layers": "inner"` for
+            Muon in the inner layers alone, and `"framework": "torch.nn"`, where autograd computes
+            the passes.
     """
     torch.manual_seed(seed)
     network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})

@@ -229,7 +229,7 @@ def test_size_limit(project: Path, tmp_path: Path) -> None:
     older = archive.write_archive(project, SCIPERS, tmp_path).read_bytes()
     with (project / "others/pretrained/tnet.pth").open("wb") as file:
         file.truncate(30_000_000)
-    with pytest.raises(ValueError, match=r"at most 25,000,000; .* others/pretrained/tnet\.pth"):
+    with pytest.raises(ValueError, match=r"at most 30,000,000; .* others/pretrained/tnet\.pth"):
         archive.write_archive(project, SCIPERS, tmp_path, with_others=True)
     assert (tmp_path / "Proj_111111_222222_333333.zip").read_bytes() == older
 

@@ -327,7 +327,7 @@ REPORT_TABLES: dict[str, ReportTable] = {
         Source(1, "The networks of the TNet report, PSNR per image in dB", (TNET,)),
     ),
     "TableExact": ReportTable(
-        partial(exactness, left_out=("bfloat16",)),  # whose worst error the text has
+        partial(exactness, left_out=("bfloat16",)),  # which others/results/bench has
         Source(2, "Largest relative errors of output and gradients", (EXACTNESS,)),
     ),
     "TableFramework": ReportTable(

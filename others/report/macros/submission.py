@@ -174,7 +174,7 @@ def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
         f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
         f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
         f"each input with {targets} noisy target{'s' if targets > 1 else ''}",
-        f"the outer kernels enlarged to {side}×{side} by zeros" if side else "",
+        f"with zeros put around the outer kernels, now {side}×{side}" if side else "",
     ]
 
 

@@ -9,6 +9,7 @@ last column of the table from it. A check is named as in `models.predict`; a nam
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -60,7 +61,13 @@ def render(text: str, results: dict[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
+    parser = argparse.ArgumentParser(
+        prog="python -m grader.handout",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("results", nargs="?", type=Path, help="those of results.json unless given")
+    path = parser.parse_args().results or RESULTS
     try:
         content = path.read_text(encoding="utf-8")
         page = render(README.read_text(encoding="utf-8"), json.loads(content))

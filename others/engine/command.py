@@ -51,6 +51,10 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         default = action.default
         if default is None or default is False or default == argparse.SUPPRESS or default == []:
             return shown
+        if isinstance(default, (list, tuple)):  # as it would be typed
+            every = action.choices is not None and list(default) == list(action.choices)
+            text = "all" if every else " ".join(map(str, default)).replace("%", "%%")
+            return f"{shown} (default: {text})".lstrip()
         return f"{shown} (default: %(default)s)".lstrip()
 
 
@@ -135,7 +139,7 @@ def add_names(
         meaning: what the chosen names stand for, as in "rows to train".
     """
     known = list(names)
-    text = f"{meaning}, of {', '.join(known)} (all)"
+    text = f"{meaning}, of {', '.join(known)}"
     parser.add_argument(option, nargs="+", choices=known, default=known, metavar="NAME", help=text)
 
 

@@ -110,6 +110,18 @@ def test_device(monkeypatch: pytest.MonkeyPatch, used: int, told: str) -> None:
         assert models.device(s) == "a GPU"
 
 
+def test_the_table_explains_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help is no file of results: it shows the docstring, and nothing is written."""
+    monkeypatch.setattr(sys, "argv", ["handout", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        handout.main()
+    assert stop.value.code == 0
+    assert (handout.__doc__ or "").strip() in capsys.readouterr().out
+    assert handout.README.read_text(encoding="utf-8") == TEXT
+
+
 def test_what_is_no_result_replaces_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,13 +167,16 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         nargs="+",
         default=SIGMAS,
-        help="noise levels, of 255 (default: 10 30 60)",
+        help="noise levels, of 255",
     )
     result.add_argument(
         "--patch", type=command.whole(1), default=PATCH, help="pixels a side for singular values"
     )
     result.add_argument(
-        "--crop", type=command.whole(1), default=CROP, help="pixels a side of each image's middle"
+        "--crop",
+        type=command.whole(2 * WINDOW + 1),
+        default=CROP,
+        help="pixels a side of each image's middle",
     )
     result.add_argument(
         "--output", type=command.output, help="picture (default: out/jacobian_NAME.png)"
@@ -184,8 +187,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and draw what is asked for."""
-    if options.patch > options.crop or options.crop <= 2 * WINDOW:
-        raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
+    if options.patch > options.crop:
+        raise command.UsageError(f"--patch is {options.patch}; expected --crop pixels at most")
     net = load_network(options.model, options.weights)
     images = squares(options.images, options.crop, options.count).split(1)
     rows: dict[str, Figures] = {}

@@ -236,6 +236,7 @@ def run(options: argparse.Namespace) -> None:
         "rows": measure(options.rounds, options.device),
     }
     save_json(options.json, result)
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

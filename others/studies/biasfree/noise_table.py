@@ -238,6 +238,8 @@ def run_papers(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Both tables, or the one that is asked for."""
+    if options.only == "papers" and options.json:
+        raise command.UsageError("--json is for the first table; expected --output for the other")
     if options.only != "papers":
         run_table(options)
     if options.only != "table" and options.json is None:

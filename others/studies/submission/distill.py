@@ -40,7 +40,7 @@ from others.records.json_files import save_json
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import machine
 from others.records.weights import save_weights
-from others.studies.submission.models import OUTPUT, scores
+from others.studies.submission.models import OUTPUT, say_trained, scores
 
 NAME, TEACHER = "miniproject_1_small", "miniproject_1"
 THREADS = 2  # for the times, as on the course's machine
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> None:
     weights, results = (PRETRAINED, RESULTS / "training") if options.install else (OUTPUT, OUTPUT)
     save_weights(net, weights / f"{NAME}.pth")
     save_json(results / f"{NAME}.json", log)
-    print(f"{NAME}: {log['validation']}")
+    say_trained(weights / f"{NAME}.pth", results / f"{NAME}.json", log)
 
 
 main = command.main_of(parser, run)

@@ -18,6 +18,7 @@ from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
 from others.records.formats import decimals, whole
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 from others.records.table import Column, Table, markdown
 
 BATCH = 100  # images that the course's script hands to `predict` at once
@@ -72,7 +73,7 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
 
 
 def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
-    """Write the weights of a trained miniproject and what is known of them.
+    """Write the weights of a trained miniproject and what is known of them, and say where.
 
     The record of Miniproject 1 names its optimizer, which was another one in earlier trainings.
 
@@ -82,8 +83,17 @@ def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -
     name = f"miniproject_{number}"
     shipped = WEIGHTS[f"Miniproject {number}"]
     log = {**log, "optimizer": "Muon"} if number == 1 else log
-    model.save_model(shipped if install else OUTPUT / f"{name}.pth")
-    save_json((LOGS if install else OUTPUT) / f"{name}.json", log)
+    weights = shipped if install else OUTPUT / f"{name}.pth"
+    about = (LOGS if install else OUTPUT) / f"{name}.json"
+    model.save_model(weights)
+    save_json(about, log)
+    say_trained(weights, about, log)
+
+
+def say_trained(weights: Path, about: Path, log: dict[str, Any]) -> None:
+    """Print the scores of a training by the names that its JSON file has, and both files."""
+    print(f"validation: {brief(log['validation'])}")
+    print(f"{weights}: the weights; {about}: what was trained")
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:

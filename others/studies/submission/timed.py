@@ -231,7 +231,6 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "started_from": earlier,
     }
     write_trained(options.number, model, log, options.install)
-    print(f"{name}: {log['validation']} after {trainer.images} pairs")
 
 
 main = command.main_of(parser, run)

@@ -49,6 +49,7 @@ from others.studies.submission.models import (
     write_trained,
 )
 
+PAIRS = 50000  # that are drawn from photographs; as many as the course's
 OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
 Pairs = tuple[Tensor, Tensor]
 
@@ -62,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_data(result)
     result.add_argument("--seed", type=command.whole(0), default=0, help="of the initial weights")
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
-    result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
+    result.add_argument("--pairs", type=number, help=f"to draw from photographs ({PAIRS})")
     result.add_argument(
         "--weak", type=float, default=0.0, metavar="SHARE", help="of drawn pairs with weak noise"
     )
@@ -89,6 +90,8 @@ def check(options: argparse.Namespace) -> None:
         raise command.UsageError(
             f"--weak {options.weak}; expected a share from 0 to 1, and --photographs to draw from"
         )
+    if options.pairs and not options.photographs:
+        raise command.UsageError(f"--pairs is for --photographs; all of {TRAIN} is trained on")
     if options.go_on and options.widths:
         raise command.UsageError("--go-on keeps the widths of the shipped weights; omit --widths")
 
@@ -117,8 +120,9 @@ def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, 
         return pairs, {"pairs": len(pairs[0])}
     images = read_images(image_files(options.photographs))
     photographs = Photographs(list(images.values()), device)
-    pairs = photographs.pairs(options.pairs, seeded(options.seed, device), weak=options.weak)
-    counts: dict[str, float] = {"pairs": options.pairs, "photographs": len(images)}
+    count = options.pairs or PAIRS
+    pairs = photographs.pairs(count, seeded(options.seed, device), weak=options.weak)
+    counts: dict[str, float] = {"pairs": count, "photographs": len(images)}
     return pairs, {**counts, "weak": options.weak} if options.weak else counts
 
 
@@ -195,7 +199,6 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     write_trained(options.number, model, log, options.install)
     if options.go_on and options.install:  # the same command now starts from the new weights
         state.unlink()
-    print(f"{name}: {log['validation']} after {options.epochs} epochs")
 
 
 main = command.main_of(parser, run)

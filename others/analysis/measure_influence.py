@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
                 print(f"{claim}: {interval}, {figures['verdict']}")
     if options.json:
         save_json(options.json, {"net": options.net, **result})
+        print(f"{options.json}: all figures")
 
 
 main = command.main_of(parser, run)

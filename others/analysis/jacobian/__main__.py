@@ -195,15 +195,17 @@ def run(options: argparse.Namespace) -> None:
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]
         rows[f"{sigma:g}"] = found = summary(each)
-        shown = (f"{name} {f['mean']:.3g} ± {f['std']:.2g}" for name, f in found.items())
+        spread = {name: f" ± {f['std']:.2g}" if len(each) > 1 else "" for name, f in found.items()}
+        shown = (f"{name} {f['mean']:.3g}{spread[name]}" for name, f in found.items())
         print(f"σ {sigma:g}: {', '.join(shown)}", flush=True)
     output = options.output or Path("out") / f"jacobian_{options.model}.png"
     model = options.model if options.weights is None else f"{options.model} ({options.weights})"
     draw_masks(net, images[0], options.sigma, output, model)
-    print(output)
+    print(f"{output}: the masks of three pixels")
     if options.json:
         setting = {"model": options.model, "images": len(images), "crop": options.crop}
         save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
+        print(f"{options.json}: the figures")
 
 
 main = command.main_of(parser, run)

@@ -134,6 +134,7 @@ def run(options: argparse.Namespace) -> None:
     for name, line in judged(results).items():
         for claim in line["claims"]:
             print(f"{name}: claim {claim['claim']}, {claim['text']}: {claim['verdict']}")
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

@@ -146,7 +146,8 @@ def run(options: argparse.Namespace) -> None:
     draw(results, options.picture)
     for sigma in rows["noisy"]:
         shown = (f"{name} {row[sigma]['psnr_per_image_db']:.2f}" for name, row in rows.items())
-        print(f"σ {sigma}: {', '.join(shown)} dB")
+        print(f"σ {sigma}, PSNR per image: {', '.join(shown)} dB")
+    print(f"{options.json}: the results; {options.picture}: their curve")
 
 
 main = command.main_of(parser, run)

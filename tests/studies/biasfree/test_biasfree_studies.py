@@ -108,7 +108,8 @@ def test_table(
     assert list(rows["blur"]["seeds"]["0"]) == [str(sigma) for sigma in SIGMAS]
     lines = capsys.readouterr().out.splitlines()
     assert "σ\tnoisy\tblur\tnon_local_means\tsource, noisy\tsource, denoised" in lines
-    assert lines[-3].startswith("80\t")
+    assert lines[-4].startswith("80\t")  # before a sentence on each model, and the file
+    assert lines[-1] == f"{path}: the results"
     monkeypatch.setattr(table, "weights_file", lambda name: tmp_path / f"{name}.pth")
     (tmp_path / "blur.pth").write_bytes(b"other weights")
     for _ in range(2):
@@ -222,7 +223,7 @@ def test_ablation_is_continued(
     runs = [line.split(":")[0] for line in lines if ", seed " in line]
     assert runs == ["plain, seed 0", "hinge 1, seed 0", "plain, seed 1", "hinge 1, seed 1"]
     assert judged(read_study(path))["hinge 1"]["seeds"] == 2
-    assert lines[-1].startswith("hinge 1: claim 1, a small hinge in the loss works very well: ")
+    assert lines[-2].startswith("hinge 1: claim 1, a small hinge in the loss works very well: ")
     with pytest.raises(SystemExit, match="side: 16 -> 12"):
         ablation.main([*options, "--side", "12"])
     config.write_text(json.dumps(merged(TINY, {"training": {"steps_per_epoch": 2}})))

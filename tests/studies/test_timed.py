@@ -109,6 +109,7 @@ def test_the_command(
     sizes = ["--minutes", "0.005", "--pairs", "4", "--batch-size", "2", "--targets", str(targets)]
     assert timed.main([str(number), *folders, *sizes, "--data", "."]) in (None, 0)
     log = read_json(tmp_path / "out" / f"miniproject_{number}.json")
+    assert not list((tmp_path / "out").glob("*average*"))  # which is for a training that is stopped
     assert log["pairs"] > 0
     assert (log["targets"], log["settings"]["exchange"]) == (targets, targets == 1)
     assert (log["photographs"], log["photographs_with_repetitions"]) == (2, 4)

@@ -211,7 +211,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     pairs = NewPairs(drawn, options.pairs, options.weak, options.seed, options.targets)
     trainer = trainer_of(options, model, pairs)
     OUTPUT.mkdir(exist_ok=True)
-    trainer.start(pairs, 60 * options.minutes, OUTPUT / f"{name}_average.pth")
+    average = OUTPUT / f"{name}_average.pth"
+    trainer.start(pairs, 60 * options.minutes, average)
     trainer.run()
     refuse_without_gain(started_from, model)
     log = {
@@ -231,6 +232,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "started_from": earlier,
     }
     write_trained(options.number, model, log, options.install)
+    average.unlink(missing_ok=True)  # what it was kept for is done
 
 
 main = command.main_of(parser, run)

@@ -4,8 +4,9 @@
     python -m others.studies.submission.train 1 --go-on --rate 1e-3 --batch-size 16 [--install]
     python -m others.studies.submission.train 1 --photographs DIR --pairs 1000000 --cuda-graph
 
-The state is saved after each epoch, and the same command goes on where an earlier one was stopped.
-The state of another command, such as one with another seed, is refused with the difference.
+The state is saved in out/miniproject_N.state after each epoch, and the same command goes on where
+an earlier one was stopped. The state of another command, such as one with another seed, is refused
+with the difference: remove it to begin anew.
 With --photographs the noisy pairs are drawn from a folder of images instead of train_data.pkl, and
 --weak gives a share of them weak noise, so that the network learns to leave good images alone.
 

@@ -183,6 +183,20 @@ def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
     assert (tmp_path / "curve.json").read_bytes() == first
 
 
+def test_generalisation_of_a_configuration_has_its_name(
+    photos: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without names for its files they are called like the configuration, so that no other one's
+    are written over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generalisation, "RESULTS", tmp_path / "results")
+    options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
+    generalisation.main([*options, "--side", "16", "--seeds", "1"])
+    found = {path.name for path in (tmp_path / "results/biasfree/generalisation").iterdir()}
+    assert found == {f"{config.stem}.json", f"{config.stem}.png"}
+    assert (tmp_path / "out" / config.stem).is_dir()
+
+
 def test_twins_differ_in_biases_only() -> None:
     """The twin has the same layers, and a bias in every convolution and norm."""
     pipeline = load_pipeline(CONFIGS / "generalisation.json")

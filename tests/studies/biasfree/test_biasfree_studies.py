@@ -160,14 +160,18 @@ def test_the_table_of_errors() -> None:
     assert len(table.rows) == len(SIGMAS)
 
 
-def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
+def test_generalisation(
+    photos: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both twins are trained with every seed, scored at every σ and drawn; done again, nothing is
-    trained."""
+    trained. All files are called like the configuration, and so no other one's are written over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generalisation, "RESULTS", tmp_path)
+    curve = tmp_path / "biasfree" / "generalisation" / f"{config.stem}.json"
     options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
-    options += ["--side", "16", "--seeds", "2", "--output", str(tmp_path / "out")]
-    options += ["--json", str(tmp_path / "curve.json"), "--picture", str(tmp_path / "curve.png")]
+    options += ["--side", "16", "--seeds", "2"]
     generalisation.main(options)
-    first = (tmp_path / "curve.json").read_bytes()
+    first = curve.read_bytes()
     rows = json.loads(first)["rows"]
     assert list(rows) == ["noisy", "bias_free", "with_biases"]
     assert list(rows["bias_free"]) == [str(sigma) for sigma in generalisation.SIGMAS]
@@ -175,26 +179,13 @@ def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
     assert cell["gain_db"] == pytest.approx(
         cell["psnr_per_image_db"] - noisy["psnr_per_image_db"], abs=2e-3
     )
-    assert (tmp_path / "curve.png").stat().st_size > 5000
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("last.pth")}
+    assert curve.with_suffix(".png").stat().st_size > 5000
+    trained = (tmp_path / "out" / config.stem).rglob("last.pth")
+    times = {path: path.stat().st_mtime_ns for path in trained}
     assert len(times) == 4
     generalisation.main(options)
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert (tmp_path / "curve.json").read_bytes() == first
-
-
-def test_generalisation_of_a_configuration_has_its_name(
-    photos: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without names for its files they are called like the configuration, so that no other one's
-    are written over."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(generalisation, "RESULTS", tmp_path / "results")
-    options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
-    generalisation.main([*options, "--side", "16", "--seeds", "1"])
-    found = {path.name for path in (tmp_path / "results/biasfree/generalisation").iterdir()}
-    assert found == {f"{config.stem}.json", f"{config.stem}.png"}
-    assert (tmp_path / "out" / config.stem).is_dir()
+    assert curve.read_bytes() == first
 
 
 def test_twins_differ_in_biases_only() -> None:

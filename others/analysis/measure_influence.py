@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--sigma",
-        type=float,
+        type=command.number(0),
         default=smoothing.sigma,
         help="standard deviation of the copies' noise, as a share of the image's range",
     )

@@ -19,6 +19,7 @@ goes wrong. A command that was stopped ends with 128 and the number of the signa
 
 import argparse
 import io
+import math
 import os
 import signal
 import sys
@@ -96,6 +97,22 @@ def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
             expected = f"from {least} on" if number < least else f"up to {most}"
             raise argparse.ArgumentTypeError(f"{text!r} is no whole number {expected}")
         return number
+
+    return parse
+
+
+def number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The type of an option that takes a finite number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and least <= value <= most):
+            to = "on" if most == math.inf else f"to {most:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} {to}")
+        return value
 
     return parse
 

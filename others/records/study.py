@@ -98,7 +98,7 @@ class Study:
                 for seed in range(seeds)
                 for name in names
             ]
-        if not any(ran):
+        if ran and not any(ran):
             say(f"{self.path}: it has these results already, and nothing was run")
         return self.results
 

@@ -59,6 +59,16 @@ def test_usage_errors_have_status_2(count: str, usage_error: Callable[..., str])
     assert f"'{count}' is no whole number from 1 on" in usage_error(refused, "--count", count)
 
 
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "inf", "some"])
+def test_a_number_is_finite_and_in_its_range(share: str) -> None:
+    """What is no number of the range is refused with the range, before anything runs."""
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{share}' is no number from 0 to 1"):
+        command.number(0, 1)(share)
+    with pytest.raises(argparse.ArgumentTypeError, match="is no number from 2 on"):
+        command.number(2)("1")
+    assert command.number(0, 1)("0.5") == 0.5
+
+
 def test_numbers_have_a_top(usage_error: Callable[..., str]) -> None:
     """A number that torch, or a port, has no room for is refused before anything runs."""
     for count in (2**63, 10**400):

@@ -41,6 +41,9 @@ def test_rows_run_seed_by_seed_and_once(tmp_path: Path) -> None:
     assert study.run(again, seeds=2, say=said.append) == results
     assert again.runs == []
     assert said == [f"{tmp_path / 'a.json'}: it has these results already, and nothing was run"]
+    said.clear()
+    study.run(again, [], say=said.append)  # nothing was asked for, so nothing is said
+    assert said == []
 
 
 def test_a_result_in_a_line() -> None:

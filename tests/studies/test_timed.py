@@ -1,6 +1,7 @@
 """Trainings that end by the clock: new pairs all along, and a rate that falls with the time."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with locked(Path("out") / "miniproject_1.state"), pytest.raises(SystemExit) as ended:
         timed.main(options)
     assert "another process" in str(ended.value)
+
+
+@pytest.mark.parametrize("wrong", [["--minutes", "0"], ["--minutes", "nan"], ["--weak", "3"]])
+def test_numbers_that_cannot_be(wrong: list[str], usage_error: Callable[..., str]) -> None:
+    """They are refused before a million pairs are drawn."""
+    options = ["1", "--minutes", "1", "--photographs", ".", *wrong]
+    assert f"{wrong[0]}: '{wrong[1]}' is no number from" in usage_error(timed.main, *options)
 
 
 @pytest.mark.parametrize(("number", "targets"), [(1, 1), (1, 2), (2, 1), (2, 2)])

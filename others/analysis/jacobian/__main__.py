@@ -164,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--sigma",
-        type=float,
+        type=command.number(0),
         nargs="+",
         default=SIGMAS,
         help="noise levels, of 255",

@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--pairs", type=number, default=30000, help="to draw from photographs")
     result.add_argument("--epochs", type=number, default=10, help="passes over both copies")
     result.add_argument("--batch-size", type=number, default=16, help="images in a training step")
-    result.add_argument("--rate", type=float, default=0.02, help="peak of Muon's learning rate")
+    result.add_argument(
+        "--rate", type=command.number(0), default=0.02, help="peak of Muon's learning rate"
+    )
     result.add_argument(
         "--seed", type=command.whole(0), default=0, help="of weights, pairs and batches"
     )

@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     number = command.whole(1)
     result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
-    result.add_argument("--minutes", type=float, required=True, help="of training")
+    result.add_argument("--minutes", type=command.number(0.001), required=True, help="of training")
     result.add_argument(
         "--photographs", type=Path, metavar="DIR", nargs="+", required=True, help="to draw from"
     )
@@ -164,7 +164,11 @@ def parser() -> argparse.ArgumentParser:
         help="noisy images for each input; K + 1 copies of --pairs are kept in memory, 3 kB each",
     )
     result.add_argument(
-        "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"
+        "--weak",
+        type=command.number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="of the pairs with weak noise",
     )
     result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
     result.add_argument("--batch-size", type=number, default=512, help="pairs in a training step")

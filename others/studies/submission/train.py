@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
-    result.add_argument("--rate", type=float, help="peak of the learning rate")
+    result.add_argument("--rate", type=command.number(0), help="peak of the learning rate")
     result.add_argument("--batch-size", type=number, help="pairs in a training step")
     only = result.add_argument_group("options of Miniproject 1")
     only.add_argument("--widths", type=number, nargs=2, help="channels of both scales (64 128)")

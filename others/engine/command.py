@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Callable, Union
+from typing import Any, Callable, Union
 
 from Miniproject_1.noise2noise.files import check_writable
 
@@ -147,12 +147,11 @@ def add_json(parser: argparse.ArgumentParser, default: Path) -> None:
     parser.add_argument("--json", type=output, default=str(default), help="file of the results")
 
 
-def add_names(
-    parser: argparse.ArgumentParser, option: str, names: Iterable[str], meaning: str
-) -> None:
+def add_names(parser: Any, option: str, names: Iterable[str], meaning: str) -> None:
     """An option that takes some of these names, and all of them unless it is given.
 
     Args:
+        parser: or a group of one's options.
         meaning: what the chosen names stand for, as in "rows to train".
     """
     known = list(names)

@@ -9,6 +9,7 @@ last column of the table from it. A check is named as in `models.predict`; a nam
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -43,8 +44,21 @@ def result(checks: list[str], results: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def check_whole(text: str, results: dict[str, Any]) -> None:
+    """ValueError unless there is a result of each check that the table in `text` names."""
+    named = {name for _, checks, *_ in rows(text) for name in CODE.findall(checks)}
+    wanted = {f"grader.{name}" for name in named if not name.startswith("test_")}
+    missing = wanted - {check["function"] for check in results["checks"]}
+    if missing:
+        raise ValueError(f"nothing on {', '.join(sorted(missing))}; expected those of a whole run")
+
+
 def render(text: str, results: dict[str, Any]) -> str:
-    """`text` with the last column of its table, and the line below it, written anew."""
+    """`text` with the last column of its table, and the line below it, written anew.
+
+    ValueError if the results are not those of a whole run.
+    """
+    check_whole(text, results)
     lines = ["| the handout says | checks | result |", "|---|---|---|"]
     for sentence, checks, *_ in rows(text):
         lines.append(f"| {sentence} | {checks} | {result(CODE.findall(checks), results)} |")
@@ -60,7 +74,13 @@ def render(text: str, results: dict[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
+    parser = argparse.ArgumentParser(
+        prog="python -m grader.handout",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("results", nargs="?", type=Path, help="those of results.json unless given")
+    path = parser.parse_args().results or RESULTS
     try:
         content = path.read_text(encoding="utf-8")
         page = render(README.read_text(encoding="utf-8"), json.loads(content))

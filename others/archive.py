@@ -33,6 +33,8 @@ REPORTS = ("Miniproject_1/Report_1.pdf", "Miniproject_2/Report_2.pdf")
 CODE = ("Miniproject_1/*/**/*.py", "Miniproject_2/*/**/*.py")
 OTHERS = tuple(f"others/**/*.{kind}" for kind in ("py", "md", "json", "png", "pth", "css", "js"))
 
+SCREENSHOTS = "others/demo/screenshots/"  # README.md alone shows them, which stays out as well
+
 
 def archive_name(scipers: Sequence[str]) -> str:
     """The name that the course's script expects; ValueError unless `scipers` are three numbers."""
@@ -57,10 +59,10 @@ def tracked_files(root: Path) -> set[str] | None:
 
 
 def matching(root: Path, patterns: Sequence[str]) -> set[str]:
-    """The files below `root` that match, as paths relative to it; not what editors hide."""
+    """The files below `root` that match, as paths relative to it, but SCREENSHOTS and hidden."""
     found = [path for pattern in patterns for path in root.glob(pattern) if not path.is_dir()]
     names = {path.relative_to(root).as_posix() for path in found}
-    return {name for name in names if "/." not in name}
+    return {name for name in names if "/." not in name and not name.startswith(SCREENSHOTS)}
 
 
 def archive_files(root: Path, with_others: bool = False) -> list[str]:

@@ -2,8 +2,9 @@
 
     python -m others.evaluate [--data data] [--picture out/denoised.png] [--json PATH]
 
-The models get uint8 batches of 100 images, as from the course's script. With generated images the
-scores are not those of photographs: the first line says which file they are about. The networks of
+The models get uint8 batches of 100 images, as from the course's script, and answer with
+self-ensemble, as `predict` does unless it is told otherwise. With generated images the scores are
+not those of photographs: the first line says which file they are about. The networks of
 the DnCNN assignment are scored by `python -m others.studies.assignment.evaluate`.
 """
 
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
         versions = {"torch": torch.__version__, "python": platform.python_version()}
         content = {"images": len(noisy), "sha256_of_noisy": digest, **versions, "rows": rows}
         save_json(options.json, content)
+        print(f"{options.json}: the scores, of a single pass too")
 
 
 main = command.main_of(parser, run)

@@ -6,9 +6,14 @@
 
 FOLDER holds images, to which noise is added anew whenever they are drawn: in train/ and in val/ or
 test/, or directly, and then the last tenth validates. Or it holds the course's train_data.pkl and
-val_data.pkl, which are noisy already. Validation is always against clean images. The same command
-continues a training that was stopped. --dry-run takes two steps with every network, noise and loss,
-or with those that are given, and leaves nothing behind.
+val_data.pkl, which are noisy already. The same command continues a training that was stopped.
+--dry-run takes two steps with every network, noise and loss, or with those that are given, and
+leaves nothing behind.
+
+OUTPUT has the weights of the best epoch, best.pth, and history.json, of which a line is printed
+after each epoch. Validation is always against clean images. PSNR is that of whole batches, which
+are not clipped, and psnr_per_image_db that of clipped images, both as means in dB. In the training,
+PSNR is measured against the targets: against noisy ones it is mostly that of their noise.
 """
 
 import argparse
@@ -27,7 +32,7 @@ from others.data.sets import AUGMENTATIONS, Noisy
 from others.engine import command
 from others.engine.distributed import processes, rank
 from others.engine.experiment import Experiment
-from others.engine.hooks import Picture, TensorBoard, every, report
+from others.engine.hooks import Picture, TensorBoard, every, report, report_end
 from others.engine.losses import LOSSES
 from others.engine.options import PRECISIONS, TrainingOptions
 from others.engine.schedules import SCHEDULES
@@ -219,6 +224,7 @@ def train(options: Options, device: torch.device) -> Experiment:
     if options.plot:
         hooks.append(Picture(options.output))
     experiment.run(options.epochs, plot=every(hooks))
+    report_end(experiment, options.output)
     return experiment
 
 

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--sigma",
-        type=float,
+        type=command.number(0),
         default=smoothing.sigma,
         help="standard deviation of the copies' noise, as a share of the image's range",
     )
@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
                 print(f"{claim}: {interval}, {figures['verdict']}")
     if options.json:
         save_json(options.json, {"net": options.net, **result})
+        print(f"{options.json}: all figures")
 
 
 main = command.main_of(parser, run)

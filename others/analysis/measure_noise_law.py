@@ -20,6 +20,7 @@ from others.data.course import CLEAN, TRAIN, load_pair
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 
 GENERATED = RESULTS / "noise.json"
 
@@ -56,7 +57,11 @@ def run(options: argparse.Namespace) -> None:
     else:
         result = measure_noise(*(part.float() / 255 for part in images_of(options.data)))
     save_json(options.json, result)
-    print({name: value for name, value in result.items() if name != "histogram"})
+    print(brief(result))
+    print(f"correlations: {brief(result['correlations'])}")
+    for group in result["by_contrast"]:
+        print(brief(group))
+    print(f"{options.json}: the same, and a histogram")
 
 
 main = command.main_of(parser, run)

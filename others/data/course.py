@@ -8,6 +8,7 @@ and its clean image, which is known of generated images alone.
 """
 
 import os
+import shlex
 import zipfile
 from pathlib import Path
 from typing import Callable, Union
@@ -64,13 +65,12 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     holds something else. Each message names the file.
     """
     path = Path(path)
-    if os.path.lexists(path) and not path.is_file():  # `make data` would not write there either
+    if (
+        os.path.lexists(path) and not path.is_file()
+    ):  # `others.generate` would not write there either
         raise FileNotFoundError(f"{path}: a folder, a device or a dead link; expected a file")
     if not path.is_file():
-        way = f"`make data` writes {TRAIN} and {VALIDATION}"
-        if path.name == CLEAN:
-            way = "`python -m others.generate --clean` writes one"
-        raise FileNotFoundError(f"{path}: no file here; {way}")
+        raise FileNotFoundError(f"{path}: no file here; {way_to(path)}")
     try:
         if zipfile.is_zipfile(path):  # what torch before 1.6 wrote is none
             check_archive(path)
@@ -81,6 +81,14 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
         reason = f"not a whole file written by torch.save ({type(error).__name__})"
         raise ValueError(f"{path}: {path.stat().st_size} bytes, {reason}; {EXPECTED}") from error
     return check_pair(pair, str(path))
+
+
+def way_to(path: Path) -> str:
+    """How a missing file can be had: the command that generates it, if there is one."""
+    if path.name not in (TRAIN, VALIDATION, CLEAN):
+        return EXPECTED
+    options = shlex.quote(str(path.parent)) + (" --clean" if path.name == CLEAN else "")
+    return f"`python -m others.generate {options}` writes one of generated images"
 
 
 def load_first(path: PathLike, pairs: int) -> tuple[Tensor, Tensor]:
@@ -107,10 +115,11 @@ def noisy_a_and_clean(train: Path, pairs: int, seed: int) -> tuple[Tensor, Tenso
     ValueError if `train` holds anything else.
     """
     noisy_a, _ = noisy_pairs(pairs, seeded(seed))
-    if not torch.equal(load_pair(train)[0], noisy_a):
+    found, _ = load_pair(train)
+    if not torch.equal(found, noisy_a):
         raise ValueError(
-            f"{train}: not the {pairs} pairs that this seed generates; expected them, because "
-            "clean images are known of generated ones alone"
+            f"{train}: its {len(found)} pairs are not the {pairs} that this seed generates; "
+            "expected them, because clean images are known of generated ones alone"
         )
     return noisy_a, clean_of_pairs(pairs, seeded(seed))
 

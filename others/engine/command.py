@@ -19,6 +19,7 @@ goes wrong. A command that was stopped ends with 128 and the number of the signa
 
 import argparse
 import io
+import math
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Callable, Union
+from typing import Any, Callable, Union
 
 from Miniproject_1.noise2noise.files import check_writable
 
@@ -51,6 +52,10 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         default = action.default
         if default is None or default is False or default == argparse.SUPPRESS or default == []:
             return shown
+        if isinstance(default, (list, tuple)):  # as it would be typed
+            every = action.choices is not None and list(default) == list(action.choices)
+            text = "all" if every else " ".join(map(str, default)).replace("%", "%%")
+            return f"{shown} (default: {text})".lstrip()
         return f"{shown} (default: %(default)s)".lstrip()
 
 
@@ -96,6 +101,22 @@ def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     return parse
 
 
+def number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The type of an option that takes a finite number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and least <= value <= most):
+            to = "on" if most == math.inf else f"to {most:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} {to}")
+        return value
+
+    return parse
+
+
 def output(text: str | Path) -> Path:
     """The type of an option that names a file to write: it is tried before the work, not after it.
 
@@ -126,16 +147,15 @@ def add_json(parser: argparse.ArgumentParser, default: Path) -> None:
     parser.add_argument("--json", type=output, default=str(default), help="file of the results")
 
 
-def add_names(
-    parser: argparse.ArgumentParser, option: str, names: Iterable[str], meaning: str
-) -> None:
+def add_names(parser: Any, option: str, names: Iterable[str], meaning: str) -> None:
     """An option that takes some of these names, and all of them unless it is given.
 
     Args:
+        parser: or a group of one's options.
         meaning: what the chosen names stand for, as in "rows to train".
     """
     known = list(names)
-    text = f"{meaning}, of {', '.join(known)} (all)"
+    text = f"{meaning}, of {', '.join(known)}"
     parser.add_argument(option, nargs="+", choices=known, default=known, metavar="NAME", help=text)
 
 

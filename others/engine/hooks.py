@@ -18,6 +18,7 @@ from others.engine.contact_sheet import save_picture
 from others.engine.distributed import rank
 from others.engine.experiment import Experiment
 from others.networks.regressor import evaluating
+from others.records.checkpoints import BEST
 
 PARTS = ("train", "validation")  # of an entry of the history
 ITERATIONS = 10  # of a network on pure noise
@@ -50,6 +51,13 @@ def report(experiment: Experiment) -> None:
     rate = f"{last['images_per_second']:.0f} images/s"
     minutes = sum(entry["seconds"] for entry in experiment.history) / 60
     print(f"epoch {last['epoch']}: {'; '.join(parts)}; {rate}; {minutes:.1f} min", flush=True)
+
+
+def report_end(experiment: Experiment, folder: Path) -> None:
+    """Print what a training has left in its folder, also where all of it was done before."""
+    if rank() == 0:
+        best = f"{BEST} has the weights of epoch {experiment.best['epoch']}"
+        print(f"{folder}: after epoch {experiment.epoch}; {best}", flush=True)
 
 
 def iterated(experiment: Experiment) -> Tensor:

@@ -12,7 +12,7 @@ refused with the difference. While a study runs, another process cannot run it.
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,13 @@ class Study:
             self._read()  # once more: another process may have gone on since
             for name in names:
                 self._entry(name)  # rows that cannot be mixed are refused before anything is run
-            for seed in range(seeds):
-                for name in names:
-                    self._run_missing(measure, name, seed, say)
+            ran = [
+                self._run_missing(measure, name, seed, say)
+                for seed in range(seeds)
+                for name in names
+            ]
+        if ran and not any(ran):
+            say(f"{self.path}: it has these results already, and nothing was run")
         return self.results
 
     def _run_missing(
@@ -104,14 +108,16 @@ class Study:
         name: str,
         seed: int,
         say: Callable[[str], object],
-    ) -> None:
+    ) -> bool:
+        """Whether there was something to run."""
         row, entry = self.rows[name], self._entry(name)
         if str(seed) in entry["seeds"] or (row.seeds is not None and seed >= row.seeds):
-            return
+            return False
         entry["seeds"][str(seed)] = as_json(measure(name, row, seed))
         self.results["rows"][name] = entry
         self.save()
         say(f"{name}, seed {seed}: {brief(entry['seeds'][str(seed)])}")
+        return True
 
     def _entry(self, name: str) -> Result:
         """The row as the file has it, or as a new one."""
@@ -180,8 +186,9 @@ def as_json(content: Any) -> Any:
 
 
 def brief(result: Result) -> str:
-    """The numbers of a result in a line; nested ones are left out."""
-    numbers: Iterable[tuple[str, Any]] = result.items()
+    """The numbers of a result in a line, by their names in its file; nested ones are left out."""
     return ", ".join(
-        f"{key} {value:g}" for key, value in numbers if isinstance(value, (int, float))
+        f"{key} {value:g}"
+        for key, value in result.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
     )

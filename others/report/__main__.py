@@ -22,9 +22,11 @@ from others.report.results import Results
 
 
 def check_logs(folder: Path) -> None:
-    """ValueError with all that LaTeX complained about."""
+    """ValueError with all that LaTeX complained about; FileNotFoundError where it has not run."""
     for name in PDFS:
         path = folder / f"{name}.log"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no file here; `make report` lets LaTeX write it")
         found = problems(path.read_text(encoding="utf-8", errors="replace"))
         if found:
             raise ValueError("\n  ".join([f"{path} has complaints:", *found]))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Callable
 
 from others.files.kinds import EIGHT, KINDS, SIXTEEN
@@ -207,6 +208,15 @@ def kinds_of_files(_: Results) -> Table:
     return Table([Column(header) for header in headers], rows)
 
 
+def packages(_: Results) -> str:
+    """How all that `others/` needs is installed where no Makefile does it."""
+    files = (ROOT / "requirements.txt", ROOT / "requirements-others.txt")
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    needed = [line.split()[0] for line in lines if not line.startswith("-r ")]
+    command = " \\\n    ".join(wrap(f"pip install {' '.join(needed)}", 120))
+    return f"```\n{command}\n```"
+
+
 def deblurring(results: Results) -> Table:
     """Deblurring with a denoiser as the prior: PSNR of each way at each noise level."""
     found = results.read("biasfree/deblurring/deblurring")["rows"]
@@ -245,7 +255,7 @@ PAGES: dict[Path, PageTables] = {
             "framework": training_steps,
         }
     ),
-    ROOT / "others" / "README.md": each({"image files": kinds_of_files}),
+    ROOT / "others" / "README.md": each({"packages": packages, "image files": kinds_of_files}),
     RESULTS / "README.md": each({"noise laws": tables.noise_laws, "other noises": other_noises}),
     RESULTS / "ablations" / "README.md": each(
         {

@@ -33,5 +33,5 @@ def test_scores_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_no_data(tmp_path: Path) -> None:
     """A missing file is one line, which says how to make it."""
-    with pytest.raises(SystemExit, match="make data"):
+    with pytest.raises(SystemExit, match=r"python -m others\.generate "):
         main(["--data", str(tmp_path)])

@@ -104,6 +104,7 @@ def test_training_and_resuming(
     options += ["--augment", "exchange", "--ema", "0.9", "--plot"]
     run(*options, "--epochs", "1")
     run(*options, "--epochs", "2")
+    run(*options, "--epochs", "2")
     history = json.loads((output / HISTORY).read_text())["epochs"]
     assert [entry["epoch"] for entry in history] == [1, 2]
     config = json.loads((output / CONFIG).read_text())
@@ -113,9 +114,14 @@ def test_training_and_resuming(
     assert [line.split(":")[0] for line in lines] == [
         "start from epoch 1",
         "epoch 1",
+        str(output),
         "continue from epoch 2",
         "epoch 2",
+        str(output),
+        "continue from epoch 3",  # there is none, so nothing but the last line follows
+        str(output),
     ]
+    assert lines[-1].startswith(f"{output}: after epoch 2; {BEST} has the weights of")
     names = {BEST, CONFIG, HISTORY, LAST, "samples.png", "curve.png"}
     assert {path.name for path in output.iterdir()} == names
     for name in (BEST, LAST):

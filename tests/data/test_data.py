@@ -44,11 +44,17 @@ def test_a_file_of_an_old_torch_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
-    """FileNotFoundError names the file and `make data`; a folder is no file either."""
-    with pytest.raises(FileNotFoundError, match=r"clean_data.pkl: .*others.generate --clean"):
-        load_pair(tmp_path / "clean_data.pkl")
-    with pytest.raises(FileNotFoundError, match=rf"{TRAIN}.*make data"):
-        load_pair(tmp_path / TRAIN)
+    """FileNotFoundError names the file and the command that writes it into the same folder.
+
+    Of a file that no command generates it says what is expected; a folder is no file either.
+    """
+    folder = tmp_path / "of mine"
+    for name, option in ((TRAIN, ""), (VALIDATION, ""), (CLEAN, " --clean")):
+        with pytest.raises(FileNotFoundError, match=f"{name}: .*`(.*)`") as caught:
+            load_pair(folder / name)
+        assert f"`python -m others.generate '{folder}'{option}`" in str(caught.value)
+    with pytest.raises(FileNotFoundError, match=r"tune_data\.pkl: no file here; expected a tup"):
+        load_pair(folder / "tune_data.pkl")
     with pytest.raises(FileNotFoundError, match="expected a file"):
         load_pair(tmp_path)
 
@@ -191,7 +197,7 @@ def test_clean_images_of_the_pairs_come_on_request(tmp_path: Path) -> None:
 def test_clean_images_of_other_pairs_are_not_invented(tmp_path: Path) -> None:
     """The course's pairs, or those of another seed, stop it before any file is written."""
     save_pair(tmp_path / TRAIN, *small_pair())
-    with pytest.raises(ValueError, match=rf"{TRAIN}: not the 5 pairs that this seed generates"):
+    with pytest.raises(ValueError, match=rf"{TRAIN}: its 5 pairs are not the 5 that this seed"):
         make_data(tmp_path, pairs=5, validation=1, clean=True)
     assert [path.name for path in tmp_path.iterdir()] == [TRAIN]
 
@@ -263,8 +269,8 @@ def test_generate_from_the_command_line(tmp_path: Path, usage_error: Callable[..
 
 
 def test_what_is_no_file_gets_no_advice(tmp_path: Path) -> None:
-    """A folder or a dead link in the place of a data file is said to be one: `make data` would not
-    write there either."""
+    """A folder or a dead link in the place of a data file is said to be one: `others.generate`
+    would not write there either."""
     (tmp_path / "train_data.pkl").mkdir()
     (tmp_path / "val_data.pkl").symlink_to("nowhere")
     for name in ("train_data.pkl", "val_data.pkl"):

@@ -24,6 +24,9 @@ def made() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=command.whole(1), default=100, help="images at most")
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--name", help="of the model")
+    parser.add_argument("--sigma", type=float, nargs="+", default=[10.0, 2.5], help="levels")
+    parser.add_argument("--share", nargs="+", default=["5%"], help="of the pairs")
+    command.add_names(parser, "--rows", ["one", "two"], "rows to train")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", type=command.output)
     parser.add_argument("--output", type=command.folder)
@@ -45,12 +48,25 @@ def test_help_keeps_the_docstring_and_shows_defaults(capsys: pytest.CaptureFixtu
     assert "images at most (default: 100)" in text
     assert "of the noise (default: 0)" in text  # though 0 == False
     assert "of the model\n" in text
+    assert "levels (default: 10.0 2.5)" in text  # as it would be typed, not as Python has it
+    assert "of the pairs (default: 5%)" in text
+    assert "rows to train, of one, two (default: all)" in text
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "1.5", "some"])
 def test_usage_errors_have_status_2(count: str, usage_error: Callable[..., str]) -> None:
     """A number that cannot be is refused with what is expected, before anything runs."""
     assert f"'{count}' is no whole number from 1 on" in usage_error(refused, "--count", count)
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "inf", "some"])
+def test_a_number_is_finite_and_in_its_range(share: str) -> None:
+    """What is no number of the range is refused with the range, before anything runs."""
+    with pytest.raises(argparse.ArgumentTypeError, match=f"'{share}' is no number from 0 to 1"):
+        command.number(0, 1)(share)
+    with pytest.raises(argparse.ArgumentTypeError, match="is no number from 2 on"):
+        command.number(2)("1")
+    assert command.number(0, 1)("0.5") == 0.5
 
 
 def test_numbers_have_a_top(usage_error: Callable[..., str]) -> None:

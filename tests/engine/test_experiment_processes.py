@@ -49,7 +49,7 @@ def test_two_processes(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0] == "start from epoch 1"
-    assert len(result.stdout.splitlines()) == 3  # of the first process only
+    assert len(result.stdout.splitlines()) == 4  # of the first process only
     one, two = tmp_path / "one", tmp_path / "two"
     assert (one / CONFIG).read_bytes() == (two / CONFIG).read_bytes()
     for first, second in zip(figures(one), figures(two)):

@@ -54,6 +54,7 @@ STRAY = [
     "Miniproject_2/train_data.pkl",
     "data/val_data.pkl",
     "others/notes.txt",
+    "others/demo/screenshots/page.png",
     "others/results/.ipynb_checkpoints/0.json",
     "others/results/noise/0.json.tmp",
     "test.py",

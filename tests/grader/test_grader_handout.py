@@ -110,17 +110,37 @@ def test_device(monkeypatch: pytest.MonkeyPatch, used: int, told: str) -> None:
         assert models.device(s) == "a GPU"
 
 
+def test_the_table_explains_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help is no file of results: it shows the docstring, and nothing is written."""
+    monkeypatch.setattr(sys, "argv", ["handout", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        handout.main()
+    assert stop.value.code == 0
+    assert (handout.__doc__ or "").strip() in capsys.readouterr().out
+    assert handout.README.read_text(encoding="utf-8") == TEXT
+
+
 def test_what_is_no_result_replaces_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another file than the grader's results is refused by its name, and both files stay."""
+    """Another file than the grader's results is refused by its name, and both files stay.
+
+    So are results of some of the checks, such as those of --only, for the others' cells would be
+    empty.
+    """
     results, page, other = (tmp_path / name for name in ("results.json", "README.md", "new.json"))
     results.write_text("old")
     page.write_text(TEXT, encoding="utf-8")
-    other.write_text('{"checks": 3}')
+    part = json.loads(handout.RESULTS.read_text(encoding="utf-8"))
+    part["checks"] = [check for check in part["checks"] if "dummy" in check["function"]]
     monkeypatch.setattr(handout, "RESULTS", results)
     monkeypatch.setattr(handout, "README", page)
     monkeypatch.setattr(sys, "argv", ["handout", str(other)])
-    with pytest.raises(SystemExit, match=r"new\.json holds no results of `test\.py --json`"):
-        handout.main()
-    assert (results.read_text(), page.read_text(encoding="utf-8")) == ("old", TEXT)
+    for content, reason in (({"checks": 3}, ""), (part, ".* expected those of a whole run")):
+        other.write_text(json.dumps(content))
+        told = rf"new\.json holds no results of `test\.py --json`{reason}"
+        with pytest.raises(SystemExit, match=told):
+            handout.main()
+        assert (results.read_text(), page.read_text(encoding="utf-8")) == ("old", TEXT)

@@ -250,6 +250,8 @@ def test_the_table_has_every_network(
     assert "225,859" in printed
     assert "40 or 44" in printed
     assert "dudncnn" in usage_error(receptive_fields.main, "--net", "nonsense")
+    both = usage_error(receptive_fields.main, "--net", "dncnn", "--depth", "6")
+    assert "not allowed with argument" in both
 
 
 def test_named_networks_are_for_zero_to_one() -> None:

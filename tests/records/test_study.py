@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from others.records.study import Row, Study, read_study, values
+from others.records.study import Row, Study, brief, read_study, values
 
 ROWS = {"base": Row(), "batch 8": Row({"batch_size": 8}, {"title": "small"}, seeds=1)}
 SETTING = {"pairs": 100, "sizes": (32, 32)}
@@ -36,9 +36,20 @@ def test_rows_run_seed_by_seed_and_once(tmp_path: Path) -> None:
     assert values(results["rows"]["base"], "psnr_per_image_db") == [20.0, 21.0]
     assert results["rows"]["batch 8"]["title"] == "small"
     assert results == read_study(tmp_path / "a.json")
-    again = Measure()
-    assert Study(tmp_path / "a.json", SETTING, ROWS).run(again, seeds=2) == results
+    again, said = Measure(), list[str]()
+    study = Study(tmp_path / "a.json", SETTING, ROWS)
+    assert study.run(again, seeds=2, say=said.append) == results
     assert again.runs == []
+    assert said == [f"{tmp_path / 'a.json'}: it has these results already, and nothing was run"]
+    said.clear()
+    study.run(again, [], say=said.append)  # nothing was asked for, so nothing is said
+    assert said == []
+
+
+def test_a_result_in_a_line() -> None:
+    """The numbers are shown by the names of the file, which have their units; nothing else is."""
+    result = {"psnr_per_image_db": 25.5, "pairs": 3, "kept": True, "name": "base", "draws": [1, 2]}
+    assert brief(result) == "psnr_per_image_db 25.5, pairs 3"
 
 
 def test_a_stopped_study_goes_on(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from others.engine import command
-from others.records.paths import ROOT
+from others.records.json_files import read_json
+from others.records.paths import RESULTS, ROOT
 from others.report import pages, readme
 from others.report.results import Results
 
 PAGES = [ROOT / "README.md", ROOT / "others" / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += [ROOT / "grader" / "README.md"]
 PAGES += sorted((ROOT / "others" / "results").rglob("README.md"))
 COMMAND = re.compile(r"(?:python|torchrun [^`\n]*?) -m (others[\w.]*)")
 CALL = re.compile(r"`python -m (others[\w.]*)((?:\s[^`]*)?)`")  # with its arguments
@@ -74,14 +76,29 @@ def test_every_named_command_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None
     """What a page says to run has the options that the command needs, and no others."""
     monkeypatch.setattr(command, "output", Path)  # it would try to write the file
     texts = {path: path.read_text(encoding="utf-8") for path in PAGES}
-    calls = {call for text in texts.values() for call in CALL.findall(text) if call[1]}
-    calls |= set(CALL.findall(texts[ROOT / "others" / "README.md"]))  # without arguments too
+    calls = {call for text in texts.values() for call in CALL.findall(text)}
     assert len(calls) > 40
     for name, arguments in sorted(calls):
         try:
             importlib.import_module(module_of(name)).parser().parse_args(shlex.split(arguments))
         except SystemExit:
             pytest.fail(f"python -m {name}{arguments}")
+
+
+def test_what_a_page_says_to_run_is_what_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the page of the measurements of speed, a command has the settings of its results."""
+    monkeypatch.setattr(command, "output", Path)
+    page = RESULTS / "bench" / "README.md"
+    calls = CALL.findall(page.read_text(encoding="utf-8"))
+    assert len(calls) == 7
+    for name, arguments in calls:
+        options = importlib.import_module(name).parser().parse_args(shlex.split(arguments))
+        on_a_gpu = getattr(options, "device", "cpu") == "cuda" and "cuda" in arguments
+        file = name.rpartition(".")[2] + ("_gpu" if on_a_gpu else "")
+        found = read_json(RESULTS / "bench" / f"{file}.json")
+        found["count"] = found.get("layers_of_each_kind")
+        for setting in ("rounds", "steps", "side", "count"):
+            assert getattr(options, setting, None) == found.get(setting), (file, setting)
 
 
 def test_every_target_is_there() -> None:

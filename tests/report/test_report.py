@@ -14,6 +14,7 @@ from scipy import stats
 
 from others.records.formats import Spread
 from others.records.paths import RESULTS
+from others.report import __main__ as report
 from others.report import drawing, figures, oral
 from others.report.document import PAGES, PDFS, REPORT, definitions, digest, numbers_tex, problems
 from others.report.results import AblationRow, Results, curve_points
@@ -235,6 +236,12 @@ def test_complaints_of_latex_are_seen() -> None:
     bad = "Overfull \\hbox (1pt too wide)\nLaTeX Warning: Reference `a' undefined.\n"
     assert len(problems(good + bad)) == 2
     assert problems("") == ["no PDF was written"]
+
+
+def test_a_log_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
+    """--check before LaTeX has run is one line, which names `make report`."""
+    with pytest.raises(SystemExit, match=r"Report_1\.log: no file here; `make report`"):
+        report.main(["--check", "--output", str(tmp_path)])
 
 
 def test_oral_references_resolve() -> None:

@@ -96,8 +96,10 @@ def test_an_ablation_is_continued(
     assert setting.items() <= results["setting"].items()
     assert list(results["rows"]) == ["base", "rate 8"]  # the order of the table
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[-2:]] == ["base", "rate 8"]
-    assert all("± 0.00 dB, self-ensemble" in line for line in lines[-2:])
+    assert [line.split("  ")[0] for line in lines[-3:-1]] == ["base", "rate 8"]
+    assert "± 0.00 dB, self-ensemble" in lines[-3]
+    assert "±" not in lines[-2]  # a single seed shows no spread
+    assert lines[-1] == f"{folder / 'results.json'}: the results"
 
 
 def test_other_settings_are_refused(folder: Path) -> None:

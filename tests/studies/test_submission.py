@@ -35,9 +35,20 @@ def trained(number: int, *options: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_training_leaves_weights_and_a_log(number: int, folder: Path) -> None:
-    """The command trains from files, and writes to out/ alone unless it is told to install."""
+def test_training_leaves_weights_and_a_log(
+    number: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command trains from files, and writes to out/ alone unless it is told to install.
+
+    It ends with the scores, by the names in its file, and with the names of its files.
+    """
     log = trained(number)
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    score = log["validation"]["self_ensemble_psnr_per_image_db"]
+    assert lines[0].startswith(f"validation: self_ensemble_psnr_per_image_db {score:g}, ")
+    assert lines[1].startswith(
+        f"out/miniproject_{number}.pth: the weights; out/miniproject_{number}"
+    )
     assert (log["pairs"], log["epochs"]) == (6, 1)
     names = {f"miniproject_{number}.{kind}" for kind in ("json", "pth", "state")}
     assert {path.name for path in (folder / "out").iterdir()} == names
@@ -96,6 +107,8 @@ def test_a_further_training_without_gain_writes_nothing(folder: Path) -> None:
         (["2", "--cuda-graph"], "one network and no other noises"),
         (["1", "--go-on", "--widths", "4", "8"], "omit --widths"),
         (["1", "--pairs", "0"], "'0' is no whole number from 1 on"),
+        (["1", "--pairs", "6"], "--pairs is for --photographs; all of train_data.pkl"),
+        (["1", "--weak", "0.1"], "and --photographs to draw from"),
     ],
 )
 def test_options_that_do_not_go_together(
@@ -145,13 +158,17 @@ def test_the_images_of_the_reports_are_made(
     }
 
 
-def test_two_losses_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each loss has a PSNR after each epoch, and its answers to the images that are shown."""
+@pytest.mark.parametrize("scored_on", [TUNE, VALIDATION])
+def test_two_losses_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scored_on: str
+) -> None:
+    """Each loss has a PSNR after each epoch, on the images that an ablation would be scored on, and
+    its answers to the images that are shown."""
     monkeypatch.setattr(report_images, "COUNT", 2)
     monkeypatch.setattr(report_images, "SHOWN", (1,))
     monkeypatch.setattr(report_images, "EPOCHS", 2)
     monkeypatch.setattr(report_images, "ABLATION", replace(report_images.ABLATION, pairs=4))
-    for name in (TRAIN, TUNE):
+    for name in (TRAIN, scored_on):
         save_pair(tmp_path / name, *torch.randint(256, (2, 4, 3, 8, 8), dtype=torch.uint8))
     path = tmp_path / "losses.json"
     report_images.main(["--losses", str(tmp_path), "--json", str(path)])

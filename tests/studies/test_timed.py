@@ -97,6 +97,13 @@ def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "another process" in str(ended.value)
 
 
+@pytest.mark.parametrize("wrong", [["--minutes", "0"], ["--minutes", "nan"], ["--weak", "3"]])
+def test_numbers_that_cannot_be(wrong: list[str], usage_error: Callable[..., str]) -> None:
+    """They are refused before a million pairs are drawn."""
+    options = ["1", "--minutes", "1", "--photographs", ".", *wrong]
+    assert f"{wrong[0]}: '{wrong[1]}' is no number from" in usage_error(timed.main, *options)
+
+
 @pytest.mark.parametrize(("number", "targets"), [(1, 1), (1, 2), (2, 1), (2, 2)])
 def test_the_command(
     number: int, targets: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,6 +119,7 @@ def test_the_command(
     sizes = ["--minutes", "0.005", "--pairs", "4", "--batch-size", "2", "--targets", str(targets)]
     assert timed.main([str(number), *folders, *sizes, "--data", "."]) in (None, 0)
     log = read_json(tmp_path / "out" / f"miniproject_{number}.json")
+    assert not list((tmp_path / "out").glob("*average*"))  # which is for a training that is stopped
     assert log["pairs"] > 0
     assert (log["targets"], log["settings"]["exchange"]) == (targets, targets == 1)
     assert (log["photographs"], log["photographs_with_repetitions"]) == (2, 4)

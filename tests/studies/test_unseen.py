@@ -68,5 +68,11 @@ def test_the_command_on_photographs(
     assert read_json(tmp_path / "unseen.json")["rows"] == found["rows"]
     unseen.main([*folder, "--count", "1"])
     assert "again" not in (tmp_path / "unseen.json").read_text()
-    assert "impulses, 5 %" in capsys.readouterr().out
+    before = (tmp_path / "unseen.json").read_bytes()
+    capsys.readouterr()
+    unseen.main([*folder, "--count", "2", "--json", str(tmp_path / "trial.json")])
+    assert (tmp_path / "unseen.json").read_bytes() == before
+    said = capsys.readouterr().out
+    assert "impulses, 5 %" in said
+    assert said.endswith(f"{tmp_path / 'trial.json'}: the results\n")
     assert "expected NAME=WEIGHTS" in usage_error(unseen.main, *folder, "--model", "nameless")

@@ -164,16 +164,19 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--sigma",
-        type=float,
+        type=command.number(0),
         nargs="+",
         default=SIGMAS,
-        help="noise levels, of 255 (default: 10 30 60)",
+        help="noise levels, of 255",
     )
     result.add_argument(
         "--patch", type=command.whole(1), default=PATCH, help="pixels a side for singular values"
     )
     result.add_argument(
-        "--crop", type=command.whole(1), default=CROP, help="pixels a side of each image's middle"
+        "--crop",
+        type=command.whole(2 * WINDOW + 1),
+        default=CROP,
+        help="pixels a side of each image's middle",
     )
     result.add_argument(
         "--output", type=command.output, help="picture (default: out/jacobian_NAME.png)"
@@ -184,23 +187,25 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and draw what is asked for."""
-    if options.patch > options.crop or options.crop <= 2 * WINDOW:
-        raise command.UsageError(f"expected a crop above {2 * WINDOW} and a patch within it")
+    if options.patch > options.crop:
+        raise command.UsageError(f"--patch is {options.patch}; expected --crop pixels at most")
     net = load_network(options.model, options.weights)
     images = squares(options.images, options.crop, options.count).split(1)
     rows: dict[str, Figures] = {}
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]
         rows[f"{sigma:g}"] = found = summary(each)
-        shown = (f"{name} {f['mean']:.3g} ± {f['std']:.2g}" for name, f in found.items())
+        spread = {name: f" ± {f['std']:.2g}" if len(each) > 1 else "" for name, f in found.items()}
+        shown = (f"{name} {f['mean']:.3g}{spread[name]}" for name, f in found.items())
         print(f"σ {sigma:g}: {', '.join(shown)}", flush=True)
     output = options.output or Path("out") / f"jacobian_{options.model}.png"
     model = options.model if options.weights is None else f"{options.model} ({options.weights})"
     draw_masks(net, images[0], options.sigma, output, model)
-    print(output)
+    print(f"{output}: the masks of three pixels")
     if options.json:
         setting = {"model": options.model, "images": len(images), "crop": options.crop}
         save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
+        print(f"{options.json}: the figures")
 
 
 main = command.main_of(parser, run)

@@ -120,6 +120,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page and its figures."""
+    if options.quick and options.data:
+        raise command.UsageError("--quick generates its images; expected no --data beside it")
     if options.quick:
         data, results, weights = quick(options.output)
         source = QUICK

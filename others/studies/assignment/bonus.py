@@ -2,7 +2,7 @@
 
 Each row trains DnCNN for a few steps only, on crops of 64x64 pixels, so the order of the rows is
 that of early learning. It is scored once on crops of the test images, with the row's own noise.
-`python -m others.studies.assignment.study --bonus` runs what is missing of others/results.
+`python -m others.studies.assignment.study --bonus` runs what its results lack.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def measure(data: Path, _: str, row: Row, seed: int) -> dict[str, Any]:
     }
 
 
-def run_bonus(data: Path, seeds: int, path: Path = FILE) -> dict[str, Any]:
-    """The results, after the runs that the file lacks; `data` has train/ and test/."""
+def run_bonus(data: Path, seeds: int, path: Path) -> dict[str, Any]:
+    """The results in a file, after the runs that it lacks; `data` has train/ and test/."""
     return Study(path, BASE, ROWS).run(partial(measure, data), seeds=seeds)
 
 
@@ -120,7 +120,10 @@ def bonus_table(results: dict[str, Any]) -> Table:
 def bonus_section(path: Path = FILE) -> str:
     """The table with a sentence on how it came about, or a sentence that says how to make it."""
     if not path.is_file():
-        return "Not run: `python -m others.studies.assignment.study --bonus --data BSDS` runs it."
+        return (
+            "Not run: `python -m others.studies.assignment.study --bonus --data BSDS --install` "
+            "runs it."
+        )
     results = read_study(path)
     steps = results["setting"]["steps"]
     return f"""After {steps} steps each: early learning, not what the networks can reach.

@@ -3,7 +3,8 @@
     python -m others.studies.assignment.evaluate --data BSDS [--rows NAME ...] [--json PATH]
 
 BSDS is a folder with a subfolder test/ of images; WEIGHTS holds NAME.pth of each row. The table has
-the mean over several draws of crops and noise, and their standard deviation.
+the mean over several draws of crops and noise, and their standard deviation. PSNR is the
+assignment's: the mean over images, which are not clipped.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(score_table(results)))
     if options.json:
         save_json(options.json, results)
+        print(f"{options.json}: the scores")
 
 
 main = command.main_of(parser, run)

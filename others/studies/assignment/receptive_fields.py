@@ -36,8 +36,9 @@ def described(name: str, net: nn.Module) -> list[object]:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
-    command.add_names(result, "--net", NETS, "networks")
-    result.add_argument(
+    which = result.add_mutually_exclusive_group()
+    command.add_names(which, "--net", NETS, "networks")
+    which.add_argument(
         "--depth", nargs="+", type=command.whole(0), default=[], metavar="D", help="hidden layers"
     )
     return result

@@ -107,7 +107,13 @@ def score(net: nn.Module, test: NoisyBSDSDataset, draws: int = DRAWS) -> Result:
 def psnr_over_draws(row: Result) -> Spread:
     """The PSNR in dB of a row: means over its trainings of mean and deviation over draws."""
     mean, std = (values(row, f"psnr_unclipped_{kind}") for kind in ("db", "std_db"))
-    return Spread(fmean(mean), fmean(std))
+    # A single draw shows no deviation.
+    return Spread(fmean(mean), fmean(std) if several_draws(row) else None)
+
+
+def several_draws(row: Result) -> bool:
+    """Whether a row was scored on more than one draw of crops and noise."""
+    return any(len(run["psnr_unclipped_draws_db"]) > 1 for run in row["seeds"].values())
 
 
 def ahead(results: dict[str, Any], one: str, other: str) -> str:

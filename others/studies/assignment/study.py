@@ -2,7 +2,7 @@
 
     python -m others.studies.assignment.study --protocol short --data BSDS [--only NAME ...]
         [--seeds 1] [--install]
-    python -m others.studies.assignment.study --bonus --data BSDS [--seeds 1]
+    python -m others.studies.assignment.study --bonus --data BSDS [--seeds 1] [--install]
 
 BSDS holds train/ and test/. The protocol `full` is the assignment's and needs a GPU, `short` is for
 one core of a processor with bfloat16, `early` has a twentieth of its steps, so that several seeds
@@ -13,7 +13,10 @@ each crop (Noise2Noise).
 The same command goes on where it was stopped. OUTPUT/PROTOCOL has the state of each training, a
 picture of it, and its weights; the results are in OUTPUT/PROTOCOL.json. With --install, results go
 to others/results/assignment/PROTOCOL.json instead, and the weights of `full` and `short` to
-others/pretrained/NAME.pth too.
+others/pretrained/NAME.pth too. --bonus has rows and a PROTOCOL of its own, `bonus`, and keeps its
+results alone.
+
+PSNR is the assignment's: the mean over images, which are not clipped.
 """
 
 from __future__ import annotations
@@ -45,15 +48,15 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Train what is missing, and print the table."""
+    folder = RESULTS / "assignment" if options.install else options.output
+    path = folder / f"{'bonus' if options.bonus else options.protocol}.json"
     if options.bonus:
-        print(markdown(bonus_table(run_bonus(options.data, options.seeds))))
-        return
-    results = pretrained = None
-    if options.install:
-        results = RESULTS / "assignment" / f"{options.protocol}.json"
-        pretrained = PRETRAINED if options.protocol in SHIPPED else None
-    study = AssignmentStudy(options.protocol, options.data, options.output, results, pretrained)
-    print(markdown(score_table(study.run(options.only, options.seeds))))
+        print(markdown(bonus_table(run_bonus(options.data, options.seeds, path))))
+    else:
+        pretrained = PRETRAINED if options.install and options.protocol in SHIPPED else None
+        study = AssignmentStudy(options.protocol, options.data, options.output, path, pretrained)
+        print(markdown(score_table(study.run(options.only, options.seeds))))
+    print(f"{path}: the results")
 
 
 main = command.main_of(parser, run)

@@ -22,7 +22,7 @@ from others.engine import command
 from others.networks.pretrained import load_network, model_names
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.records.study import machine
+from others.records.study import brief, machine
 from others.studies.bench.timing import compare
 
 FILE = RESULTS / "bench" / "channels_last.json"
@@ -58,9 +58,10 @@ def run(options: argparse.Namespace) -> None:
     for name in model_names():
         if name != OF_THE_FRAMEWORK:
             rows.append(row(name, load_network(name), options.side, options.rounds))
-            print(rows[-1], flush=True)
+            print(f"{name}: {brief(rows[-1])}", flush=True)
     setting = {"side": options.side, "rounds": options.rounds}
     save_json(options.json, {**machine(), **setting, "rows": rows})
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

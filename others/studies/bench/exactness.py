@@ -21,6 +21,7 @@ from others.analysis.blocks.comparison import our_passes, torch_passes
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 
 FILE = RESULTS / "bench" / "exactness.json"
 TYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -181,9 +182,12 @@ def run(options: argparse.Namespace) -> None:
         "single_image": to_the_bit(options.count // 2),
     }
     save_json(options.json, result)
-    for kind, errors in result["worst"].items():
-        print(kind, errors)
-    print(result["single_image"])
+    for kind, types in result["worst"].items():
+        for name, by in types.items():
+            for who, errors in by.items():
+                print(f"{kind}, {name}, {who}: {brief(errors)}")
+    print(f"single images: {brief(result['single_image'])}")
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

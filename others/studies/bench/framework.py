@@ -34,7 +34,7 @@ from others.records.paths import RESULTS
 from others.records.study import machine
 from others.studies.bench.timing import Step, apart, compare, seconds, summary
 
-FILE = RESULTS / "bench" / "framework.json"
+FOLDER = RESULTS / "bench"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
 
 Block = tuple[str, f.Module, tuple[int, ...]]  # its name, and the shape of its input
@@ -211,19 +211,32 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     return rows
 
 
+def file_of(device: str, exact: bool) -> Path:
+    """The file of the results of a device, which those of another one do not replace."""
+    return FOLDER / f"framework{'_gpu' if device == 'cuda' else ''}{'_exact' if exact else ''}.json"
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
     device = gpu_or_cpu().type
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
-    command.add_json(result, FILE)
+    names = ", ".join(
+        file_of(*kind).name for kind in (("cpu", False), ("cuda", False), ("cuda", True))
+    )
+    result.add_argument(
+        "--json", type=Path, help=f"file of the results (in others/results/bench: {names})"
+    )
     result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure all rows."""
+    if options.exact and options.device != "cuda":
+        raise command.UsageError("--exact is for a GPU; a CPU has no TF32")
+    path = command.output(options.json or file_of(options.device, options.exact))
     torch.manual_seed(0)
     torch.backends.cudnn.allow_tf32 = not options.exact
     keep_freed_memory()  # for both sides, as in every training: see bench/memory.py
@@ -235,7 +248,8 @@ def run(options: argparse.Namespace) -> None:
         "rounds": options.rounds,
         "rows": measure(options.rounds, options.device),
     }
-    save_json(options.json, result)
+    save_json(path, result)
+    print(f"{path}: the results")
 
 
 main = command.main_of(parser, run)

@@ -29,7 +29,7 @@ from others.engine import command
 from others.files.image_file import bytes_of, picture_of
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.records.study import machine
+from others.records.study import brief, machine
 
 FILE = RESULTS / "bench" / "image_files.json"
 SIZE = (2000, 3000)  # height and width
@@ -205,10 +205,12 @@ def run(options: argparse.Namespace) -> None:
     rows = []
     for name, case in CASES.items():
         rows.append(row(name, case, SIZE, options.rounds))
-        print(rows[-1], flush=True)
+        print(f"{name}: {brief(rows[-1])}", flush=True)
     rows.append(listing(LISTED, options.rounds))
+    print(f"{rows[-1]['name']}: {brief(rows[-1])}")
     setting = {"size": list(SIZE), "rounds": options.rounds}
     save_json(options.json, {**machine(), **setting, "rows": rows})
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

@@ -23,6 +23,7 @@ from others.networks.autograd import Autograd
 from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 from others.studies.bench.timing import apart
 
 FILE = RESULTS / "bench" / "memory.json"
@@ -90,7 +91,9 @@ def run(options: argparse.Namespace) -> None:
         options.json, {**setting, **machine, "libc": " ".join(platform.libc_ver()), "rows": found}
     )
     for row in found:
-        print(row)
+        memory = "kept" if row["kept"] else "given back"
+        print(f"{row['who']}, memory {memory}, a step: {brief(row)}")
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

@@ -19,7 +19,7 @@ from Miniproject_2.framework.convolution import Geometry
 from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
-from others.records.study import machine
+from others.records.study import brief, machine
 from others.studies.bench.timing import Step, compare
 
 FILE = RESULTS / "bench" / "straightforward.json"
@@ -141,9 +141,10 @@ def run(options: argparse.Namespace) -> None:
         row = {name: found[name] for name in ("ratio", "low", "high")}
         times = {"straightforward_ms": found["ours_ms"], "ours_ms": found["torch_ms"]}
         rows.append({"name": case.name, "channels": [case.inputs, case.outputs], **row, **times})
-        print(rows[-1], flush=True)
+        print(f"{case.name}: {brief(rows[-1])}", flush=True)
     shared = {**machine(), "rounds": options.rounds, "batch": BATCH}
     save_json(options.json, {**shared, "rows": rows, "counts": counts()})
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

@@ -47,7 +47,7 @@ SIGMAS_INSIDE, SIGMAS_BEYOND = (10, 25, 50), (75, 100)  # σ of the noise: as tr
 RARE = 1e-3  # the share of all values whose error may be larger than `worst`
 SIDE = 128  # pixels along a side of the test images
 SEEDS = 3  # runs of each row
-COUNT = 50  # test images at most
+COUNT = 30  # test images at most
 
 
 def variant(base: dict[str, Any], changes: dict[str, Any], seed: int) -> Pipeline:
@@ -134,6 +134,7 @@ def run(options: argparse.Namespace) -> None:
     for name, line in judged(results).items():
         for claim in line["claims"]:
             print(f"{name}: claim {claim['claim']}, {claim['text']}: {claim['verdict']}")
+    print(f"{options.json}: the results")
 
 
 main = command.main_of(parser, run)

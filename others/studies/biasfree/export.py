@@ -159,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
         "--output", type=command.folder, required=True, metavar="FOLDER", help="for the files"
     )
     result.add_argument(
-        "--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="kinds of files (all)"
+        "--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="kinds of files"
     )
     return result
 

@@ -10,7 +10,8 @@ training, while at stronger noise the twin collapses and the bias-free network d
 answers are clipped, the noisy images are not.
 
 Trainings lie in --output and are continued there; --json gets the PSNR at every σ, as mean and
-standard deviation over seeds, and --picture the curve.
+standard deviation over seeds, and --picture the curve. All three have the name of the configuration
+unless they are given.
 """
 
 import argparse
@@ -124,29 +125,31 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--seeds", type=command.whole(1), default=SEEDS, help="trainings of each network"
     )
-    result.add_argument("--output", type=Path, default=Path("out") / NAME, help="for trainings")
-    path = RESULTS / "biasfree" / "generalisation" / NAME
-    command.add_json(result, path.with_suffix(".json"))
-    result.add_argument(
-        "--picture", type=command.output, default=str(path.with_suffix(".png")), help="PNG file"
-    )
+    result.add_argument("--output", type=Path, help="for trainings (out/CONFIG)")
+    where = "others/results/biasfree/generalisation/CONFIG"
+    result.add_argument("--json", type=Path, help=f"file of the results ({where}.json)")
+    result.add_argument("--picture", type=Path, help=f"PNG file ({where}.png)")
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Train, score, write and draw."""
-    pipeline = load_pipeline(options.config)
+    pipeline, name = load_pipeline(options.config), options.config.stem
+    results_of = RESULTS / "biasfree" / "generalisation" / name
+    path = command.output(options.json or results_of.with_suffix(".json"))
+    picture = command.output(options.picture or results_of.with_suffix(".png"))
     clean = squares(options.images, options.side, options.count)
     sets = pipeline.sets(options.data)
-    found = curves(pipeline, sets, clean, options.seeds, options.output)
+    found = curves(pipeline, sets, clean, options.seeds, options.output or Path("out") / name)
     rows = summary(found, scores(lambda x: x, clean, SIGMAS, False))
     setting = {"images": len(clean), "side": options.side, "seeds": options.seeds}
     results = {**setting, "pipeline": pipeline.as_json(), "rows": rows}
-    save_json(options.json, results)
-    draw(results, options.picture)
+    save_json(path, results)
+    draw(results, picture)
     for sigma in rows["noisy"]:
         shown = (f"{name} {row[sigma]['psnr_per_image_db']:.2f}" for name, row in rows.items())
-        print(f"σ {sigma}: {', '.join(shown)} dB")
+        print(f"σ {sigma}, PSNR per image: {', '.join(shown)} dB")
+    print(f"{path}: the results; {picture}: their curve")
 
 
 main = command.main_of(parser, run)

@@ -211,17 +211,20 @@ def run_table(options: argparse.Namespace) -> None:
     """Noise as in a file: measure what is missing, and print the table and what it says."""
     clean = squares(options.images, options.side, options.count)
     setting = {"images": len(clean), "side": options.side, "checksum": checksum(clean)}
+    path = options.json or options.output / "table.json"
     results = measured(
-        options.json or options.output / "table.json",
+        path,
         setting,
         options.models,
         lambda name: measure_scores(name, clean),
     )
     table = error_table(results)
+    print("mean absolute error in grey levels (PSNR per image)")
     for line in [[column.header for column in table.columns], *table.rows]:
         print("\t".join(line))
     for line in findings_in_words(results):
         print(line)
+    print(f"{path}: the results")
 
 
 def run_papers(options: argparse.Namespace) -> None:
@@ -230,14 +233,16 @@ def run_papers(options: argparse.Namespace) -> None:
     images = {path.stem: read_image(path)[None].float() / LEVELS for path in files}
     setting = {"images": len(images), "checksum": sum(checksum(x) for x in images.values())}
     models = [name for name in options.models if name != NLM]
-    results = measured(
-        options.output / "papers.json", setting, models, lambda name: papers_scores(name, images)
-    )
+    path = options.output / "papers.json"
+    results = measured(path, setting, models, lambda name: papers_scores(name, images))
     print(markdown(papers_table(results)))
+    print(f"{path}: the results")
 
 
 def run(options: argparse.Namespace) -> None:
     """Both tables, or the one that is asked for."""
+    if options.only == "papers" and options.json:
+        raise command.UsageError("--json is for the first table; expected --output for the other")
     if options.only != "papers":
         run_table(options)
     if options.only != "table" and options.json is None:

@@ -28,7 +28,7 @@ import torch
 
 from others.engine import command
 from others.engine.distributed import processes, rank, world
-from others.engine.hooks import Picture, TensorBoard, every, report
+from others.engine.hooks import Picture, TensorBoard, every, report, report_end
 from others.networks.catalogue import BIAS_FREE, NETS
 from others.records.paths import CONFIGS
 from others.studies.biasfree.pipeline import Pipeline, load_pipeline
@@ -75,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
 def asked_for(options: argparse.Namespace) -> Pipeline:
     """The pipeline that the options name; a UsageError if it may not be installed."""
     given, named = Path(options.config), CONFIGS / f"{options.config}.json"
-    pipeline = load_pipeline(named if named.is_file() and not given.is_file() else given)
+    if not given.is_file() and not named.is_file():
+        raise FileNotFoundError(f"{given}: no such file, and no configuration of the project")
+    pipeline = load_pipeline(given if given.is_file() else named)
     if options.install and pipeline.name in NETS and pipeline.name not in BIAS_FREE:
         raise command.UsageError(
             f"{pipeline.name!r} names another network of the project; rename it to install it"
@@ -120,6 +122,7 @@ def run(options: argparse.Namespace) -> None:
         if options.tensorboard:
             hooks.append(TensorBoard(options.output / "tensorboard"))
         experiment.run(epochs, plot=every(hooks))
+        report_end(experiment, options.output)
         if options.install and rank() == 0:
             print(f"{install(pipeline, experiment, start)}: written")
 

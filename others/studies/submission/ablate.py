@@ -6,8 +6,8 @@
 The ablation `frameworks` trains the network of Miniproject 2 on our framework and on torch.nn. DIR
 holds train_data.pkl, and the noisy and clean images that the rows are scored on: tune_data.pkl, or
 else val_data.pkl. The results go to others/results/ablations after every run, and nothing that is
-there is run again, so the command can be stopped and repeated. The table shows the mean ± the
-standard deviation over seeds of the PSNR per image.
+there is run again, so the command can be stopped and repeated. The table shows the PSNR per
+image, in a single pass as the mean ± the standard deviation over seeds, and with self-ensemble.
 """
 
 import argparse
@@ -68,8 +68,9 @@ def run(options: argparse.Namespace) -> None:
     for name, row in results["rows"].items():
         single = estimate(values(row, "psnr_per_image_db"))
         ensemble = estimate(values(row, "self_ensemble_psnr_per_image_db"))
-        shown = f"{single.mean:6.2f} ± {single.std:.2f} dB"
-        print(f"{name:40} {shown}, self-ensemble {ensemble.mean:6.2f} dB")
+        spread = f" ± {single.std:.2f}" if single.count > 1 else ""  # one seed does not show any
+        print(f"{name:40} {single.mean:.2f}{spread} dB, self-ensemble {ensemble.mean:.2f} dB")
+    print(f"{path}: the results")
 
 
 main = command.main_of(parser, run)

@@ -23,7 +23,7 @@ from others.data.course import TRAIN, VALIDATION, load_pair
 from others.engine import command
 from others.records.json_files import read_json, save_json
 from others.records.paths import RESULTS
-from others.records.study import machine
+from others.records.study import brief, machine
 from others.studies.submission.models import MODELS, denoise, pretrained, scores
 
 LARGE = 512  # pixels on a side of the large image
@@ -106,7 +106,10 @@ def run(options: argparse.Namespace) -> None:
         found = MEASUREMENTS[name](f"Miniproject {options.number}", options.data, options.pairs)
         result[name] = {**found, **machine()}
         save_json(path, result)
-        print(f"{name}: {result[name]}", flush=True)
+        print(f"{name}: {brief(found)}", flush=True)
+        for part in (part for part in ("before", "after") if part in found):
+            print(f"  {part}: {brief(found[part])}", flush=True)
+    print(f"{path}: the results")
 
 
 main = command.main_of(parser, run)

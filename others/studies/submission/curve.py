@@ -128,6 +128,7 @@ def run(options: argparse.Namespace) -> None:
     with blaming([path]):  # what is there may be no length
         study = Study(path, setting, named(lengths))
     study.run(measure, list(named(options.epochs)), options.seeds, partial(print, flush=True))
+    print(f"{path}: the results; {options.weights}: the weights")
 
 
 main = command.main_of(parser, run)

@@ -40,7 +40,7 @@ from others.records.json_files import save_json
 from others.records.paths import PRETRAINED, RESULTS
 from others.records.study import machine
 from others.records.weights import save_weights
-from others.studies.submission.models import OUTPUT, scores
+from others.studies.submission.models import OUTPUT, say_trained, scores
 
 NAME, TEACHER = "miniproject_1_small", "miniproject_1"
 THREADS = 2  # for the times, as on the course's machine
@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--pairs", type=number, default=30000, help="to draw from photographs")
     result.add_argument("--epochs", type=number, default=10, help="passes over both copies")
     result.add_argument("--batch-size", type=number, default=16, help="images in a training step")
-    result.add_argument("--rate", type=float, default=0.02, help="peak of Muon's learning rate")
+    result.add_argument(
+        "--rate", type=command.number(0), default=0.02, help="peak of Muon's learning rate"
+    )
     result.add_argument(
         "--seed", type=command.whole(0), default=0, help="of weights, pairs and batches"
     )
@@ -142,7 +144,7 @@ def run(options: argparse.Namespace) -> None:
     weights, results = (PRETRAINED, RESULTS / "training") if options.install else (OUTPUT, OUTPUT)
     save_weights(net, weights / f"{NAME}.pth")
     save_json(results / f"{NAME}.json", log)
-    print(f"{NAME}: {log['validation']}")
+    say_trained(weights / f"{NAME}.pth", results / f"{NAME}.json", log)
 
 
 main = command.main_of(parser, run)

@@ -18,6 +18,7 @@ from others.engine.metrics import psnr_per_image, psnr_pooled, psnrs
 from others.records.formats import decimals, whole
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 from others.records.table import Column, Table, markdown
 
 BATCH = 100  # images that the course's script hands to `predict` at once
@@ -72,7 +73,7 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
 
 
 def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
-    """Write the weights of a trained miniproject and what is known of them.
+    """Write the weights of a trained miniproject and what is known of them, and say where.
 
     The records name what was another one in earlier trainings: the optimizer of Miniproject 1, and
     the outer kernel of Miniproject 2.
@@ -86,8 +87,17 @@ def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -
         log = {**log, "optimizer": "Muon"}
     else:
         log = {**log, "outer_kernel": miniproject_2.outer_kernel(model.network.state_dict())}
-    model.save_model(shipped if install else OUTPUT / f"{name}.pth")
-    save_json((LOGS if install else OUTPUT) / f"{name}.json", log)
+    weights = shipped if install else OUTPUT / f"{name}.pth"
+    about = (LOGS if install else OUTPUT) / f"{name}.json"
+    model.save_model(weights)
+    save_json(about, log)
+    say_trained(weights, about, log)
+
+
+def say_trained(weights: Path, about: Path, log: dict[str, Any]) -> None:
+    """Print the scores of a training by the names that its JSON file has, and both files."""
+    print(f"validation: {brief(log['validation'])}")
+    print(f"{weights}: the weights; {about}: what was trained")
 
 
 def denoise(model: Any, noisy: Tensor, **options: bool) -> tuple[Tensor, float]:

@@ -35,11 +35,12 @@ from others.networks.prescribed import PLAIN_LOSS
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 from others.records.weights import digest
 from others.studies.submission.ablations.miniproject_1 import ABLATION, train
 from others.studies.submission.ablations.prescribed import train as train_prescribed
 from others.studies.submission.ablations.sgd import FRAMEWORKS
-from others.studies.submission.ablations.study import TUNE
+from others.studies.submission.ablations.study import to_score_on
 from others.studies.submission.models import MODELS, WEIGHTS, denoise, pretrained
 
 COUNT, SEED = 24, 7  # images that are generated, and the seed of their generator
@@ -82,7 +83,7 @@ def in_json(kinds: dict[str, Tensor], target: Tensor) -> list[dict[str, Any]]:
 def by_loss(folder: Path) -> dict[str, Any]:
     """PSNR after each epoch of a training with each of LOSSES, and the images that are shown."""
     pairs = load_first(folder / TRAIN, ABLATION.pairs)
-    (noisy, clean), (tune_noisy, tune_clean) = shown(), load_pair(folder / TUNE)
+    (noisy, clean), (tune_noisy, tune_clean) = shown(), load_pair(to_score_on(folder))
     curves: dict[str, list[float]] = {name: [] for name in LOSSES}
     kinds = {}
     for name, loss in LOSSES.items():
@@ -140,8 +141,9 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = command.parser(__spec__, __doc__)
     result.add_argument("--json", type=command.output, help="file of the images (others/results)")
-    result.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
-    result.add_argument("--frameworks", type=Path, metavar="DIR", help="repeat the source's figure")
+    other = result.add_mutually_exclusive_group()
+    other.add_argument("--losses", type=Path, metavar="DIR", help="train with L2 and L1 instead")
+    other.add_argument("--frameworks", type=Path, metavar="DIR", help="repeat the source's figure")
     picture = RESULTS / "ablations" / "frameworks.png"
     result.add_argument("--picture", type=command.output, default=picture, help="that figure")
     return result
@@ -156,9 +158,11 @@ def run(options: argparse.Namespace) -> None:
         name, result = "losses", by_loss(options.losses)
     else:
         name, result = "pictures", make_images()
-    save_json(options.json or RESULTS / f"{name}.json", result)
+    path = options.json or RESULTS / f"{name}.json"
+    save_json(path, result)
     for number, image in zip(SHOWN, result["images"]):
-        print(f"image {number}: {image['psnr_per_image_db']}")
+        print(f"image {number}, PSNR in dB: {brief(image['psnr_per_image_db'])}")
+    print(f"{path}: the images")
 
 
 main = command.main_of(parser, run)

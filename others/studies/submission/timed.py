@@ -155,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     number = command.whole(1)
     result.add_argument("number", type=int, choices=(1, 2), help="the miniproject")
-    result.add_argument("--minutes", type=float, required=True, help="of training")
+    result.add_argument("--minutes", type=command.number(0.001), required=True, help="of training")
     result.add_argument(
         "--photographs", type=Path, metavar="DIR", nargs="+", required=True, help="to draw from"
     )
@@ -168,7 +168,11 @@ def parser() -> argparse.ArgumentParser:
         help="noisy images for each input; K + 1 copies of --pairs are kept in memory, 3 kB each",
     )
     result.add_argument(
-        "--weak", type=float, default=0.0, metavar="SHARE", help="of the pairs with weak noise"
+        "--weak",
+        type=command.number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="of the pairs with weak noise",
     )
     result.add_argument(
         "--outer-kernel",
@@ -242,7 +246,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     pairs = NewPairs(drawn, options.pairs, options.weak, options.seed, options.targets)
     trainer = trainer_of(options, model, pairs)
     OUTPUT.mkdir(exist_ok=True)
-    trainer.start(pairs, 60 * options.minutes, OUTPUT / f"{name}_average.pth")
+    average = OUTPUT / f"{name}_average.pth"
+    trainer.start(pairs, 60 * options.minutes, average)
     trainer.run()
     refuse_without_gain(started_from, model)
     log = {
@@ -262,7 +267,7 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
         "started_from": earlier,
     }
     write_trained(options.number, model, log, options.install)
-    print(f"{name}: {log['validation']} after {trainer.images} pairs")
+    average.unlink(missing_ok=True)  # what it was kept for is done
 
 
 main = command.main_of(parser, run)

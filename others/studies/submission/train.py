@@ -4,8 +4,9 @@
     python -m others.studies.submission.train 1 --go-on --rate 1e-3 --batch-size 16 [--install]
     python -m others.studies.submission.train 1 --photographs DIR --pairs 1000000 --cuda-graph
 
-The state is saved after each epoch, and the same command goes on where an earlier one was stopped.
-The state of another command, such as one with another seed, is refused with the difference.
+The state is saved in out/miniproject_N.state after each epoch, and the same command goes on where
+an earlier one was stopped. The state of another command, such as one with another seed, is refused
+with the difference: remove it to begin anew.
 With --photographs the noisy pairs are drawn from a folder of images instead of train_data.pkl, and
 --weak gives a share of them weak noise, so that the network learns to leave good images alone.
 
@@ -49,6 +50,7 @@ from others.studies.submission.models import (
     write_trained,
 )
 
+PAIRS = 50000  # that are drawn from photographs; as many as the course's
 OF_MINIPROJECT_1 = ("widths", "no_other_noises", "cuda_graph")
 Pairs = tuple[Tensor, Tensor]
 
@@ -62,13 +64,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_data(result)
     result.add_argument("--seed", type=command.whole(0), default=0, help="of the initial weights")
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
-    result.add_argument("--pairs", type=number, default=50000, help="to draw from photographs")
+    result.add_argument("--pairs", type=number, help=f"to draw from photographs ({PAIRS})")
     result.add_argument(
         "--weak", type=float, default=0.0, metavar="SHARE", help="of drawn pairs with weak noise"
     )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
-    result.add_argument("--rate", type=float, help="peak of the learning rate")
+    result.add_argument("--rate", type=command.number(0), help="peak of the learning rate")
     result.add_argument("--batch-size", type=number, help="pairs in a training step")
     only = result.add_argument_group("options of Miniproject 1")
     only.add_argument("--widths", type=number, nargs=2, help="channels of both scales (64 128)")
@@ -89,6 +91,8 @@ def check(options: argparse.Namespace) -> None:
         raise command.UsageError(
             f"--weak {options.weak}; expected a share from 0 to 1, and --photographs to draw from"
         )
+    if options.pairs and not options.photographs:
+        raise command.UsageError(f"--pairs is for --photographs; all of {TRAIN} is trained on")
     if options.go_on and options.widths:
         raise command.UsageError("--go-on keeps the widths of the shipped weights; omit --widths")
 
@@ -117,8 +121,9 @@ def pairs_of(options: argparse.Namespace, device: torch.device) -> tuple[Pairs, 
         return pairs, {"pairs": len(pairs[0])}
     images = read_images(image_files(options.photographs))
     photographs = Photographs(list(images.values()), device)
-    pairs = photographs.pairs(options.pairs, seeded(options.seed, device), weak=options.weak)
-    counts: dict[str, float] = {"pairs": options.pairs, "photographs": len(images)}
+    count = options.pairs or PAIRS
+    pairs = photographs.pairs(count, seeded(options.seed, device), weak=options.weak)
+    counts: dict[str, float] = {"pairs": count, "photographs": len(images)}
     return pairs, {**counts, "weak": options.weak} if options.weak else counts
 
 
@@ -195,7 +200,6 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     write_trained(options.number, model, log, options.install)
     if options.go_on and options.install:  # the same command now starts from the new weights
         state.unlink()
-    print(f"{name}: {log['validation']} after {options.epochs} epochs")
 
 
 main = command.main_of(parser, run)

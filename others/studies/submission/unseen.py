@@ -1,6 +1,6 @@
 """Try Miniproject 1 on noises that it was not trained for: is it ever worse than its input?
 
-    python -m others.studies.submission.unseen [--photographs DIR] [--count 1000]
+    python -m others.studies.submission.unseen [--photographs DIR] [--count 1000] [--json PATH]
         [--model NAME=WEIGHTS ...]
 
 From the middle of each photograph the largest square is taken whose side is a multiple of 32
@@ -8,8 +8,9 @@ pixels. It is divided into 32x32 cells, and the clean image consists of their me
 look at a cell in another way, the others are added to the clean image. Without --photographs the
 images are generated. The scores are the PSNR per image, in dB, of what `predict` returns by
 default, and the share of the images that it makes worse, whose PSNR is then below that of the noisy
-image. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json. If that
-file is about the same noisy images, it keeps what it says of other models.
+image. With photographs they go to others/results/unseen.json, otherwise to out/unseen.json, unless
+--json names another file. If that file is about the same noisy images, it keeps what it says of
+other models.
 """
 
 import argparse
@@ -139,6 +140,9 @@ def parser() -> argparse.ArgumentParser:
         help="other weights of Miniproject 1 to compare with",
     )
     result.add_argument("--seed", type=command.whole(0), default=0, help="of the noise")
+    result.add_argument(
+        "--json", type=command.output, help="file of the results (unseen.json, where the text says)"
+    )
     return result
 
 
@@ -153,14 +157,16 @@ def run(options: argparse.Namespace) -> None:
     noisy, clean = corrupted(sources, generator)
     found = denoised_scores({"shipped": WEIGHTS, **dict(options.model)}, noisy, clean)
     kind = "photographs" if options.photographs else "generated"
-    path = (RESULTS if options.photographs else Path("out")) / "unseen.json"
+    path = options.json or (RESULTS if options.photographs else Path("out")) / "unseen.json"
     about = {"images": len(clean), "kind": kind, "seed": options.seed}
     result = with_earlier(path, {**about, **found})
     save_json(path, result)
+    print("PSNR per image in dB:")
     for name, row in result["rows"].items():
         print(f"{name:26}", *(f"{who} {value:.2f}" for who, value in row.items()), sep="  ")
         for who, share in result["made_worse"][name].items():
             print(f"{'':26}  {who} makes {100 * share:.0f} % of the images worse")
+    print(f"{path}: the results")
 
 
 main = command.main_of(parser, run)

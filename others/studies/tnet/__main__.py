@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
     names = options.only or [*ROWS, CLAIMS]
     if options.list:
         print("\n".join(f"{name}: {row.changes()}" for name, row in ROWS.items()))
+        print(f"{CLAIMS}: nothing is trained; the influence of pixels is measured")
     elif options.quick:
         print(run_quickly(names), end="")
     else:
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> None:
         install = PRETRAINED if options.install else None
         study = TNetStudy(ROWS, budget, images, options.output, options.results, install)
         study.run(names, options.seeds)
+        print(f"{options.results}: study.json, and the tables in README.md")
 
 
 main = command.main_of(parser, run)

@@ -200,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--n", type=command.whole(1), default=50, help="noisy copies in figure 3")
     result.add_argument(
-        "--sigma", type=float, default=0.15, help="their noise, 1 is black to white"
+        "--sigma", type=command.number(0), default=0.15, help="their noise, 1 is black to white"
     )
     return result
 

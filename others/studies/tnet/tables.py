@@ -91,7 +91,7 @@ def learning_rates(results: dict[str, Result]) -> Table:
     """Table 1 of the report."""
     columns = [
         Column("learning rate × 10³", with_digits(decimals, 3)),
-        Column("PSNR, dB", spread),
+        Column("PSNR per image, dB", spread),
         Column("training loss of the final weights (L2)", with_digits(spread, 5)),
         Column("on the report's scale", with_digits(spread, 3)),
         Column("report's loss", plain),
@@ -285,7 +285,10 @@ def parts_of(results: dict[str, Result]) -> dict[str, tuple[str, str]]:
         "models": ("Table 2, early learning: models", models(results, TABLE_2)),
         "tried": ("What the report tried without gain, early learning", models(results, TRIED)),
         "norms": ("Batch normalisation, early learning: PSNR per image, dB", norms),
-        "long norms": ("Batch normalisation after a longer training", long_norms),
+        "long norms": (
+            "Batch normalisation after a longer training: PSNR per image, dB",
+            long_norms,
+        ),
         "best": ("In their best settings", best(results)),
     }
     if claims:

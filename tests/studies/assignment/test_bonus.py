@@ -12,6 +12,8 @@ from others.studies.assignment import bonus
 from others.studies.assignment.scores import ahead, early_section
 from tests.helpers.images import write_images
 
+OVER_DRAWS = {"psnr_unclipped_std_db": 0.1, "psnr_unclipped_draws_db": [27.1, 26.9]}
+
 
 def results_of(dncnn: float, udncnn: float) -> dict[str, Any]:
     """Results in which two networks have these scores."""
@@ -20,7 +22,7 @@ def results_of(dncnn: float, udncnn: float) -> dict[str, Any]:
         "rows": {
             name: {
                 "changes": {"net": name},
-                "seeds": {"0": {"psnr_unclipped_db": psnr, "psnr_unclipped_std_db": 0.1}},
+                "seeds": {"0": {"psnr_unclipped_db": psnr, **OVER_DRAWS}},
             }
             for name, psnr in found.items()
         }
@@ -66,7 +68,7 @@ def test_short_trainings_with_several_seeds_are_told(tmp_path: Path) -> None:
     found = results_of(27.0, 0.0) | {"setting": setting, "machine": {}}
     found["rows"]["dudncnn"] = {**found["rows"].pop("udncnn"), "changes": {"net": "dudncnn"}}
     for name, psnrs in {"dncnn": (27.0, 27.2), "dudncnn": (27.4, 27.5)}.items():
-        run = {"psnr_unclipped_std_db": 0.1, "mse": 0.01}
+        run = {**OVER_DRAWS, "mse": 0.01}
         seeds = {str(k): {**run, "psnr_unclipped_db": psnr} for k, psnr in enumerate(psnrs)}
         found["rows"][name]["seeds"] = seeds
     save_json(path, found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +84,11 @@ def test_listing() -> None:
     """The row of a folder with many names has a ratio too."""
     row = image_files.listing(50, 1)
     assert row["read"] > 0
+
+
+def test_a_gpu_has_files_of_its_own(usage_error: Callable[..., str]) -> None:
+    """The results of a GPU, rounded or exact, replace none of a CPU, which knows no other way."""
+    kinds = [("cpu", False), ("cuda", False), ("cuda", True)]
+    names = [framework.file_of(*kind).name for kind in kinds]
+    assert names == ["framework.json", "framework_gpu.json", "framework_gpu_exact.json"]
+    assert "--exact is for a GPU" in usage_error(framework.main, "--device", "cpu", "--exact")

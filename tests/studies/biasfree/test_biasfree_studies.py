@@ -108,7 +108,8 @@ def test_table(
     assert list(rows["blur"]["seeds"]["0"]) == [str(sigma) for sigma in SIGMAS]
     lines = capsys.readouterr().out.splitlines()
     assert "σ\tnoisy\tblur\tnon_local_means\tsource, noisy\tsource, denoised" in lines
-    assert lines[-3].startswith("80\t")
+    assert lines[-4].startswith("80\t")  # before a sentence on each model, and the file
+    assert lines[-1] == f"{path}: the results"
     monkeypatch.setattr(table, "weights_file", lambda name: tmp_path / f"{name}.pth")
     (tmp_path / "blur.pth").write_bytes(b"other weights")
     for _ in range(2):
@@ -159,14 +160,18 @@ def test_the_table_of_errors() -> None:
     assert len(table.rows) == len(SIGMAS)
 
 
-def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
+def test_generalisation(
+    photos: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both twins are trained with every seed, scored at every σ and drawn; done again, nothing is
-    trained."""
+    trained. All files are called like the configuration, and so no other one's are written over."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generalisation, "RESULTS", tmp_path)
+    curve = tmp_path / "biasfree" / "generalisation" / f"{config.stem}.json"
     options = ["--config", str(config), "--data", str(photos), "--images", str(photos)]
-    options += ["--side", "16", "--seeds", "2", "--output", str(tmp_path / "out")]
-    options += ["--json", str(tmp_path / "curve.json"), "--picture", str(tmp_path / "curve.png")]
+    options += ["--side", "16", "--seeds", "2"]
     generalisation.main(options)
-    first = (tmp_path / "curve.json").read_bytes()
+    first = curve.read_bytes()
     rows = json.loads(first)["rows"]
     assert list(rows) == ["noisy", "bias_free", "with_biases"]
     assert list(rows["bias_free"]) == [str(sigma) for sigma in generalisation.SIGMAS]
@@ -174,12 +179,13 @@ def test_generalisation(photos: Path, config: Path, tmp_path: Path) -> None:
     assert cell["gain_db"] == pytest.approx(
         cell["psnr_per_image_db"] - noisy["psnr_per_image_db"], abs=2e-3
     )
-    assert (tmp_path / "curve.png").stat().st_size > 5000
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("last.pth")}
+    assert curve.with_suffix(".png").stat().st_size > 5000
+    trained = (tmp_path / "out" / config.stem).rglob("last.pth")
+    times = {path: path.stat().st_mtime_ns for path in trained}
     assert len(times) == 4
     generalisation.main(options)
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert (tmp_path / "curve.json").read_bytes() == first
+    assert curve.read_bytes() == first
 
 
 def test_twins_differ_in_biases_only() -> None:
@@ -222,7 +228,7 @@ def test_ablation_is_continued(
     runs = [line.split(":")[0] for line in lines if ", seed " in line]
     assert runs == ["plain, seed 0", "hinge 1, seed 0", "plain, seed 1", "hinge 1, seed 1"]
     assert judged(read_study(path))["hinge 1"]["seeds"] == 2
-    assert lines[-1].startswith("hinge 1: claim 1, a small hinge in the loss works very well: ")
+    assert lines[-2].startswith("hinge 1: claim 1, a small hinge in the loss works very well: ")
     with pytest.raises(SystemExit, match="side: 16 -> 12"):
         ablation.main([*options, "--side", "12"])
     config.write_text(json.dumps(merged(TINY, {"training": {"steps_per_epoch": 2}})))

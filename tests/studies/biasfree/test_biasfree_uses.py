@@ -31,7 +31,10 @@ IDENTITY = Denoiser(lambda x: x, Field(0, 1), torch.device("cpu"))
 
 
 def test_papers_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    usage_error: Callable[..., str],
 ) -> None:
     """Whole images get noise of the full σ that is not clipped: an input that is answered as it is
     has 20 log10(255 / σ) dB before its values are clipped, and more after."""
@@ -51,6 +54,8 @@ def test_papers_table(
     assert results["setting"]["images"] == 3
     printed = capsys.readouterr().out
     assert re.search(r"CDnCNN-B, published \(blind\) \| +33\.89 dB \| +31\.23 dB \|", printed)
+    both = usage_error(table.main, *options, "--only", "papers", "--json", str(tmp_path / "a.json"))
+    assert "--json is for the first table" in both
 
 
 def test_the_usual_test_set() -> None:

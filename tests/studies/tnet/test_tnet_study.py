@@ -240,7 +240,7 @@ def test_the_quick_study_runs_every_kind_of_row(
     study_command.main(["--quick", "--only", *names])
     printed = capsys.readouterr().out
     assert re.search(r"\| TNet +\| +43,064 \|", printed)
-    assert "## Batch normalisation after a longer training\n" in printed
+    assert "## Batch normalisation after a longer training: PSNR per image, dB\n" in printed
     assert "Trained on 4 pairs × 1 epoch." in printed
     assert re.search(r"\| TNet, best +\| 4 pairs × 1 epoch, Adam", printed)
     taught = r"\| TNet, taught +\| both images of 4 pairs × 1 epoch, targets by miniproject_1"

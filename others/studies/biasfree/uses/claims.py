@@ -8,7 +8,7 @@ file* (truncated noise, clipped and rounded) and *as in papers* (neither). *Goes
 PSNR at σ = 100, 125 and 150, where no model was trained (up to 75 at most). *Is fast*: processor
 time of an image of 3000x2000 pixels, in tiles as `others.denoise` cuts them. Results go to
 claims.json in --output after each model; what is there is not measured again, unless a model has
-other weights now.
+other weights now. The exit status is 1 if a model does harm at any of these σ.
 """
 
 import argparse
@@ -105,7 +105,8 @@ def run(options: argparse.Namespace) -> int:
     clean = squares(options.images, options.side, options.count)
     setting = {"images": len(clean), "side": options.side, "checksum": checksum(clean)}
     rows = {name: Row({"weights": digest(weights_file(name))}) for name in options.models}
-    results = Study(options.output / "claims.json", setting, rows, again=True).run(
+    path = options.output / "claims.json"
+    results = Study(path, setting, rows, again=True).run(
         lambda name, row, seed: measure(name, clean),
         say=lambda text: print(text.split(",")[0], file=sys.stderr, flush=True),
     )
@@ -114,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
         line, worse = in_words(name, results["rows"][name]["seeds"]["0"])
         print(line)
         bad += worse
+    print(f"{path}: the results")
     return int(bad > 0)
 
 

@@ -36,6 +36,7 @@ from others.engine.metrics import psnrs
 from others.networks.pretrained import load_denoiser
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
+from others.records.study import brief
 
 SIDE, COUNT = 128, 8  # pixels along a side of an image, and images
 SEED = 1  # of the generated images
@@ -133,10 +134,12 @@ def run(options: argparse.Namespace) -> None:
             name: {"mean_db": round(fmean(values), 3), "std_db": round(stdev(values), 3)}
             for name, values in each.items()
         }
-        print(f"σ {sigma:g}: {rows[f'{sigma:g}']}", flush=True)
+        means = {name: found["mean_db"] for name, found in rows[f"{sigma:g}"].items()}
+        print(f"σ {sigma:g}, PSNR per image in dB: {brief(means)}", flush=True)
     setting = {"model": options.model, "images": len(clean), "side": SIDE, "blur": WIDTH}
     save_json(options.output / "deblurring.json", {**setting, "turns": TURNS, "rows": rows})
     draw(options.output / "deblurring.png", clean, parts, options.model)
+    print(f"{options.output}: deblurring.json and deblurring.png")
 
 
 main = command.main_of(parser, run)

@@ -57,7 +57,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--images", type=Path, metavar="FOLDER", help="images, else generated")
     result.add_argument("--count", type=command.whole(1), default=4, help="images")
     result.add_argument(
-        "--sigma", type=float, nargs="+", default=SIGMAS, help="of the noise, in grey levels"
+        "--sigma",
+        type=command.number(0),
+        nargs="+",
+        default=SIGMAS,
+        help="of the noise, in grey levels",
     )
     result.add_argument(
         "--output", type=command.folder, default="out/gallery", metavar="FOLDER", help="for files"

@@ -39,6 +39,11 @@ class Ablation:
         return {**self.base, **self.rows[name].changes}
 
 
+def to_score_on(folder: Path) -> Path:
+    """The file of noisy and clean images that an ablation scores its rows on."""
+    return folder / (TUNE if (folder / TUNE).is_file() else VALIDATION)
+
+
 def run_ablation(
     ablation: Ablation, names: Sequence[str], folder: Path, seeds: int, path: Path
 ) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def run_ablation(
         FileNotFoundError: no training set, or no images to score on.
         ValueError: too few pairs, a damaged file, or results of another setting in `path`.
     """
-    scored_on = folder / (TUNE if (folder / TUNE).is_file() else VALIDATION)
+    scored_on = to_score_on(folder)
     noisy, clean = load_pair(scored_on)
     shared = load_first(folder / TRAIN, ablation.pairs)
     setting = {

@@ -97,7 +97,9 @@ def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "another process" in str(ended.value)
 
 
-@pytest.mark.parametrize("wrong", [["--minutes", "0"], ["--minutes", "nan"], ["--weak", "3"]])
+@pytest.mark.parametrize(
+    "wrong", [["--minutes", "0"], ["--minutes", "nan"], ["--weak", "3"], ["--rate", "-1"]]
+)
 def test_numbers_that_cannot_be(wrong: list[str], usage_error: Callable[..., str]) -> None:
     """They are refused before a million pairs are drawn."""
     options = ["1", "--minutes", "1", "--photographs", ".", *wrong]

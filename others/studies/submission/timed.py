@@ -180,7 +180,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SIDE",
         help="even, larger than before; miniproject 2",
     )
-    result.add_argument("--rate", type=float, default=0.02, help="peak of the learning rate")
+    result.add_argument(
+        "--rate", type=command.number(0), default=0.02, help="peak of the learning rate"
+    )
     result.add_argument("--batch-size", type=number, default=512, help="pairs in a training step")
     result.add_argument("--seed", type=command.whole(0), default=0, help="of the pairs")
     command.add_data(result)

@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 from torch import arange
 
@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -70,6 +70,16 @@ class Model:
         network.to(self.device)
         return network
 
+    def _take(self, network: framework.Sequential, weights: Dict[str, Tensor]) -> None:
+        """Let the model be as this network with these weights, even if Ctrl-C comes in between."""
+
+        def change() -> None:
+            network.load_state_dict(weights)
+            become(self.network, network)
+            self.pretrained = True
+
+        wholly(change)
+
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
         """Load weights: those beside this file, from any working directory, unless `path` is given.
@@ -81,12 +91,10 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = state.load(path)
-        own, outer = self.network, outer_kernel(weights)
-        if outer and outer != outer_kernel(own.state_dict()):
-            own = self._new_network(outer)
-        weights = checks.check_weights(weights, own.state_dict(), path)
-        load_whole(own, weights)
-        self.network, self.pretrained = own, True
+        network, outer = self.network, outer_kernel(weights)
+        if outer and outer != outer_kernel(network.state_dict()):
+            network = self._new_network(outer)
+        self._take(network, checks.check_weights(weights, network.state_dict(), path))
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -133,8 +141,7 @@ class Model:
         trained = copy.deepcopy(self.network)
         trained.to(self.device)  # blocks may have followed another input
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        load_whole(self.network, trained.state_dict())
-        self.pretrained = True
+        self._take(self.network, trained.state_dict())
 
     @in_turn
     def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:
@@ -164,6 +171,19 @@ class Model:
             return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return prediction.denoise(apply, batch, self.device).view(images.shape)
+
+
+def become(network: framework.Sequential, other: framework.Sequential) -> None:
+    """Give the layers of a network the sizes and values of another one's.
+
+    They stay the same layers with the same tensors, so that pairs of `param()` stay theirs.
+    """
+    for layer, model in zip(network.modules, other.modules):
+        for name, value in vars(model).items():
+            if isinstance(value, Tensor):
+                getattr(layer, name).data = value.data
+            else:
+                setattr(layer, name, value)
 
 
 def outer_kernel(weights: Mapping[str, object]) -> int:

@@ -139,7 +139,7 @@ class Model:
         # A copy is trained, and the network takes its weights at the end: whatever happens before,
         # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
-        trained.to(self.device)  # blocks may have followed another input
+        trained.to(noisy_a[:0].float().to(self.device))  # blocks may have followed another input
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
         self._take(self.network, trained.state_dict())
 

@@ -11,7 +11,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -57,6 +57,14 @@ class Model:
             self.network, self.pretrained = own, True
 
         wholly(change)
+
+    @in_turn
+    def __getstate__(self) -> Dict[str, Any]:
+        """What copies and files get: a copy that is made while no other thread changes the model.
+
+        A reference to the model itself stays one, and whoever copies the copy replaces it.
+        """
+        return copy.deepcopy(vars(self), {id(self): self})
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from torch import arange
 
@@ -75,10 +75,19 @@ class Model:
 
         def change() -> None:
             network.load_state_dict(weights)
-            become(self.network, network)
+            if network is not self.network:
+                become(self.network, network)
             self.pretrained = True
 
         wholly(change)
+
+    @in_turn
+    def __getstate__(self) -> Dict[str, Any]:
+        """What copies and files get: a copy that is made while no other thread changes the model.
+
+        A reference to the model itself stays one, and whoever copies the copy replaces it.
+        """
+        return copy.deepcopy(vars(self), {id(self): self})
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
@@ -91,9 +100,10 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = state.load(path)
-        network, outer = self.network, outer_kernel(weights)
-        if outer and outer != outer_kernel(network.state_dict()):
-            network = self._new_network(outer)
+        network = self.network
+        new, old = outer_kernel(weights), outer_kernel(network.state_dict())
+        if new and old and new != old:
+            network = self._new_network(new)
         self._take(network, checks.check_weights(weights, network.state_dict(), path))
 
     @in_turn
@@ -174,12 +184,12 @@ class Model:
 
 
 def become(network: framework.Sequential, other: framework.Sequential) -> None:
-    """Give the layers of a network the sizes and values of another one's.
+    """Give the layers of a network the sizes and values of another one's layers.
 
     They stay the same layers with the same tensors, so that pairs of `param()` stay theirs.
     """
-    for layer, model in zip(network.modules, other.modules):
-        for name, value in vars(model).items():
+    for layer, pattern in zip(network.modules, other.modules):
+        for name, value in vars(pattern).items():
             if isinstance(value, Tensor):
                 getattr(layer, name).data = value.data
             else:

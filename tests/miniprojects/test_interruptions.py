@@ -1,9 +1,10 @@
-"""Ctrl-C during work in another thread: never lost, never too late, and nothing waits for ever."""
+"""Ctrl-C and other threads: nothing is lost or waits for ever, and nobody sees half a change."""
 
 from __future__ import annotations
 
 import copy
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -220,6 +221,32 @@ def test_layers_stay_the_same_with_other_kernels(side: int, tmp_path: Path) -> N
     assert not any(torch.equal(before[name], value) for name, value in weights_of(model).items())
     model.train(*noisy_images(2, 8, 8)[:2], 1)
     assert outer_kernel(weights_of(model)) == side
+
+
+def by_pickle(model: Any) -> Any:
+    """A copy by way of a pickle."""
+    return pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, by_pickle])
+def test_copies_wait_for_their_turn(subject: Subject, duplicate: Callable[[Any], Any]) -> None:
+    """A copy is made when no other thread is at work on the model, which may change its weights.
+
+    Whatever refers in the model to itself or to its network refers in the copy to the copy's.
+    """
+    model, copies = subject.rough(), []
+    model.itself, model.same = model, model.network
+    copying = threading.Thread(target=lambda: copies.append(duplicate(model)))
+    with model.locks.setdefault(os.getpid(), threading.RLock()):
+        copying.start()
+        copying.join(0.2)
+        assert copying.is_alive()
+    copying.join(60)
+    (copied,) = copies
+    assert same_bits(weights_of(copied), weights_of(model))
+    assert copied.same is copied.network
+    assert copied.itself is (model if duplicate is copy.copy else copied)
 
 
 @pytest.mark.usefixtures("narrow")

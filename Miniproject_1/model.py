@@ -11,7 +11,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -21,13 +21,13 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from .noise2noise import checks, files, network, prediction, symmetries, training
     from .noise2noise.checkpoint import read_checkpoint
-    from .noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from .noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint
-    from noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
 
 WEIGHTS = HERE / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores
@@ -49,6 +49,23 @@ class Model:
     def _new_network(self, widths: Sequence[int]) -> network.ResidualUNet:
         return network.ResidualUNet(widths).to(self.device, torch.float32)
 
+    def _take(self, own: network.ResidualUNet, weights: Dict[str, Tensor]) -> None:
+        """Let the model have this network with these weights, even if Ctrl-C comes in between."""
+
+        def change() -> None:
+            own.load_state_dict(weights)
+            self.network, self.pretrained = own, True
+
+        wholly(change)
+
+    @in_turn
+    def __getstate__(self) -> Dict[str, Any]:
+        """What copies and files get: a copy that is made while no other thread changes the model.
+
+        A reference to the model itself stays one, and whoever copies the copy replaces it.
+        """
+        return copy.deepcopy(vars(self), {id(self): self})
+
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
         """Load weights: those beside this file, from any working directory, unless `path` is given.
@@ -64,9 +81,7 @@ class Model:
         if len(widths) == 2 and widths != network.widths_of(own.state_dict()):
             own = self._new_network(widths)
         weights = checks.check_weights(weights, own.state_dict(), path)
-        self.network = own
-        load_whole(own, weights)
-        self.pretrained = True
+        self._take(own, weights)
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -114,8 +129,7 @@ class Model:
         # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        load_whole(self.network, trained.state_dict())
-        self.pretrained = True
+        self._take(self.network, trained.state_dict())
 
     @in_turn
     @torch.no_grad()

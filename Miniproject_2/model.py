@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from torch import arange
 
@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Locks, gpu_or_cpu, in_turn, load_whole, plainly
+    from framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -70,6 +70,25 @@ class Model:
         network.to(self.device)
         return network
 
+    def _take(self, network: framework.Sequential, weights: Dict[str, Tensor]) -> None:
+        """Let the model be as this network with these weights, even if Ctrl-C comes in between."""
+
+        def change() -> None:
+            network.load_state_dict(weights)
+            if network is not self.network:
+                become(self.network, network)
+            self.pretrained = True
+
+        wholly(change)
+
+    @in_turn
+    def __getstate__(self) -> Dict[str, Any]:
+        """What copies and files get: a copy that is made while no other thread changes the model.
+
+        A reference to the model itself stays one, and whoever copies the copy replaces it.
+        """
+        return copy.deepcopy(vars(self), {id(self): self})
+
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:
         """Load weights: those beside this file, from any working directory, unless `path` is given.
@@ -81,12 +100,11 @@ class Model:
         """
         path = WEIGHTS if path is None else Path(path)
         weights = state.load(path)
-        own, outer = self.network, outer_kernel(weights)
-        if outer and outer != outer_kernel(own.state_dict()):
-            own = self._new_network(outer)
-        weights = checks.check_weights(weights, own.state_dict(), path)
-        load_whole(own, weights)
-        self.network, self.pretrained = own, True
+        network = self.network
+        new, old = outer_kernel(weights), outer_kernel(network.state_dict())
+        if new and old and new != old:
+            network = self._new_network(new)
+        self._take(network, checks.check_weights(weights, network.state_dict(), path))
 
     @in_turn
     def save_model(self, path: Path) -> None:
@@ -131,10 +149,9 @@ class Model:
         # A copy is trained, and the network takes its weights at the end: whatever happens before,
         # this model has the old weights, in a fork of the process too.
         trained = copy.deepcopy(self.network)
-        trained.to(self.device)  # blocks may have followed another input
+        trained.to(noisy_a[:0].float().to(self.device))  # blocks may have followed another input
         training.Trainer(trained, noisy_a, noisy_b, num_epochs, self.pretrained, path).run()
-        load_whole(self.network, trained.state_dict())
-        self.pretrained = True
+        self._take(self.network, trained.state_dict())
 
     @in_turn
     def predict(self, test_input: Tensor, ensemble: bool = True) -> Tensor:
@@ -164,6 +181,19 @@ class Model:
             return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return prediction.denoise(apply, batch, self.device).view(images.shape)
+
+
+def become(network: framework.Sequential, other: framework.Sequential) -> None:
+    """Give the layers of a network the sizes and values of another one's layers.
+
+    They stay the same layers with the same tensors, so that pairs of `param()` stay theirs.
+    """
+    for layer, pattern in zip(network.modules, other.modules):
+        for name, value in vars(pattern).items():
+            if isinstance(value, Tensor):
+                getattr(layer, name).data = value.data
+            else:
+                setattr(layer, name, value)
 
 
 def outer_kernel(weights: Mapping[str, object]) -> int:

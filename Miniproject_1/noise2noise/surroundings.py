@@ -57,12 +57,12 @@ def in_turn(method: Method) -> Method:
     return cast(Method, guarded)
 
 
-def load_whole(network: Any, weights: Dict[str, Any]) -> None:
-    """Load all of these weights into the network, even if Ctrl-C comes in between."""
+def wholly(change: Callable[[], object]) -> None:
+    """Make all of a change, which may be made twice, even if Ctrl-C comes in between."""
     try:
-        network.load_state_dict(weights)
+        change()
     except BaseException:
-        network.load_state_dict(weights)
+        change()
         raise
 
 

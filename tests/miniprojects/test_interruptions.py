@@ -1,8 +1,10 @@
-"""Ctrl-C during work in another thread: never lost, never too late, and nothing waits for ever."""
+"""Ctrl-C and other threads: nothing is lost or waits for ever, and nobody sees half a change."""
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -12,12 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from Miniproject_2.framework import state
+from Miniproject_2.model import SGD, outer_kernel
+from others.networks.prescribed import prescribed, with_outer_kernel
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
 
@@ -72,11 +77,12 @@ class Stopper:
     """Raises KeyboardInterrupt before the step with this number that Python takes in a function.
 
     A step is an instruction of the byte code. A stop can come before each one in the thread that
-    waits, and in the other one while its number is in the list `threads` of the call.
+    waits, and in the other one, which is in `run`, while its number is in the list `threads` of the
+    call.
     """
 
     def __init__(self, name: str, step: int) -> None:
-        self.name, self.left, self.possible = name, step, name == "in_new_thread"
+        self.name, self.left, self.possible = name, step, name != "run"
 
     def trace(self, frame: FrameType, event: str, argument: object) -> Any:
         """What Python calls before each step."""
@@ -87,7 +93,7 @@ class Stopper:
             self.left -= 1
             if self.left == 0:
                 raise KeyboardInterrupt
-        self.possible = self.name == "in_new_thread" or bool(frame.f_locals["self"].threads)
+        self.possible = self.name != "run" or bool(frame.f_locals["self"].threads)
         return self.trace
 
     def run(self, function: Callable[[], object]) -> object:
@@ -135,6 +141,33 @@ def test_interrupted_at_any_step(
 
 
 @pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("name", ["load_pretrained_model", "change", "become"])
+def test_loading_is_interrupted_at_any_step(subject: Subject, name: str, tmp_path: Path) -> None:
+    """Ctrl-C leaves the old weights or the new ones, whole, and the model knows which it has.
+
+    The new ones are wider in Miniproject 1, and have larger outer kernels in Miniproject 2.
+    """
+    path, old, new = tmp_path / "weights.pth", subject.rough(1), subject.rough(2)
+    if subject.number == 1:
+        new = subject.shipped()
+        new.save_model(path)
+    else:
+        state.save(path, with_outer_kernel(weights_of(new), 8))
+        new.load_pretrained_model(path)
+    image, seen = noisy_images(1, 8, 8)[0], set()
+    answers = {False: old.predict(image), True: new.predict(image)}
+    for step in count(1, 1 if name == "change" else 5):
+        model, stopper = copy.deepcopy(old), Stopper(name, step)
+        with suppress(KeyboardInterrupt):
+            stopper.run(lambda model=model: model.load_pretrained_model(path))
+        assert torch.equal(model.predict(image), answers[model.pretrained])
+        seen.add(model.pretrained)
+        if stopper.left > 0:  # the function has no such step
+            break
+    assert seen == ({False, True} if name == "load_pretrained_model" else {True})
+
+
+@pytest.mark.usefixtures("narrow")
 def test_interrupted_twice(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C leaves the old weights, whatever the trainer has done to its network until then."""
     model, pairs = subject.rough(), noisy_images(40, 8, 8)[:2]
@@ -164,6 +197,56 @@ def test_the_network_stays_the_same_object(subject: Subject, tmp_path: Path) -> 
         held, now = ([one for pair in pairs for one in pair] for pairs in (held, now))
     assert all(one is other for one, other in zip(held, now))
     assert all(torch.equal(one, other) for one, other in zip(held, now))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("side", [2, 8])
+def test_layers_stay_the_same_with_other_kernels(side: int, tmp_path: Path) -> None:
+    """Who holds pairs and layers of Miniproject 2 has the model's own after loading other kernels.
+
+    Its gradients have the new sizes too, so that a training of one's own goes on.
+    """
+    model, path = Subject(2).rough(1), tmp_path / "weights.pth"
+    network, layers, pairs = model.network, model.network.modules, model.network.param()
+    state.save(path, weights_of(SimpleNamespace(network=prescribed((8, 12), outer=side))))
+    model.load_pretrained_model(path)
+    assert model.network is network
+    assert all(one is other for one, other in zip(layers, network.modules))
+    now = network.param()
+    assert all(one is other for both in zip(pairs, now) for one, other in zip(*both))
+    assert all(value.shape == gradient.shape for value, gradient in pairs)
+    before = weights_of(model)
+    network.backward(network(torch.rand(2, 3, 8, 8)))
+    SGD(pairs, lr=0.1).step()
+    assert not any(torch.equal(before[name], value) for name, value in weights_of(model).items())
+    model.train(*noisy_images(2, 8, 8)[:2], 1)
+    assert outer_kernel(weights_of(model)) == side
+
+
+def by_pickle(model: Any) -> Any:
+    """A copy by way of a pickle."""
+    return pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, by_pickle])
+def test_copies_wait_for_their_turn(subject: Subject, duplicate: Callable[[Any], Any]) -> None:
+    """A copy is made when no other thread is at work on the model, which may change its weights.
+
+    Whatever refers in the model to itself or to its network refers in the copy to the copy's.
+    """
+    model, copies = subject.rough(), []
+    model.itself, model.same = model, model.network
+    copying = threading.Thread(target=lambda: copies.append(duplicate(model)))
+    with model.locks.setdefault(os.getpid(), threading.RLock()):
+        copying.start()
+        copying.join(0.2)
+        assert copying.is_alive()
+    copying.join(60)
+    (copied,) = copies
+    assert same_bits(weights_of(copied), weights_of(model))
+    assert copied.same is copied.network
+    assert copied.itself is (model if duplicate is copy.copy else copied)
 
 
 @pytest.mark.usefixtures("narrow")

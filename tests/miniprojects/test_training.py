@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from Miniproject_2.model import Sequential
 from tests.subjects import Subject, Weights, loss, noisy_images, same_bits, weights_of
 
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -196,6 +197,18 @@ def test_types_agree(subject: Subject) -> None:
         results.append(weights_of(model))
     assert all(same_bits(result, results[0]) for result in results)
     assert not same_bits(results[0], weights_of(subject.untrained()))
+
+
+def test_blocks_that_have_followed_another_type() -> None:
+    """Whoever sent float64 images through Miniproject 2's network, or a block, trains as others."""
+    first, second, _ = noisy_images(40, 8, 8)
+    results = []
+    for parts in (slice(0), slice(1), slice(None)):
+        model = Subject(2).untrained()
+        Sequential(*model.network.modules[parts]).forward(first.double() / 255)
+        model.train(first, second, 1)
+        results.append(model.predict(first))
+    assert all(torch.equal(result, results[0]) for result in results)
 
 
 def test_same_seed(subject: Subject) -> None:

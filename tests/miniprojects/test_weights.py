@@ -130,6 +130,14 @@ def test_outer_kernels_of_no_network(tmp_path: Path, first: int, last: int) -> N
     assert_refused(Subject(2).rough(), tmp_path / "weights.pth")
 
 
+def test_a_network_of_ones_own_keeps_its_layers(tmp_path: Path) -> None:
+    """Who has put another network into Miniproject 2's model gets the weights refused."""
+    model, path = Subject(2).rough(), tmp_path / "weights.pth"
+    model.save_model(path)
+    model.network = prescribed((8, 12), nearest=3)
+    assert_refused(model, path)
+
+
 def test_missing(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is not there is missed by its name, whether given or the model's own."""
     assert_refused(subject.rough(), tmp_path / "none.pth", FileNotFoundError)

@@ -280,7 +280,7 @@ def test_networks_nest_and_print() -> None:
     )
 
 
-def test_the_network_is_the_prescribed_one() -> None:
+def test_the_shipped_network_is_the_prescribed_one() -> None:
     """Conv (stride 2), ReLU, Conv (stride 2), ReLU, Upsampling, ReLU, Upsampling, Sigmoid."""
     model = Model()
     model.load_pretrained_model()

@@ -206,7 +206,7 @@ def limits(results: Results) -> dict[str, str]:
         "LimitsOneLarge": decimals(one["times"]["seconds_512"], 1),
         "LimitsOneThreads": plain(one["times"]["threads"]),
         "LimitsOneChange": signed(further_change(one["further_epoch"]), 3),
-        "LimitsTwoThousand": whole(two["times"]["seconds_1000_images"]),
+        "LimitsTwoThousand": decimals(two["times"]["seconds_1000_images"], 1),
         "LimitsTwoLarge": decimals(two["times"]["seconds_512"], 1),
         "LimitsTwoThreads": plain(two["times"]["threads"]),
         "LimitsTwoChange": signed(further_change(two["further_epoch"]), 3),

@@ -65,9 +65,8 @@ def load_pair(path: PathLike) -> tuple[Tensor, Tensor]:
     holds something else. Each message names the file.
     """
     path = Path(path)
-    if (
-        os.path.lexists(path) and not path.is_file()
-    ):  # `others.generate` would not write there either
+    # `others.generate` would not write there either.
+    if os.path.lexists(path) and not path.is_file():
         raise FileNotFoundError(f"{path}: a folder, a device or a dead link; expected a file")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no file here; {way_to(path)}")

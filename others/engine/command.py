@@ -223,6 +223,11 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
+    except Exception as error:
+        # A module in C that is stopped while it is imported makes an ImportError of the stop.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -140,15 +140,20 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_command(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("imports", [False, True], ids=["at work", "in an import"])
+def test_a_stopped_command(number: int, imports: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """Both signals let the work clean up, end in a line and have the status of their number; the
-    handler that the process had is back then."""
+    handler that the process had is back then. A module in C makes an ImportError of them."""
     cleaned = []
 
     def run(options: argparse.Namespace) -> None:
         try:
             os.kill(os.getpid(), number)
             signal.pause()
+        except KeyboardInterrupt as stop:
+            if imports:
+                raise ImportError("initialization failed") from stop
+            raise
         finally:
             cleaned.append(number)
 

@@ -21,7 +21,7 @@ from others.engine import command
 from others.records.json_files import save_file
 from others.records.paths import ROOT
 
-LIMIT = 30_000_000  # bytes
+LIMIT = 25_000_000  # bytes
 
 REQUIRED = tuple(
     f"Miniproject_{number}/{name}"

@@ -226,11 +226,11 @@ def test_missing(project: Path, tmp_path: Path, name: str) -> None:
 
 
 def test_size_limit(project: Path, tmp_path: Path) -> None:
-    """More than 30 MB are refused, and the error names the largest file; an older archive stays."""
+    """More than 25 MB are refused, and the error names the largest file; an older archive stays."""
     older = archive.write_archive(project, SCIPERS, tmp_path).read_bytes()
     with (project / "others/pretrained/tnet.pth").open("wb") as file:
-        file.truncate(30_000_000)
-    with pytest.raises(ValueError, match=r"at most 30,000,000; .* others/pretrained/tnet\.pth"):
+        file.truncate(25_000_000)
+    with pytest.raises(ValueError, match=r"at most 25,000,000; .* others/pretrained/tnet\.pth"):
         archive.write_archive(project, SCIPERS, tmp_path, with_others=True)
     assert (tmp_path / "Proj_111111_222222_333333.zip").read_bytes() == older
 

@@ -11,7 +11,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -21,13 +21,13 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from .noise2noise import checks, files, network, prediction, symmetries, training
     from .noise2noise.checkpoint import read_checkpoint
-    from .noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
+    from .noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     from noise2noise import checks, files, network, prediction, symmetries, training
     from noise2noise.checkpoint import read_checkpoint
-    from noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
+    from noise2noise.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
 
 WEIGHTS = HERE / "bestmodel.pth"
 WIDTHS = (32, 64)  # of a new model: 50,000 pairs take under 10 minutes on 2 cores
@@ -58,13 +58,7 @@ class Model:
 
         wholly(change)
 
-    @in_turn
-    def __getstate__(self) -> Dict[str, Any]:
-        """What copies and files get: a copy that is made while no other thread changes the model.
-
-        A reference to the model itself stays one, and whoever copies the copy replaces it.
-        """
-        return copy.deepcopy(vars(self), {id(self): self})
+    __getstate__ = state_in_turn
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

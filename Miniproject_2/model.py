@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 from torch import arange
 
@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if __package__:
     from . import framework
     from .framework import checks, prediction, state, symmetries, training
-    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
+    from .framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
     from framework import checks, prediction, state, symmetries, training
-    from framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, wholly
+    from framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -81,13 +81,7 @@ class Model:
 
         wholly(change)
 
-    @in_turn
-    def __getstate__(self) -> Dict[str, Any]:
-        """What copies and files get: a copy that is made while no other thread changes the model.
-
-        A reference to the model itself stays one, and whoever copies the copy replaces it.
-        """
-        return copy.deepcopy(vars(self), {id(self): self})
+    __getstate__ = state_in_turn
 
     @in_turn
     def load_pretrained_model(self, path: Optional[Path] = None) -> None:

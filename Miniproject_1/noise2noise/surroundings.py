@@ -3,6 +3,7 @@
 This file lies in both miniprojects, byte for byte the same, because neither may import the other.
 """
 
+import copy
 import ctypes
 import os
 from _thread import allocate_lock, get_ident, start_new_thread
@@ -55,6 +56,15 @@ def in_turn(method: Method) -> Method:
             return plainly(lambda: method(self, *arguments, **options), self.device)
 
     return cast(Method, guarded)
+
+
+@in_turn
+def state_in_turn(self: Any) -> Dict[str, Any]:
+    """The method `__getstate__` of a model: what copies and files get while no thread changes it.
+
+    A reference to the model itself stays one, and whoever copies the copy replaces it.
+    """
+    return copy.deepcopy(vars(self), {id(self): self})
 
 
 def wholly(change: Callable[[], object]) -> None:

@@ -74,8 +74,7 @@ def add_data_options(group: Any) -> None:
     group.add_argument(
         "--cell",
         type=command.whole(1),
-        default=CELL,
-        help="pixels along a side of the cells of point_sampling",
+        help=f"pixels along a side of the cells of point_sampling, {CELL} unless given",
     )
     group.add_argument(
         "--targets",
@@ -143,6 +142,8 @@ def complete(options: Options) -> Options:
         )
     if course and options.targets == "clean":
         raise command.UsageError(f"{options.data} has no clean targets to train on")
+    if options.cell and options.noise != "point_sampling" and not options.dry_run:
+        raise command.UsageError("--cell is for --noise point_sampling")
     if options.augment == "exchange" and not course:
         raise command.UsageError(
             "--augment exchange is for the course's pairs; expected none or turn"
@@ -165,7 +166,7 @@ def make_sets(options: Options, limit: int | None = None) -> tuple[Any, Any]:
     level = options.noise_level
     if level is not None and len(level) == 1:
         level = level[0]
-    cell = {"cell": options.cell} if options.noise == "point_sampling" else {}
+    cell = {"cell": options.cell or CELL} if options.noise == "point_sampling" else {}
     noise = make_noise(options.noise, level, **cell)
     noisy_targets = options.targets == "noisy"
     if options.data is None:
@@ -244,7 +245,7 @@ def dry_run(options: Options, device: torch.device) -> int:
             output = Path(folder) / net if (noise, loss) == (noises[0], losses[0]) else None
             short = {"batch_size": DRY_IMAGES, "steps_per_epoch": DRY_STEPS, "output": output}
             if options.data is None:
-                short["cell"] = DRY_CELL
+                short["cell"] = options.cell or DRY_CELL
             chosen = {**vars(options), **short, "net": net, "noise": noise, "loss": loss}
             experiment = make_experiment(complete(Options(**chosen)), device, DRY_IMAGES)
             (entry,) = experiment.run(1)

@@ -107,8 +107,9 @@ def test_a_further_training_without_gain_writes_nothing(folder: Path) -> None:
         (["2", "--cuda-graph"], "one network and no other noises"),
         (["1", "--go-on", "--widths", "4", "8"], "omit --widths"),
         (["1", "--pairs", "0"], "'0' is no whole number from 1 on"),
-        (["1", "--pairs", "6"], "--pairs is for --photographs; all of train_data.pkl"),
-        (["1", "--weak", "0.1"], "and --photographs to draw from"),
+        (["1", "--pairs", "6"], "--pairs and --weak are for --photographs; all of train_data"),
+        (["1", "--weak", "0.1"], "--pairs and --weak are for --photographs"),
+        (["1", "--weak", "1.5"], "'1.5' is no number from 0 to 1"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -93,6 +93,22 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
     return torch.stack([torch.from_numpy(answer).permute(2, 0, 1).float() for answer in answers])
 
 
+def name_of(text: str) -> str:
+    """The type of an option that takes a NAME, so that a wrong one is found before the work."""
+    model, *rest = re.split("(?=[:/])", text, maxsplit=1)
+    added = "".join(rest)
+    if model not in model_names() and text != NLM:
+        known = ", ".join((NLM, *model_names()))
+        raise argparse.ArgumentTypeError(f"{text!r} is no model; there is {known}")
+    if added.startswith(":"):
+        command.number(0, 1)(added[1:])
+        if model == "miniproject_2":
+            raise argparse.ArgumentTypeError("weights of miniproject_2 cannot be set to 0")
+    elif added not in ("", "/grey", "/luma"):
+        raise argparse.ArgumentTypeError(f"{text!r} ends in neither /grey nor /luma")
+    return text
+
+
 def model_of(name: str) -> Denoise:
     """The model of that name; "noisy" is the input itself."""
     return (lambda x: x) if name == "noisy" else load_denoiser(name)
@@ -184,6 +200,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--models",
         nargs="+",
+        type=name_of,
         default=models,
         metavar="NAME",
         help=f"models of others.denoise, also as NAME:SHARE, NAME/grey or NAME/luma; or {NLM}",
@@ -243,6 +260,8 @@ def run(options: argparse.Namespace) -> None:
     """Both tables, or the one that is asked for."""
     if options.only == "papers" and options.json:
         raise command.UsageError("--json is for the first table; expected --output for the other")
+    if options.only != "table" and not options.json and re.search("[:/]", " ".join(options.models)):
+        raise command.UsageError("NAME:SHARE and NAME/grey or /luma are for --only table or --json")
     if options.only != "papers":
         run_table(options)
     if options.only != "table" and options.json is None:

@@ -66,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--photographs", type=Path, metavar="DIR", help="to draw pairs from")
     result.add_argument("--pairs", type=number, help=f"to draw from photographs ({PAIRS})")
     result.add_argument(
-        "--weak", type=float, default=0.0, metavar="SHARE", help="of drawn pairs with weak noise"
+        "--weak",
+        type=command.number(0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="of drawn pairs with weak noise",
     )
     result.add_argument("--install", action="store_true", help="replace bestmodel.pth")
     result.add_argument("--go-on", action="store_true", help="start from the shipped weights")
@@ -87,12 +91,10 @@ def check(options: argparse.Namespace) -> None:
         raise command.UsageError(
             "Miniproject 2 has one network and no other noises; expected no options of the other"
         )
-    if not 0 <= options.weak <= (1 if options.photographs else 0):
+    if (options.pairs or options.weak) and not options.photographs:
         raise command.UsageError(
-            f"--weak {options.weak}; expected a share from 0 to 1, and --photographs to draw from"
+            f"--pairs and --weak are for --photographs; all of {TRAIN} is trained on as it is"
         )
-    if options.pairs and not options.photographs:
-        raise command.UsageError(f"--pairs is for --photographs; all of {TRAIN} is trained on")
     if options.go_on and options.widths:
         raise command.UsageError("--go-on keeps the widths of the shipped weights; omit --widths")
 

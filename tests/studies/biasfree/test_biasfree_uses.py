@@ -47,6 +47,7 @@ def test_papers_table(
     assert noisy["50"]["psnr_per_image_db"] > 20 * math.log10(255 / 50)
     blur = Denoiser(nn.AvgPool2d(3, 1, 1), Field(1, 1), torch.device("cpu"))
     monkeypatch.setattr(table, "load_denoiser", lambda name: blur)
+    monkeypatch.setattr(table, "model_names", lambda: ["blur"])
     options = ["--images", str(tmp_path / "photos"), "--output", str(tmp_path)]
     table.main([*options, "--only", "papers", "--models", table.NLM, "blur"])
     results = read_study(tmp_path / "papers.json")

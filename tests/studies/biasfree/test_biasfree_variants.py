@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -31,3 +34,22 @@ def test_luma(monkeypatch: pytest.MonkeyPatch) -> None:
     clean = torch.full((2, 3, 32, 32), 0.5)
     found = [table.measure_scores(f"any/{what}", clean)["20"]["mae"] for what in ("grey", "luma")]
     assert found == pytest.approx([0.72 * 20, 0.72 * 20], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["biasfree_6", "biasfree_7"], "'biasfree_7' is no model; there is non_local_means"),
+        (["non_local_means/grey"], "'non_local_means/grey' is no model"),
+        (["biasfree_6:2"], "'2' is no number from 0 to 1"),
+        (["biasfree_6/gray"], "'biasfree_6/gray' ends in neither /grey nor /luma"),
+        (["miniproject_2:0.5"], "weights of miniproject_2 cannot be set to 0"),
+        (["biasfree_6:0.5"], "are for --only table or --json"),
+    ],
+)
+def test_a_wrong_name_is_found_before_the_work(
+    arguments: list[str], message: str, tmp_path: Path, usage_error: Callable[..., str]
+) -> None:
+    """Nothing is measured before every name is known to be right, in the table that it is for."""
+    images = ("--images", str(tmp_path), "--output", str(tmp_path))
+    assert message in usage_error(table.main, *images, "--models", *arguments)

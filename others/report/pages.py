@@ -51,12 +51,17 @@ def printed_by_make_run(results: Results) -> str:
 def training_steps(results: Results) -> Table:
     """Whole training steps of the framework over torch.nn: time and peak memory."""
     on_a_gpu = network_steps(results, "framework_gpu_exact")
+    avx2 = network_steps(results, "framework_avx2")
     return of_rows(
         (row for by_batch in network_steps(results).values() for row in by_batch.values()),
         ("kind", Column("network")),
         ("batch", Column("batch", whole)),
         ("ratio", Column("time", decimals)),
         RANGE,
+        (
+            lambda row: avx2.get(row["kind"], {}).get(row["batch"], {}).get("ratio"),
+            Column("AVX2", decimals),
+        ),
         (lambda row: row["ours_mib"] / row["torch_mib"], Column("peak memory", decimals)),
         (
             lambda row: on_a_gpu[row["kind"]][row["batch"]]["ratio"],
@@ -91,6 +96,19 @@ def blocks(results: Results) -> Table:
     """Each block of the framework over torch.nn, forward and backward together: time."""
     rows = (parts["both"] for parts in block_times(results).values())
     return of_rows(rows, ("name", Column("block")), ("ratio", Column("time", decimals)), RANGE)
+
+
+def products(results: Results) -> Table:
+    """A product of matrices alone over torch's convolution of as many multiplications."""
+    return of_rows(
+        results.read("bench/products")["rows"],
+        ("name", Column("layer")),
+        ("type", Column("type")),
+        ("ratio", Column("time", decimals)),
+        RANGE,
+        ("product_gflops", Column("product", whole, "GFLOP/s")),
+        ("convolution_gflops", Column("torch's convolution", whole, "GFLOP/s")),
+    )
 
 
 def straightforward(results: Results) -> Table:
@@ -186,9 +204,10 @@ def masks(results: Results) -> Table:
     rows = []
     for name in ("biasfree_12", "miniproject_1"):
         for sigma, row in results.read(f"biasfree/jacobian/jacobian_{name}")["rows"].items():
-            parts = ("sum", "area", "own", "dimension", "bias")
+            parts = ("sum", "clipped", "area", "own", "dimension", "bias")
             rows.append([name, sigma, *(Spread(row[p]["mean"], row[p]["std"]) for p in parts)])
-    headers = ("sum of a mask", "its area, pixels", "own weight", "dimension", "bias, grey levels")
+    headers = ("sum of a mask", "where noise is clipped", "area, pixels", "own weight")
+    headers = (*headers, "dimension", "bias, grey levels")
     columns = [Column(""), Column("σ", plain), *(Column(header, spread) for header in headers)]
     return Table(columns, rows)
 
@@ -282,6 +301,7 @@ PAGES: dict[Path, PageTables] = {
             "steps": training_steps,
             "steps on a gpu": steps_on_a_gpu,
             "blocks": blocks,
+            "products": products,
             "straightforward": straightforward,
             "channels last": channels_last,
             "image files": image_files,

@@ -37,6 +37,7 @@ GROUPS = (
     speed.blocks,
     speed.steps,
     speed.on_a_gpu,
+    speed.products,
     speed.straightforward,
 )
 

@@ -81,6 +81,13 @@ def in_bfloat16(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
     )
 
 
+def products(results: Results) -> dict[str, str]:
+    """The time of a product over torch's convolution, of the convolution of a new model."""
+    rows = results.read("bench/products")["rows"]
+    ratio = {row["type"]: decimals(row["ratio"], 1) for row in rows if row["name"] == "Conv2d"}
+    return {"ProductFloat": ratio["float32"], "ProductShort": ratio["bfloat16"]}
+
+
 def straightforward(results: Results) -> dict[str, str]:
     """What phases and smearing save over fold and unfold."""
     found = results.read("bench/straightforward")

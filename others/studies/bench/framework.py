@@ -1,6 +1,6 @@
 """Miniproject 2's framework against torch.nn with autograd, side by side in one process.
 
-    python -m others.studies.bench.framework [--rounds 25] [--device cpu] [--json PATH]
+    python -m others.studies.bench.framework [--rounds 25] [--device cpu] [--avx2] [--json PATH]
 
 Every figure is a ratio, ours over torch's: the two take turns on the same threads, each round gives
 one ratio, and the table shows the median with the 10th and 90th percentile. A ratio below 1 means
@@ -9,12 +9,14 @@ that both together are the sum of the parts; of a network, whole training steps 
 backward, SGD with momentum). Each side gets images and weights in the order of memory, channels
 first or channels last, that a short trial finds the faster for it; our networks get channels first,
 because they choose the order by themselves. On a GPU, torch's convolutions round to TF32 by default
-and our products do not: --exact keeps torch from it. Peak memory is what training steps add to a
-fresh process at their highest, with channels first: by the allocator (GPU), or resident (CPU, on
-Linux alone).
+and our products do not: --exact keeps torch from it. On a CPU with AVX-512, --avx2 keeps torch's
+convolutions from it, because not every CPU lets our products use it (see products.py). Peak memory
+is what training steps add to a fresh process at their highest, with channels first: by the
+allocator (GPU), or resident (CPU, on Linux alone).
 """
 
 import argparse
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -32,7 +34,7 @@ from others.networks.prescribed import prescribed, torch_twin
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import machine
-from others.studies.bench.timing import Step, apart, compare, seconds, summary
+from others.studies.bench.timing import Step, apart, compare, leave_out_avx512, seconds, summary
 
 FOLDER = RESULTS / "bench"
 Times = tuple[float, float]  # seconds of a forward and of a backward pass
@@ -181,7 +183,7 @@ def resident_peak() -> int:
     return int(line.split()[1]) * 1024
 
 
-def measure(rounds: int, device: str) -> list[dict[str, Any]]:
+def measure(rounds: int, device: str, networks: Sequence[str]) -> list[dict[str, Any]]:
     """All rows of the table, each printed as soon as it is known."""
     rows: list[dict[str, Any]] = []
 
@@ -200,7 +202,7 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     for name, ours, shape in blocks():
         for what, found in compare_blocks(ours, shape, rounds, device).items():
             add(name, what, found)
-    for kind in NETWORKS:
+    for kind in networks:
         for batch in BATCHES[device]:
             steps = network_steps(kind, batch, device)
             add(f"network, {kind}", f"step, batch {batch}", compare(*steps, rounds, device))
@@ -211,9 +213,10 @@ def measure(rounds: int, device: str) -> list[dict[str, Any]]:
     return rows
 
 
-def file_of(device: str, exact: bool) -> Path:
+def file_of(device: str, exact: bool = False, avx2: bool = False) -> Path:
     """The file of the results of a device, which those of another one do not replace."""
-    return FOLDER / f"framework{'_gpu' if device == 'cuda' else ''}{'_exact' if exact else ''}.json"
+    parts = {"_gpu": device == "cuda", "_exact": exact, "_avx2": avx2}
+    return FOLDER / f"framework{''.join(part for part, is_in in parts.items() if is_in)}.json"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -222,13 +225,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--rounds", type=command.whole(1), default=25, help="turns of each row")
     device = gpu_or_cpu().type
     result.add_argument("--device", choices=("cpu", "cuda"), default=device, help="where to run")
-    names = ", ".join(
-        file_of(*kind).name for kind in (("cpu", False), ("cuda", False), ("cuda", True))
-    )
+    kinds: Any = ("cpu",), ("cpu", False, True), ("cuda",), ("cuda", True)
+    names = ", ".join(file_of(*kind).name for kind in kinds)
     result.add_argument(
         "--json", type=Path, help=f"file of the results (in others/results/bench: {names})"
     )
     result.add_argument("--exact", action="store_true", help="no TF32 in torch's convolutions")
+    result.add_argument("--avx2", action="store_true", help="no AVX-512 in torch's convolutions")
     return result
 
 
@@ -236,7 +239,14 @@ def run(options: argparse.Namespace) -> None:
     """Measure all rows."""
     if options.exact and options.device != "cuda":
         raise command.UsageError("--exact is for a GPU; a CPU has no TF32")
-    path = command.output(options.json or file_of(options.device, options.exact))
+    if options.avx2 and options.device != "cpu":
+        raise command.UsageError("--avx2 is for a CPU; a GPU has no AVX-512")
+    kind = options.device, options.exact, options.avx2
+    path = command.output(options.json or file_of(*kind))
+    networks: Sequence[str] = NETWORKS
+    if options.avx2:
+        leave_out_avx512()
+        networks = [name for name in NETWORKS if SHORT not in name]  # AVX2 has no bfloat16
     torch.manual_seed(0)
     torch.backends.cudnn.allow_tf32 = not options.exact
     keep_freed_memory()  # for both sides, as in every training: see bench/memory.py
@@ -245,8 +255,9 @@ def run(options: argparse.Namespace) -> None:
         "device": options.device,
         "device_name": torch.cuda.get_device_name() if options.device == "cuda" else None,
         "tf32": options.device == "cuda" and not options.exact,
+        "avx2": options.avx2,
         "rounds": options.rounds,
-        "rows": measure(options.rounds, options.device),
+        "rows": measure(options.rounds, options.device, networks),
     }
     save_json(path, result)
     print(f"{path}: the results")

@@ -1,5 +1,6 @@
 """Two ways to compute the same thing timed in turns: what disturbs the machine disturbs both."""
 
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -10,6 +11,17 @@ from torch import Tensor
 
 Step = Callable[[], Any]
 Clock = Callable[[], float]  # the seconds since some moment
+VARIABLE = "ONEDNN_MAX_CPU_ISA"  # the library oneDNN reads it, which has torch's convolutions
+
+
+def leave_out_avx512() -> None:
+    """Let torch's convolutions use AVX2 at most, as on a processor without AVX-512.
+
+    On the processors of one maker torch's products of matrices do so in any case, so that both
+    then use the same instructions. It has to come before the first convolution of a process; the
+    processes that this one starts inherit it.
+    """
+    os.environ[VARIABLE] = "AVX2"
 
 
 def seconds(step: Step, device: str, clock: Clock = time.perf_counter) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from others.files.image_file import picture_of
 from others.networks.catalogue import make_network
@@ -15,6 +18,7 @@ from others.studies.bench import (
     exactness,
     framework,
     image_files,
+    products,
     straightforward,
     timing,
 )
@@ -41,6 +45,15 @@ def test_both_ways_compute_the_same_shapes() -> None:
             step()
     counts = straightforward.counts()["Upsampling, k3"]
     assert counts["products_of_the_enlarged"] / counts["products"] == 36 / 16
+
+
+@pytest.mark.parametrize("name", products.layers())
+def test_a_product_has_as_many_multiplications_as_its_convolution(name: str) -> None:
+    """Torch's own counter, which counts additions too, finds what the benchmark divides by."""
+    for step in products.steps_of(products.layers()[name], torch.float32):
+        with FlopCounterMode(display=False) as counter:
+            step()
+        assert counter.get_total_flops() == 2 * products.MULTIPLY_ADDS
 
 
 def test_the_benchmark_compares_equal_things() -> None:
@@ -88,7 +101,16 @@ def test_listing() -> None:
 
 def test_a_gpu_has_files_of_its_own(usage_error: Callable[..., str]) -> None:
     """The results of a GPU, rounded or exact, replace none of a CPU, which knows no other way."""
-    kinds = [("cpu", False), ("cuda", False), ("cuda", True)]
+    kinds: list[tuple[Any, ...]] = [("cpu",), ("cuda",), ("cuda", True), ("cpu", False, True)]
     names = [framework.file_of(*kind).name for kind in kinds]
-    assert names == ["framework.json", "framework_gpu.json", "framework_gpu_exact.json"]
+    on_gpu = ["framework_gpu.json", "framework_gpu_exact.json"]
+    assert names == ["framework.json", *on_gpu, "framework_avx2.json"]
     assert "--exact is for a GPU" in usage_error(framework.main, "--device", "cpu", "--exact")
+    assert "--avx2 is for a CPU" in usage_error(framework.main, "--device", "cuda", "--avx2")
+
+
+def test_instructions_are_left_out_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that this one starts inherit what convolutions are to do without."""
+    monkeypatch.setenv(timing.VARIABLE, "ALL")
+    timing.leave_out_avx512()
+    assert timing.apart(os.getenv, timing.VARIABLE) == "AVX2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from math import isnan, nan
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ NETWORKS: dict[str, ModelSettings] = {
     "pyramid": replace(SMALL, pyramid=PyramidSettings("gaussian", between=True)),
     "gates": replace(SMALL, block=BlockSettings(gate=True, squeeze_excite=True)),
 }
+
+
+class Stretch(nn.Module):
+    """Twice of what is below a quarter, and a quarter more than the rest."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x < 0.25, 2 * x, x + 0.25)
 
 
 class Linear(nn.Module):
@@ -164,6 +172,17 @@ def test_summary() -> None:
         "sum": {"mean": 2, "std": pytest.approx(2**0.5)}
     }
     assert summary([{"sum": 1.0}])["sum"]["std"] == 0
+    assert summary([{"sum": 1.0, "clipped": nan}]) == {"sum": {"mean": 1, "std": 0}}
+
+
+def test_sums_are_apart_where_noise_is_clipped() -> None:
+    """Half of an image is black; there the masks of a network that doubles dark values have 2."""
+    clean = torch.full((1, 3, 24, 24), 0.5, dtype=torch.float64)
+    clean[..., 12:] = 0
+    figures = measure_jacobian(Stretch(), clean, 10, 8)
+    assert figures["sum"] == pytest.approx(1)
+    assert figures["clipped"] == pytest.approx(2)
+    assert isnan(measure_jacobian(Stretch(), clean, 140, 8)["sum"])
 
 
 def test_the_command(

@@ -1,8 +1,8 @@
 """What a denoiser does to one image, as a matrix: its Jacobian, row by row and in singular values.
 
-    python -m others.analysis.jacobian --model biasfree_12 --images FOLDER [--sigma 10 30 60]
-        [--json PATH]
-    python -m others.analysis.jacobian --model miniproject_1 --images FOLDER
+    python -m others.analysis.jacobian --model biasfree_12 [--images FOLDER] [--sigma 10 30 60]
+        [--output PNG] [--json PATH]
+    python -m others.analysis.jacobian --model miniproject_1
 
 A network without biases is f(x) = J(x) x with its Jacobian J(x): every output pixel is a weighted
 mean of the noisy pixels, and row i of J is the mask of weights of pixel i (Mohan et al., "Robust
@@ -10,7 +10,11 @@ and interpretable blind image denoising via bias-free convolutional neural netwo
 section 5). With biases, f(x) = J(x) x + b(x), and b(x) is what the masks leave unexplained. For
 each noise level the command gives, as means and standard deviations over images:
 
-    sum        of a mask, over all pixels but those near the border: 1 where grey stays grey
+    sum        of a mask, the mean over pixels off the border: 1 where a lighter image is answered
+               with one that is lighter by as much. It is of pixels whose three clean values are
+               at least σ away from black and white
+    clipped    the same of the other pixels. Much of their noise is clipped, so that noisy values
+               differ less than the clean ones, and a denoiser has to stretch them
     area       of a mask in pixels, (Σ|w|)² / Σ w²: n for a mean over n pixels
     own        the weight of the pixel itself
     dimension  Σ s² over the singular values s of a block of J: how the outputs of a square patch
@@ -19,12 +23,14 @@ each noise level the command gives, as means and standard deviations over images
     alignment  Σ s |u · v| / Σ s over left and right singular vectors u and v: 1 if J is symmetric
     bias       the root mean square of b(x), in grey levels
 
-The noise is that of the bias-free trainings and their table: truncated normal, clipped, rounded.
-The picture shows the masks of three pixels at every noise level: one in a flat place, one at an
-edge, and one where neighbouring pixels differ most.
+Images are generated unless a folder is named. The noise is that of the bias-free trainings and
+their table: truncated normal, clipped, rounded. The picture shows the masks of three pixels at
+every noise level: one in a flat place, one at an edge, and one where neighbouring pixels differ
+most.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,13 +48,14 @@ from others.analysis.jacobian.rows import (
     mask_sums,
     spectrum,
 )
-from others.analysis.scoring import squares, with_noise
+from others.analysis.scoring import LEVELS, checksum, squares, with_noise
 from others.data.images import middle
 from others.engine import command
 from others.networks.pretrained import load_network
 from others.records.estimates import estimate
 from others.records.json_files import save_json
 
+COUNT = 8  # images
 CROP = 128  # pixels along a side of the square that is taken from the middle of an image
 PATCH = 16  # pixels along a side of the patch whose singular values are computed
 WINDOW = 20  # pixels to each side of the pixel whose mask is drawn
@@ -79,10 +86,14 @@ def measure_jacobian(
     part = middle(x[0], min(side, patch + 2 * WINDOW))
     values, alignment = spectrum(jacobian(net, part, patch))
     inner = slice(side // 4, side - side // 4)
+    sums = mask_sums(net, x)[inner, inner]
+    from_grey = (clean[0, :, inner, inner] - 0.5).abs().amax(0)
+    safe = from_grey <= 0.5 - sigma / LEVELS
     with torch.no_grad():
         bias = net(x) - linear_part(net, x)
     return {
-        "sum": float(mask_sums(net, x)[inner, inner].mean()),
+        "sum": float(sums[safe].mean()),  # NaN without such pixels
+        "clipped": float(sums[~safe].mean()),
         "area": effective_area(weights),
         "own": float(weights[pixel]),
         "dimension": effective_dimension(values),
@@ -92,9 +103,13 @@ def measure_jacobian(
 
 
 def summary(each: Sequence[Figures]) -> Figures:
-    """Mean and standard deviation over images of each figure that `measure_jacobian` gives."""
-    found = {name: estimate([figures[name] for figures in each]) for name in each[0]}
-    return {name: {"mean": figure.mean, "std": figure.std} for name, figure in found.items()}
+    """Mean and standard deviation of each figure of `measure_jacobian` over the images with it."""
+    found = {}
+    for name in each[0]:
+        figure = estimate([one[name] for one in each if not math.isnan(one[name])])
+        if figure.count:
+            found[name] = {"mean": figure.mean, "std": figure.std}
+    return found
 
 
 def telling_pixels(clean: Tensor) -> dict[str, tuple[int, int]]:
@@ -143,7 +158,7 @@ def draw_masks(
             weights = weights[near[0], near[1]]
             show(axis, (title, weights), torch.tensor([WINDOW, WINDOW]), signed=True)
             add_scale(figure, axis, "weight")
-    save(figure, path)
+    save(figure, path, dpi=72)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -156,11 +171,9 @@ def parser() -> argparse.ArgumentParser:
         help="a model of others.denoise but miniproject_2, whose gradients torch does not know",
     )
     result.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the model")
+    result.add_argument("--images", type=Path, metavar="FOLDER", help="images, else generated")
     result.add_argument(
-        "--images", type=Path, required=True, metavar="FOLDER", help="images to measure"
-    )
-    result.add_argument(
-        "--count", type=command.whole(1), default=10, help="images, of which the first is drawn"
+        "--count", type=command.whole(1), default=COUNT, help="images, of which the first is drawn"
     )
     result.add_argument(
         "--sigma",
@@ -190,7 +203,8 @@ def run(options: argparse.Namespace) -> None:
     if options.patch > options.crop:
         raise command.UsageError(f"--patch is {options.patch}; expected --crop pixels at most")
     net = load_network(options.model, options.weights)
-    images = squares(options.images, options.crop, options.count).split(1)
+    clean = squares(options.images, options.crop, options.count)
+    images = clean.split(1)
     rows: dict[str, Figures] = {}
     for sigma in options.sigma:
         each = [measure_jacobian(net, x, sigma, options.patch, n) for n, x in enumerate(images)]
@@ -203,8 +217,9 @@ def run(options: argparse.Namespace) -> None:
     draw_masks(net, images[0], options.sigma, output, model)
     print(f"{output}: the masks of three pixels")
     if options.json:
-        setting = {"model": options.model, "images": len(images), "crop": options.crop}
-        save_json(options.json, {**setting, "patch": options.patch, "rows": rows})
+        setting = {"model": options.model, "images": len(images), "checksum": checksum(clean)}
+        sizes = {"crop": options.crop, "patch": options.patch}
+        save_json(options.json, {**setting, **sizes, "rows": rows})
         print(f"{options.json}: the figures")
 
 

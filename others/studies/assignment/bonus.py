@@ -51,11 +51,16 @@ ROWS: dict[str, Row] = {
 }
 
 
-def trained(use: dict[str, Any], data: Path, seed: int) -> tuple[Experiment, Any]:
-    """The training of a row, done, and the test images with its noise."""
-    crop = (use["crop"], use["crop"])
+def images_of(use: dict[str, Any], data: Path) -> tuple[NoisyBSDSDataset, NoisyBSDSDataset]:
+    """The images to train and to test on, with the noise of a row."""
+    crop, test_crop = ((use[name], use[name]) for name in ("crop", "test_crop"))
     train = NoisyBSDSDataset(data, "train", crop, use["sigma"], turned=True)
-    test = NoisyBSDSDataset(data, "test", 2 * (use["test_crop"],), use["sigma"], seed=0)
+    return train, NoisyBSDSDataset(data, "test", test_crop, use["sigma"], seed=0)
+
+
+def trained(use: dict[str, Any], data: Path, seed: int) -> tuple[Experiment, NoisyBSDSDataset]:
+    """The training of a row, done, and its test images."""
+    train, test = images_of(use, data)
     with global_seed(seed):
         net = DnCNN(use["depth"])
     optimizer = torch.optim.Adam(net.parameters(), use["learning_rate"])
@@ -91,8 +96,14 @@ def measure(data: Path, _: str, row: Row, seed: int) -> dict[str, Any]:
 
 
 def run_bonus(data: Path, seeds: int, path: Path) -> dict[str, Any]:
-    """The results in a file, after the runs that it lacks; `data` has train/ and test/."""
-    return Study(path, BASE, ROWS).run(partial(measure, data), seeds=seeds)
+    """The results in a file, after the runs that it lacks; `data` has train/ and test/.
+
+    Raises:
+        ValueError: the file's results are of other settings or images.
+    """
+    train, test = images_of(BASE, data)
+    setting = {**BASE, "train": train.config, "test": test.config}
+    return Study(path, setting, ROWS).run(partial(measure, data), seeds=seeds)
 
 
 def bonus_table(results: dict[str, Any]) -> Table:

@@ -11,8 +11,8 @@ OVER_SEEDS = (
 PUBLISHED = "Published: the settings of the report that this project started from."
 
 CAPTIONS: dict[str, str] = {  # by the names of `others.report.tables.SOURCES`
-    "figure-noise": "Of generated images. Contrast: the largest difference of a clean pixel to its "
-    "neighbours.",
+    "figure-noise": "Of photographs to train on. Contrast: the largest difference of a clean pixel "
+    "to its neighbours.",
     "figure-network": "A block adds to its input what two convolutions with a ReLU between them "
     "make of it.",
     "figure-pictures": "PSNR in dB. L1 and L2: one short training with either loss.",

@@ -83,7 +83,7 @@ ROWS: dict[str, Row] = {
 }
 
 
-# SGD's best rate is close to the cliff: with fewer steps of warm-up the peak undoes the network.
+# SGD's best rate is close to the cliff, so it rises slowly.
 SGD = {
     "optimizer": "sgd",
     "batch_size": 16,

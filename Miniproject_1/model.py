@@ -131,7 +131,7 @@ class Model:
         """Denoise images of any size.
 
         Values outside [0, 255] are clipped first: of Gaussian noise that was not clipped, the
-        answer is then better by about 2 dB for a standard deviation from 25 to 50.
+        answer is then better by 1 to 2 dB for a standard deviation from 25 to 50.
 
         Args:
             test_input: (N, 3, H, W) or (3, H, W), whole numbers or floating point, in [0, 255] but

@@ -27,7 +27,7 @@ class ReLU(Module):
 
         In floating point, 0 · infinity is not 0. So the *bits* of g, read as whole numbers, are
         multiplied by 0 or 1: by 0 where those of y, without the sign, are all 0. A comparison and
-        a choice would be simpler, and on a CPU twenty times slower.
+        a choice would be simpler, and on a CPU several times slower.
         """
         bits, size = BITS[y.element_size()], y.element_size()
         positive = y.view(bits).bitwise_and(2 ** (8 * size - 1) - 1).ne_(0)

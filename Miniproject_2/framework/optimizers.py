@@ -132,12 +132,13 @@ class Muon(SGD):
     or in a transposed convolution input channels. Its gradient is dominated by a few directions: of
     the singular value decomposition U S Vᵀ of the step g + momentum · v, few values in S are large.
     Replacing S by ones gives U Vᵀ, the matrix nearest to the step among those with orthonormal rows
-    (or columns), and rare directions are learned as fast as frequent ones. `orthogonal` does so up
-    to about 30 %, by products alone.
+    (or columns), and rare directions are learned as fast as frequent ones. `orthogonal` comes near
+    it by products alone: to about 30 % in the directions whose values in S are above 1/500 of the
+    step's norm; smaller values grow as well, but stay below 1.
 
-    Every entry of S being 1, the length of the step no longer depends on the gradient. `lr` is
-    multiplied by √max(1, rows / columns), so that a change of the outputs is as large for a tall
-    matrix as for a wide one. Parameters of one dimension, the biases, have no singular values:
+    The length of the step no longer depends on that of the gradient. `lr` is multiplied by
+    √max(1, rows / columns), so that a change of the outputs is as large for a tall matrix as for a
+    wide one. Parameters of one dimension, the biases, have no singular values:
     plain SGD with momentum changes them, at the rate `bias_factor` · lr.
 
     With `bfloat16`, the products of `orthogonal` take numbers of 16 bits, which is faster where a

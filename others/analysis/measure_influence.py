@@ -3,9 +3,10 @@
     python -m others.analysis.measure_influence --net tnet [--data data] [--n 8] [--json PATH]
 
 The claims of the report on TNet are that a noisy pixel has little influence on its own denoised
-value, and that an edge stops the influence of the pixels beyond it. Here each claim says that some
-difference is positive. The command prints this difference with its 95 % confidence, and whether the
-claim holds. The noisy images are those of val_data.pkl.
+value, and that pixels beyond an edge have another influence than those before it, which is tested
+as an edge that weakens influence. Here each claim says that some difference is positive. The
+command prints this difference with its 95 % confidence, and whether the claim holds. The noisy
+images are those of val_data.pkl.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import brief
 
-GENERATED = RESULTS / "noise.json"
+FILE = RESULTS / "noise.json"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     result = command.parser(__spec__, __doc__)
     command.add_data(result)
     result.add_argument("--pairs", type=Path, help="a file of noisy and clean images instead")
-    command.add_json(result, GENERATED)
+    command.add_json(result, FILE)
     return result
 
 
@@ -49,8 +49,8 @@ def images_of(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 def run(options: argparse.Namespace) -> None:
     """Measure the noise, and write and print what it is."""
-    if options.pairs and options.json == GENERATED:
-        raise command.UsageError(f"--pairs needs a --json of its own: {GENERATED.name} is taken")
+    if options.pairs and options.json == FILE:
+        raise command.UsageError(f"--pairs needs a --json of its own: {FILE.name} is taken")
     if options.pairs:
         noisy, clean = (part.float() / 255 for part in load_pair(options.pairs))
         result = measure_noise(noisy, None, clean)

@@ -282,7 +282,7 @@ def render_scene(shapes: Shapes, surfaces: Surfaces, tile: Tensor, places: Tenso
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """On busy cores a second thread slows operations as small as these down, up to ten times."""
+    """On busy cores a second thread only slows operations as small as these down."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -51,8 +51,8 @@ SHORT = {  # of noises and networks, in tables of the reports that have many col
 SINGLE = ("PSNR per image, single pass", "difference")  # columns of ablations in a report
 NOISES = {  # the measurements of the noise, by the images that they are of
     "course": "noise_course",
-    "photographs": "noise_photographs",
-    "generated": "noise",
+    "validation": "noise_photographs",
+    "training": "noise",
 }
 # What a row of an ablation changes decides in which group it stands, the first that fits.
 NETWORK = {"net", "widths", "encoder", "decoder", "channels", "kernel", "nearest"}
@@ -234,7 +234,7 @@ def gains_on_other_noises(results: Results) -> Table:
 
 
 def noise_laws(results: Results) -> Table:
-    """The noise of the course's images, of our photographs, of generated images."""
+    """The noise of the course's images, and of photographs to validate and to train on."""
     rows = []
     for name, file in NOISES.items():
         found = results.read(file)

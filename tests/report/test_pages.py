@@ -23,6 +23,16 @@ COMMAND = re.compile(r"(?:python|torchrun [^`\n]*?) -m (others[\w.]*)")
 CALL = re.compile(r"`python -m (others[\w.]*)((?:\s[^`]*)?)`")  # with its arguments
 TARGET = re.compile(r"\bmake ([a-z]+)\b(?=[ `]*(?:`|$|\s+[A-Z]+=|#|\s+#))", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
+SPENT = {  # how a command of others/README.md begins: the trainings whose time its row states
+    "submission.ablate miniproject_1 ": "ablations/miniproject_1",
+    "submission.ablate miniproject_1_full ": "ablations/miniproject_1_full",
+    "assignment.study --protocol short ": "assignment/short",
+    "assignment.study --protocol early ": "assignment/early",
+    "assignment.study --bonus ": "assignment/bonus",
+    "tnet --data ": "tnet/study",
+    "biasfree.ablation ": "biasfree/ablation",
+}
+CLOCKS = ("cpu_seconds", "training_seconds", "seconds")  # of a run, the first that its study has
 
 
 def commands() -> list[str]:
@@ -99,6 +109,19 @@ def test_what_a_page_says_to_run_is_what_was_run(monkeypatch: pytest.MonkeyPatch
         found["count"] = found.get("layers_of_each_kind")
         for setting in ("rounds", "steps", "side", "count"):
             assert getattr(options, setting, None) == found.get(setting), (file, setting)
+
+
+@pytest.mark.parametrize(("command_line", "name"), SPENT.items())
+def test_times_are_those_of_the_results(command_line: str, name: str) -> None:
+    """The time beside a study's command is that of all its runs, to the minute."""
+    page = (ROOT / "others" / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if f"others.studies.{command_line}" in line]
+    stated = re.search(r"\| (\d+) min", row)
+    runs = [run for one in Results().study(name)["rows"].values() for run in one["seeds"].values()]
+    # The noisy images have a row as well, which took no time.
+    spent = sum(next((run[clock] for clock in CLOCKS if clock in run), 0) for run in runs)
+    assert stated
+    assert int(stated[1]) == round(spent / 60)
 
 
 def test_every_target_is_there() -> None:

@@ -16,7 +16,15 @@ from others.records.formats import (
     whole,
 )
 from others.report.results import AblationRow, Results, framework_pairs, read_ablations
-from others.report.wording import LEVEL, comparisons, gap, printed_gap, seeds_of, significant
+from others.report.wording import (
+    LEVEL,
+    chance,
+    comparisons,
+    gap,
+    printed_gap,
+    seeds_of,
+    significant,
+)
 
 ELEMENTS = 3 * SIZE**2  # of an image, which the loss is a mean over
 
@@ -138,7 +146,8 @@ def clean_targets(results: Results) -> dict[str, str]:
     study = read_ablations(results, "miniproject_1")
     # Without exchange, which needs two noisy copies: else the rows would differ in that as well.
     noisy, clean = study.row("no exchange"), study.row("no exchange, clean targets")
-    return {"TargetsGap": decimals(printed_gap(clean, noisy))}
+    verdict = "significant" if chance(clean, noisy) < LEVEL else "not significant"
+    return {"TargetsGap": decimals(printed_gap(clean, noisy)), "TargetsVerdict": verdict}
 
 
 def frameworks(results: Results) -> dict[str, str]:

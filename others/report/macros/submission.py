@@ -154,7 +154,8 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
         now = facts(of, trainings)
         millions = sum(one["pairs"] * one["epochs"] for one in trainings) / 1e6
         changes = ", ".join(fact for fact, old in zip(now, before) if fact not in ("", old))
-        described = f"{decimals(millions, 1)} million {changes}".rstrip()
+        number = f"{decimals(millions, 1)} million" + ("" if told else " shown")
+        described = f"{number} {changes}".rstrip()
         told.append(f"{described} ({decimals(score(trainings[-1]))})")
         before = now
     start, stretches_told = decibels(score(log)), "; ".join(told)
@@ -173,7 +174,7 @@ def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
         "on a GPU" if device == "cuda" else "on a CPU",
         f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
         f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
-        f"each input with {targets} noisy target{'s' if targets > 1 else ''}",
+        f"each input with {targets} noisy target{'s, not exchanged' if targets > 1 else ''}",
         f"with zeros put around the outer kernels, now {side}×{side}" if side else "",
     ]
 

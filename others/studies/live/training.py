@@ -1,9 +1,8 @@
 """A small training from scratch on generated pairs, which reports on its progress.
 
 Both miniprojects train here as they do for the course, by the steps of their own trainers. Their
-networks have few channels, so that a training takes a minute of one CPU core. Miniproject 2 has the
-plain loss here, as in the ablations of Report 2: on the weighted one SGD's rate of 2 is beyond the
-cliff for some seeds.
+networks have few channels, so that a training takes less than a minute of one CPU core. Miniproject
+2 has the plain loss here, as in the ablations of Report 2, for which SGD's rate of 2 was chosen.
 """
 
 import math

@@ -94,7 +94,7 @@ LARGE = (0, 3)  # the images that are shown by approach
 
 def noise_data(results: Results) -> Data:
     """The histogram of the noise, and its size by the contrast around a pixel."""
-    found = results.read("noise")
+    found = results.read("noise_training")
     return {name: found[name] for name in ("histogram", "by_contrast")}
 
 

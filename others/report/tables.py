@@ -52,7 +52,7 @@ SINGLE = ("PSNR per image, single pass", "difference")  # columns of ablations i
 NOISES = {  # the measurements of the noise, by the images that they are of
     "course": "noise_course",
     "validation": "noise_photographs",
-    "training": "noise",
+    "training": "noise_training",
 }
 # What a row of an ablation changes decides in which group it stands, the first that fits.
 NETWORK = {"net", "widths", "encoder", "decoder", "channels", "kernel", "nearest"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,9 @@ def test_the_command_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFi
         main(options)
 
 
-def test_pairs_with_clean_images(tmp_path: Path, usage_error: Callable[..., str]) -> None:
-    """Noisy and clean images are enough, but for what two copies have in common."""
+def test_pairs_with_clean_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noisy and clean images are enough, but for what two copies have in common; the figures
+    replace none of another set, unless they are told to."""
     noisy = noisy_pairs(6, Generator().manual_seed(0))[0]
     clean = clean_of_pairs(6, Generator().manual_seed(0))
     save_pair(tmp_path / VALIDATION, noisy, clean)
@@ -42,4 +42,6 @@ def test_pairs_with_clean_images(tmp_path: Path, usage_error: Callable[..., str]
     main([*options, "--json", str(tmp_path / "noise.json")])
     found = json.loads((tmp_path / "noise.json").read_text())
     assert found["correlations"].keys() == {"right", "below", "diagonal", "red and green"}
-    assert "--pairs needs a --json of its own" in usage_error(main, *options)
+    monkeypatch.chdir(tmp_path)
+    main(options)
+    assert json.loads((tmp_path / "out" / "noise.json").read_text()) == found

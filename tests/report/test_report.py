@@ -28,7 +28,7 @@ TYPED = re.compile(r"\d+[.,]\d+|\d\s*(?:~|\\,)?(?:dB|\\%)|\d{4,}")  # what is me
 LATEX_OWN = {"Big", "Sigma"}  # macros that LaTeX defines
 CONSTANTS = ("50/255", "2\\,\\%", "10--90\\,\\%")  # of the code, not measured
 SETTINGS = ("loss_weight_exponent", "noisy")
-CHANGED = ["submission", "public", "noise", "pictures", "training/miniproject_1"]
+CHANGED = ["submission", "public", "noise_training", "pictures", "training/miniproject_1"]
 CHANGED += ["training/miniproject_2", "bench/framework", "bench/exactness", "bench/straightforward"]
 
 
@@ -106,7 +106,7 @@ def test_every_figure_is_drawn_and_shown() -> None:
 
 def test_a_missing_result_is_named(copy: Path) -> None:
     """Without a measurement there is no report: the error names its file."""
-    (copy / "noise.json").unlink()
+    (copy / "noise_training.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"noise\.json"):
         definitions(Results(copy))
 

@@ -12,7 +12,7 @@ COMPARABLE = 0.5  # dB between two noisy inputs, beyond which gains over them ar
 
 def noise(results: Results) -> dict[str, str]:
     """What the noise is."""
-    found = results.read("noise")
+    found = results.read("noise_training")
     course, photographs = (results.read(f"noise_{name}") for name in ("course", "photographs"))
     sets = [course, photographs, found]
     mean = max(abs(one["mean"]) for one in sets)

@@ -82,10 +82,16 @@ def in_bfloat16(kinds: dict[str, dict[int, dict[str, Any]]]) -> str:
 
 
 def products(results: Results) -> dict[str, str]:
-    """The time of a product over torch's convolution, of the convolution of a new model."""
+    """The time of a product over torch's convolution, and steps where both have the same AVX2."""
     rows = results.read("bench/products")["rows"]
     ratio = {row["type"]: decimals(row["ratio"], 1) for row in rows if row["name"] == "Conv2d"}
-    return {"ProductFloat": ratio["float32"], "ProductShort": ratio["bfloat16"]}
+    steps = [row["ratio"] for row in network_steps(results, "framework_avx2")["new model"].values()]
+    return {
+        "ProductFloat": ratio["float32"],
+        "ProductShort": ratio["bfloat16"],
+        "SpeedAvxLow": decimals(min(steps)),
+        "SpeedAvxHigh": decimals(max(steps)),
+    }
 
 
 def straightforward(results: Results) -> dict[str, str]:

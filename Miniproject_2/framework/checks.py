@@ -80,15 +80,11 @@ def check_epochs(num_epochs: SupportsIndex) -> int:
         TypeError: no whole number (a bool is none).
         ValueError: less than 1.
     """
-    try:
-        epochs = index(num_epochs)
-    except TypeError:
-        epochs = None
-    if epochs is None or isinstance(num_epochs, bool):
+    if isinstance(num_epochs, bool) or not hasattr(num_epochs, "__index__"):
         raise TypeError(f"num_epochs must be a positive whole number, got {num_epochs!r}")
-    if epochs < 1:
-        raise ValueError(f"num_epochs must be at least 1, got {epochs}")
-    return epochs
+    if index(num_epochs) < 1:
+        raise ValueError(f"num_epochs must be at least 1, got {num_epochs!r}")
+    return index(num_epochs)
 
 
 def check_checkpoint(checkpoint: Optional[Path]) -> Optional[Path]:
@@ -134,18 +130,19 @@ def check_weights(found: object, expected: Mapping[str, Tensor], path: Path) -> 
 def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> None:
     """Compare what a saved state says of its training with what is asked for now.
 
+    Both are compared as the message shows them: that tells 1 from 1.0 and from True, and a tensor
+    from all of them. It cuts what is longer than 30 characters, but a training has nothing as long.
+
     Raises:
         ValueError: they differ; the message names the file at `path` and shows the differences.
     """
     known = saved if isinstance(saved, dict) else {}
-    differing = [name for name in asked if not _same(known.get(name), asked[name])]
+    both = [(name, short(known.get(name)), short(value)) for name, value in asked.items()]
+    differing = [f"{name} was {then}, now {now}" for name, then, now in both if then != now]
     if differing or len(known) != len(asked):
-        differences = "; ".join(
-            f"{name} was {short(known.get(name))}, now {short(asked[name])}" for name in differing
-        )
         raise ValueError(
             f"{path} belongs to another training, so remove it or name another file: "
-            f"{differences or 'unknown entries'}"
+            f"{'; '.join(differing) or 'unknown entries'}"
         )
 
 
@@ -199,10 +196,3 @@ def repeats_memory(value: Tensor) -> bool:
     """
     reach = sum((size - 1) * stride for size, stride in zip(value.shape, value.stride()))
     return value.numel() > reach + 1
-
-
-def _same(known: object, asked: object) -> bool:
-    """Equality of plain values and lists of them; a tensor in their place differs from all."""
-    if isinstance(known, list) and isinstance(asked, list):
-        return len(known) == len(asked) and all(map(_same, known, asked))
-    return type(known) is type(asked) and known == asked

@@ -58,6 +58,17 @@ def test_a_replayed_training_is_the_same_training(count: int, replays: int) -> N
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
 
 
+def test_a_training_is_continued() -> None:
+    """Of a training that is continued, the numbers of steps are moved to where the graph is."""
+    _, trainer = trained(_OnCPU, 8)
+    assert isinstance(trainer, _OnCPU)
+    trainer.device = torch.device("meta")
+    trainer.prepare(capturable=True)
+    steps = [state["step"] for state in trainer.optimizer.state.values()]
+    assert len(steps) == len(list(trainer.network.parameters()))
+    assert all(step.device.type == "meta" for step in steps)
+
+
 def test_no_graph_without_a_gpu() -> None:
     """A network on the CPU is refused by a sentence."""
     pairs = torch.zeros(2, 4, 3, 8, 8)

@@ -40,6 +40,8 @@ class CudaGraphTrainer(Trainer):
         self.share = torch.zeros((), device=self.device)  # of the new weights in their average
         for group in self.optimizer.param_groups:
             group.update(lr=self.rate, capturable=capturable)
+        for state in self.optimizer.state.values():  # of a training that is continued
+            state["step"] = state["step"].to(self.device)
         self.graph: Any = None
 
     def step(self, step: int, batch: Batch) -> Tensor:

@@ -65,11 +65,11 @@ class Subject:
     def step(self, what: str) -> Iterator[None]:
         """Do what may end or block the process; a later process refuses it without trying again."""
         require(what not in self.broken, f"{what}: {self.broken.get(what)}")
-        self.journal(enter=what)
+        self.journal(step=what)
         try:
             yield
         finally:
-            self.journal(leave=what)
+            self.journal(step="")
 
     @property
     def module(self) -> Any:

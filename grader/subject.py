@@ -96,10 +96,6 @@ class Subject:
         """Whether a file of code is the miniproject's, whose folder may be a link."""
         return not {self.folder, self.folder.resolve()}.isdisjoint(Path(file).parents)
 
-    def has(self, name: str) -> bool:
-        """Whether model.py has something of this name."""
-        return hasattr(self.module, name)
-
     def warn(self, origin: str, text: str) -> None:
         """Note a warning, once; `origin` says whose it is, the course's or ours."""
         warning = [origin, text[:LONGEST]]

@@ -130,8 +130,8 @@ def check_weights(found: object, expected: Mapping[str, Tensor], path: Path) -> 
 def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> None:
     """Compare what a saved state says of its training with what is asked for now.
 
-    Both are compared as the message shows them: that tells 1 from 1.0 and from True, and a tensor
-    from all of them. It cuts what is longer than 30 characters, but a training has nothing as long.
+    Both are compared as the message shows them, which tells 1 from 1.0 and from True, and a tensor
+    from any of them. The message cuts what is longer than 30 characters; no setting is.
 
     Raises:
         ValueError: they differ; the message names the file at `path` and shows the differences.

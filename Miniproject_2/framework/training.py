@@ -87,7 +87,7 @@ class Trainer:
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
         self.random = Random(use.seed)
-        self.optimizer: Any = self._new_optimizer()  # another one may take its place
+        self.optimizer: Any = self._new_optimizer()  # a study may put in another one
         if checkpoint is not None:
             self.described = self._describe()
             if checkpoint.exists():

@@ -73,7 +73,7 @@ class _Convolution(Module):
         size = self._size(x.shape[2], x.shape[3])
         if min(size) < 1:
             raise ValueError(f"{self} has no output for images of {x.shape[2]}x{x.shape[3]} pixels")
-        weight = self.weight.detach().to(x)
+        weight = self._weights(self.weight.detach().to(x), x)
         bias = None if self.bias is None else self.bias.detach().to(x)
         groups = zip(self._split(x, 1), self._split(weight), self._split(bias))
         return join([self._map(*group, size) for group in groups], 1), x, weight
@@ -88,6 +88,10 @@ class _Convolution(Module):
 
     def accumulate(self, *gradients: Tensor) -> None:
         self._answer(gradients, wanted=False)
+
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The weights that `_map` and `_adjoint` are given for this input."""
+        return weight
 
     def _split(self, tensor: Any, axis: int = 0) -> Sequence[Any]:
         """The part of each group; `join` is the inverse."""
@@ -235,11 +239,13 @@ class Upsampling(Conv2d):
     def _size(self, height: int, width: int) -> Pair:
         return super()._size(height * self.scale_factor[0], width * self.scale_factor[1])
 
+    def _weights(self, weight: Tensor, x: Tensor) -> Tensor:
+        return batched.smear(weight, self.scale_factor) if self._is_smeared(x) else weight
+
     def _map(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], size: Pair) -> Tensor:
         """y = the convolution of the enlarged image, or x by smeared weights: Gᵀ(x Mᵀ) + bias."""
         if self._is_smeared(x):
-            smeared = batched.smear(weight, self.scale_factor)
-            return batched.transpose(x, smeared, bias, self._smeared, size)
+            return batched.transpose(x, weight, bias, self._smeared, size)
         return super()._map(enlarge(x, self.scale_factor), weight, bias, size)
 
     def _adjoint(self, g: Tensor, x: Tensor, weight: Tensor, wanted: bool) -> Gradients:
@@ -250,8 +256,7 @@ class Upsampling(Conv2d):
         """
         scale = self.scale_factor
         if self._is_smeared(x):
-            smeared = batched.smear(weight, scale)
-            x_grad, smeared_grad = batched.transpose_backward(g, x, smeared, self._smeared)
+            x_grad, smeared_grad = batched.transpose_backward(g, x, weight, self._smeared)
             return x_grad, batched.unsmear(smeared_grad, scale, self.geometry.kernel)
         x_grad, weight_grad = super()._adjoint(g, enlarge(x, scale), weight, wanted)
         return (None if x_grad is None else sum_blocks(x_grad, scale)), weight_grad

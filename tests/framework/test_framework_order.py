@@ -142,7 +142,6 @@ CHANGES: list[tuple[Any, Callable[[Any, Tensor, Tensor], object]]] = [
     (conv, lambda block, x, y: f.Muon(block, 0.1).step()),
     (lambda: f.TransposeConv2d(3, 3, 3, padding=1), lambda block, x, y: x[0].zero_()),
     (lambda: f.Upsampling(3, 3, 3), lambda block, x, y: x[:, 0].zero_()),
-    (lambda: f.Upsampling(3, 3, 3), lambda block, x, y: block.weight.mul_(2)),
     (
         lambda: f.Sequential(f.ReLU(), f.Sigmoid()),
         lambda block, x, y: block[1]._memory.kept[0].add_(1),

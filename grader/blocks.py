@@ -88,8 +88,8 @@ OPTIMIZERS = ["SGD(p, 0.1)", "SGD(p, 0.1, 0.9)", "SGD(p, lr=0.1, momentum=0.5)"]
 
 def names(s: Subject) -> None:
     """model.py has every name that the handout demands, and one of the two upsamplings."""
-    missing = [name for name in REQUIRED if not s.has(name)]
-    if not any(s.has(name) for name in EITHER):
+    missing = [name for name in REQUIRED if not hasattr(s.module, name)]
+    if not any(hasattr(s.module, name) for name in EITHER):
         missing.append(" or ".join(EITHER))
     require(not missing, f"model.py has no {', no '.join(missing)}")
 
@@ -172,7 +172,7 @@ def not_taken(s: Subject, expression: str, size: tuple[int, ...]) -> str | None:
 def not_asked_for(s: Subject, expression: str) -> str | None:
     """Why the handout does not ask for the blocks of `expression`, None where it does."""
     used = set(re.findall(r"[A-Za-z]\w*(?=\()", expression))
-    absent = sorted(name for name in used - set(REQUIRED) if not s.has(name))
+    absent = sorted(name for name in used - set(REQUIRED) if not hasattr(s.module, name))
     if absent:
         names(s)  # fails if neither of the two upsamplings is there
         return f"there is no {' and no '.join(absent)}, which the handout does not demand"

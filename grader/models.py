@@ -114,9 +114,9 @@ def plain_import(s: Subject) -> None:
 
     The handout shows it for the blocks of Miniproject_2; a test of Miniproject_1 may do the same.
     """
-    _ = s.module  # what cannot be imported at all is refused at once
+    module = s.module  # what cannot be imported at all is refused at once
     wanted = [*blocks.REQUIRED, *blocks.EITHER] if s.number == 2 else []
-    found = [name for name in wanted if s.has(name)]
+    found = [name for name in wanted if hasattr(module, name)]
     run_python(f"from model import {', '.join(['Model', *found])}; Model()", s.folder)
 
 

@@ -7,7 +7,6 @@ that is handed in can speak in its name, and no GPU is touched here.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -16,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 VARIABLE = "GRADER_FOLDER"  # tells a process that it is a judged one, and where its request lies
 POLL = 0.02  # seconds between two looks at what the judged process has written
@@ -37,7 +37,7 @@ def adopt_orphans() -> None:
     when that one ends, it becomes a child of this process, where `children` finds it.
     """
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # a system library without prctl
+        with suppress(OSError, AttributeError):  # a system library without prctl
             ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
 
 
@@ -45,7 +45,7 @@ def children() -> list[int]:
     """The numbers of the processes whose parent is this one; none where there is no /proc."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # it has ended meanwhile
             # "12 (its name) S 1 ...": the parent's number is the second field after the name.
             parent = path.read_bytes().rpartition(b")")[2].split()[1]
             found += [int(path.parent.name)] if int(parent) == os.getpid() else []
@@ -108,7 +108,7 @@ class JudgedProcess:
     def ending(self) -> str:
         """How the process has ended, in words."""
         status = self.process.wait()
-        with contextlib.suppress(ValueError):
+        with suppress(ValueError):
             return f"the process was ended by {signal.Signals(-status).name}"
         return f"the process ended with status {status}"
 
@@ -120,7 +120,7 @@ class JudgedProcess:
 
     def close(self) -> None:
         """End it and all that it has started; without Linux's /proc, only those in its group."""
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
@@ -172,16 +172,15 @@ class Judgement:
         adopt_orphans()
         while not self.plan or len(self.results) < len(self.plan):
             known = len(self.results)
-            with tempfile.TemporaryDirectory() as folder, self.start(Path(folder)) as process:
+            with tempfile.TemporaryDirectory() as folder, closing(self.start(folder)) as process:
                 reason = self.follow(process)
                 if self.running:
                     self.fail(reason, process.printed())
                 elif len(self.results) == known:
                     sys.exit(f"{reason} before its first check\n{process.printed().strip()}")
 
-    @contextlib.contextmanager
-    def start(self, folder: Path) -> Iterator[JudgedProcess]:
-        """A process for the checks that have no result yet; it is ended at the end."""
+    def start(self, folder: str) -> JudgedProcess:
+        """A process for the checks that have no result yet."""
         request = {
             **self.request,
             "done": list(self.results),
@@ -189,11 +188,7 @@ class Judgement:
             "broken": self.broken,
             "state": self.state,
         }
-        process = JudgedProcess(self.command, folder, request)
-        try:
-            yield process
-        finally:
-            process.close()
+        return JudgedProcess(self.command, Path(folder), request)
 
     def follow(self, process: JudgedProcess) -> str:
         """Take the events of a process until it ends or has to be ended; returns why."""
@@ -228,12 +223,9 @@ class Judgement:
             self.data = event["data"]
         if "begin" in event:
             self.running, self.step, self.started = event["begin"], "", time.monotonic()
-        if "enter" in event:
-            self.step = event["enter"]
-        if "leave" in event:
-            self.step = ""
         if "end" in event:
             self.running, self.state = "", event["state"]
+        self.step = event.get("step", self.step)
 
     def fail(self, reason: str, output: str) -> None:
         """The check that was running has failed, and for good what it was in the middle of."""

@@ -65,11 +65,11 @@ class Subject:
     def step(self, what: str) -> Iterator[None]:
         """Do what may end or block the process; a later process refuses it without trying again."""
         require(what not in self.broken, f"{what}: {self.broken.get(what)}")
-        self.journal(enter=what)
+        self.journal(step=what)
         try:
             yield
         finally:
-            self.journal(leave=what)
+            self.journal(step="")
 
     @property
     def module(self) -> Any:
@@ -95,10 +95,6 @@ class Subject:
     def holds(self, file: str) -> bool:
         """Whether a file of code is the miniproject's, whose folder may be a link."""
         return not {self.folder, self.folder.resolve()}.isdisjoint(Path(file).parents)
-
-    def has(self, name: str) -> bool:
-        """Whether model.py has something of this name."""
-        return hasattr(self.module, name)
 
     def warn(self, origin: str, text: str) -> None:
         """Note a warning, once; `origin` says whose it is, the course's or ours."""

@@ -12,6 +12,7 @@ import ast
 import builtins
 import contextlib
 import os
+import stat
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -63,18 +64,14 @@ def files_in(folder: Path, inner: bool = True) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     entries: list[os.DirEntry[str]] = []
     with contextlib.suppress(OSError):  # missing, or nothing that this user may look into
-        entries += os.scandir(folder)
+        entries += (entry for entry in os.scandir(folder) if entry.name != "__pycache__")
     for entry in entries:
-        if entry.name == "__pycache__":
-            continue
-        is_folder = entry.is_dir(follow_symlinks=False)
-        try:
+        with contextlib.suppress(OSError):  # gone since it was listed
             status = entry.stat(follow_symlinks=False)
-        except OSError:  # gone since it was listed
-            continue
-        found[entry.path] = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
-        if is_folder and inner:
-            found.update(files_in(Path(entry.path)))
+            is_folder = stat.S_ISDIR(status.st_mode)
+            found[entry.path] = (0, 0) if is_folder else (status.st_size, status.st_mtime_ns)
+            if is_folder and inner:
+                found.update(files_in(Path(entry.path)))
     return found
 
 

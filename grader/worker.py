@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
@@ -26,16 +27,11 @@ from grader.subject import LONGEST, Refusal, Subject
 from grader.watch import Watch
 
 
-class Journal:
-    """Writes events for the parent, each a line of JSON, complete before the next step begins."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, **event: Any) -> None:
-        # Opened anew each time: a submission may have closed every file that it found open.
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+def write_event(path: Path, **event: Any) -> None:
+    """Tell the parent of an event: a line of JSON, complete before the next step begins."""
+    # Opened anew each time: a submission may have closed every file that it found open.
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
 
 
 def read_pair(path: Path) -> tuple[Tensor, Tensor]:
@@ -66,19 +62,17 @@ def read_pair(path: Path) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def make_subjects(request: dict[str, Any], journal: Journal) -> tuple[Subject, Subject]:
+def make_subjects(request: dict[str, Any], journal: Callable[..., None]) -> list[Subject]:
     """Both miniprojects, with the data that the request names and what is known of them so far."""
     data = Path(request["data"])
     validation = read_pair(data / "val_data.pkl")
     training = () if request["skip_training"] else read_pair(data / "train_data.pkl")
     training = tuple(images[: request["train_pairs"]] for images in training)
-    found = []
-    for number in (1, 2):
-        arguments = (Path(request["project"]), number, validation, training)
-        subject = Subject(*arguments, request["broken"], journal)
+    common = validation, training, request["broken"], journal
+    subjects = [Subject(Path(request["project"]), number, *common) for number in (1, 2)]
+    for subject in subjects:
         vars(subject).update(request["state"].get(subject.name, {}))
-        found.append(subject)
-    return found[0], found[1]
+    return subjects
 
 
 def state_of(s: Subject) -> dict[str, Any]:
@@ -161,7 +155,7 @@ def end_with_parent() -> None:
 def main(folder: Path) -> None:
     """Do what `folder / "request"` asks for, and tell `folder / "events"`."""
     request = json.loads((folder / "request").read_text(encoding="utf-8"))
-    journal = Journal(folder / "events")
+    journal = partial(write_event, folder / "events")
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         one, two = make_subjects(request, journal)
@@ -182,8 +176,8 @@ def main(folder: Path) -> None:
     # A process that a submission spawns would run that script again, which cannot import this
     # package there: macOS and Windows start the workers of a DataLoader so.
     del sys.modules["__main__"].__file__
-    watch, failed = Watch(Path(request["project"]), Path(request["data"], "val_data.pkl")), set()
-    failed.update(request["failed"])
+    watch = Watch(Path(request["project"]), Path(request["data"], "val_data.pkl"))
+    failed = set(request["failed"])
     for check in checks:
         if check.name in request["done"]:
             continue

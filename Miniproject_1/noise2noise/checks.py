@@ -134,18 +134,22 @@ def check_weights(found: object, expected: Mapping[str, Tensor], path: Path) -> 
 def check_same_training(saved: object, asked: Dict[str, object], path: Path) -> None:
     """Compare what a saved state says of its training with what is asked for now.
 
+    Both are compared as `repr` writes them, which tells 1 from 1.0 and from True, and a tensor from
+    any of them.
+
     Raises:
         ValueError: they differ; the message names the file at `path` and shows the differences.
     """
     known = saved if isinstance(saved, dict) else {}
-    differing = [name for name in asked if not _same(known.get(name), asked[name])]
+    differing = [
+        f"{name} was {short(known.get(name))}, now {short(value)}"
+        for name, value in asked.items()
+        if repr(known.get(name)) != repr(value)
+    ]
     if differing or len(known) != len(asked):
-        differences = "; ".join(
-            f"{name} was {short(known.get(name))}, now {short(asked[name])}" for name in differing
-        )
         raise ValueError(
             f"{path} belongs to another training, so remove it or name another file: "
-            f"{differences or 'unknown entries'}"
+            f"{'; '.join(differing) or 'unknown entries'}"
         )
 
 
@@ -199,10 +203,3 @@ def repeats_memory(value: Tensor) -> bool:
     """
     reach = sum((size - 1) * stride for size, stride in zip(value.shape, value.stride()))
     return value.numel() > reach + 1
-
-
-def _same(known: object, asked: object) -> bool:
-    """Equality of plain values and lists of them; a tensor in their place differs from all."""
-    if isinstance(known, list) and isinstance(asked, list):
-        return len(known) == len(asked) and all(map(_same, known, asked))
-    return type(known) is type(asked) and known == asked

@@ -52,16 +52,14 @@ def check_writable(path: Path) -> None:
     Raises:
         OSError: the folder is missing or read-only, or `path` is a folder; the message names it.
     """
-    target = Path(os.path.realpath(path))
-    temporary = _temporary(target)
+    temporary = _temporary(Path(os.path.realpath(path)))
     try:
         mode = _mode(path)  # of `path`: what /dev/stdout leads to has no name of its own
         if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if mode is not None and not stat.S_ISREG(mode):  # a device or a pipe: nothing lies beside
-            return
-        open(temporary, "xb").close()
-        os.unlink(temporary)
+        if mode is None or stat.S_ISREG(mode):  # beside a device or a pipe nothing is written
+            open(temporary, "xb").close()
+            os.unlink(temporary)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -108,12 +106,10 @@ def _replace(target: Path, content: BytesIO, mode: Optional[int]) -> None:
 def _remove_strays(target: Path) -> None:
     """Remove what killed processes left of `target`; what cannot be removed does no harm."""
     with suppress(OSError):
-        for name in os.listdir(target.parent):
-            if name.startswith(_prefix(target)) and name.endswith(".tmp"):
-                stray = target.with_name(name)
-                with suppress(OSError, ValueError, OverflowError):  # not each name is one of ours
-                    if _is_left_behind(stray):
-                        os.unlink(stray)
+        for stray in target.parent.glob(f"{_prefix(target)}*.tmp"):
+            with suppress(OSError, ValueError, OverflowError):  # not each name is one of ours
+                if _is_left_behind(stray):
+                    os.unlink(stray)
 
 
 def _is_left_behind(stray: Path) -> bool:

@@ -44,8 +44,7 @@ class Progress:
         self.drawn = time.monotonic()
         rate = self.done / max(self.drawn - self.start, 1e-9)
         left = int((self.total - self.done) / rate)
-        filled = _WIDTH * self.done // self.total
-        bar = "#" * filled + "." * (_WIDTH - filled)
+        bar = ("#" * (_WIDTH * self.done // self.total)).ljust(_WIDTH, ".")
         try:
             sys.stderr.write(
                 f"\rtraining [{bar}] {100 * self.done // self.total:3d} %  loss "

@@ -33,7 +33,5 @@ def self_ensemble(
     Source: Timofte, Rothe, Van Gool, "Seven ways to improve example-based single image super
     resolution", 2016.
     """
-    total = images * 0
-    for which in turns:
-        total += turn_back(network(turn(images, which)), which)
-    return total / len(turns)
+    answers = (turn_back(network(turn(images, which)), which) for which in turns)
+    return sum(answers, images * 0) / len(turns)

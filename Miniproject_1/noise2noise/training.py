@@ -209,16 +209,12 @@ class Trainer:
     @torch.no_grad()
     def _held_out_loss(self, network: nn.Module) -> float:
         """The loss of what the model would predict for the held-out pairs, in both directions."""
-
-        def predict(noisy: Tensor) -> Tensor:
-            return network(noisy).clamp(0, 1)
-
         start = self.count if self.count < len(self.noisy_a) else 0
         losses: List[float] = []
         for index in range(start, len(self.noisy_a), self.batch_size):
             noisy_a, noisy_b = self._pair(slice(index, index + self.batch_size))
             for noisy, target in ((noisy_a, noisy_b), (noisy_b, noisy_a)):
-                loss = self.loss(predict, (noisy.clamp(0, 1), target))
+                loss = self.loss(lambda x: network(x).clamp(0, 1), (noisy.clamp(0, 1), target))
                 losses.append(len(noisy) * float(loss))
         return sum(losses)
 
@@ -247,7 +243,6 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "moments": self.optimizer.state_dict()["state"],
-            "capturable": bool(self.optimizer.param_groups[0].get("capturable")),
             "generator": self.generator.get_state(),
             "bfloat16": self.bfloat16,
         }
@@ -261,16 +256,13 @@ class Trainer:
         average = check_weights(state.get("average"), self.before, path)
         try:
             self.epoch, self.bfloat16 = check_progress(state, self.num_epochs)
-            moments, groups = state["moments"], self.optimizer.state_dict()["param_groups"]
-            steps = self.epoch * self.steps // self.num_epochs
+            moments, steps = state["moments"], self.epoch * self.steps // self.num_epochs
             for number, expected in enumerate(self.optimizer.remembered()):
                 check_weights({name: moments[number][name] for name in expected}, expected, path)
                 step = moments[number]["step"]  # a tensor, and a whole number before torch 1.12
                 if float(step) != steps or (isinstance(step, Tensor) and flaw(step, ())):
                     raise ValueError(f"step should be {steps}, got {step}")
-            for group in groups:
-                group.update(capturable=bool(state["capturable"]) and self.device.type == "cuda")
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
             self.generator.set_state(state["generator"].cpu())
         except Exception as error:  # whatever a damaged state makes of it
             raise ValueError(f"{path} holds no state of this training: {error}") from error

@@ -127,9 +127,8 @@ def columns_of(images: Tensor) -> Tensor:
 
 def inside(padded: Tensor, geometry: Geometry, size: Pair) -> Tensor:
     """New padded images (N, H + 2 · top, W + 2 · left, C) without padding, seen as (N, C, H, W)."""
-    (image, row, pixel, _), (top, left) = padded.stride(), geometry.padding  # steps in memory
-    shape = padded.shape[0], padded.shape[3], *size
-    return padded.as_strided(shape, (image, 1, row, pixel), top * row + left * pixel)
+    (height, width), (top, left) = size, geometry.padding
+    return padded[:, top : top + height, left : left + width].permute(0, 3, 1, 2)
 
 
 def under_kernel(padded: Tensor, geometry: Geometry, positions: Pair) -> Tensor:

@@ -162,8 +162,8 @@ class Module:
         that stands in a network twice has its pairs here once. Layers that are to share a weight
         have to share its gradient too: `b.weight, b.weight_grad = a.weight, a.weight_grad`.
         """
-        pairs = ((value, gradient) for _, value, gradient in self.named())
-        return list({id(pair[1]): pair for pair in pairs}.values())
+        unique = {id(gradient): (value, gradient) for _, value, gradient in self.named()}
+        return list(unique.values())
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""

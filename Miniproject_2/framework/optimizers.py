@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 
 from .batched import is_short, multiply
 from .module import Module
-from .storage import joined, lasting, mark_changed, separate
+from .storage import joined, lasting, separate
 from .tensor import Tensor
 
 Parameters = Sequence[Tuple[Tensor, Tensor]]  # each with its gradient
@@ -111,7 +111,6 @@ class SGD(_Optimizer):
         for parameter, gradient, velocity in self._accelerate():
             step = gradient + self.momentum * velocity if self.nesterov else velocity
             parameter.sub_(step, alpha=self.lr)
-        mark_changed(parameter for parameter, _ in self.params)
 
     def _accelerate(self) -> List[Tuple[Tensor, ...]]:
         """Update the velocities; returns the flat parameters, gradients and velocities."""
@@ -206,7 +205,6 @@ class Adam(_Optimizer):
             square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             root = (square / (1 - beta2**self.steps)).sqrt_().add_(self.eps)
             parameter.addcdiv_(mean, root, value=-self.lr / (1 - beta1**self.steps))
-        mark_changed(parameter for parameter, _ in self.params)
 
 
 def check_parameters(pairs: Sequence[Any]) -> List[Tuple[Tensor, Tensor]]:

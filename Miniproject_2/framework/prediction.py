@@ -33,19 +33,18 @@ def denoise(network: Callable[[Tensor], Tensor], images: Tensor, device: Any) ->
     Returns:
         float32, (N, 3, H, W), in [0, 255], on the device of `images`.
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     result = empty(images.shape, device=images.device).float()
     chunk = max(1, CHUNK // (height * width))
-    for start in range(0, count, chunk):
+    for some, answers in zip(images.split(chunk), result.split(chunk)):
         for seen, kept in tiles(height, width):
-            piece = images[start : start + chunk, :, seen[0], seen[1]]
-            answer = network(piece.to(device).float() / 255).float().clamp(0, 1) * 255
+            piece = some[..., seen[0], seen[1]].to(device).float() / 255
+            answer = network(piece).float().clamp(0, 1) * 255
             rows, columns = (
                 slice(inner.start - outer.start, inner.stop - outer.start)
                 for outer, inner in zip(seen, kept)
             )
-            kept_answer = answer[:, :, rows, columns].to(images.device)
-            result[start : start + chunk, :, kept[0], kept[1]] = kept_answer
+            answers[..., kept[0], kept[1]] = answer[..., rows, columns].to(images.device)
     return result
 
 

@@ -22,14 +22,17 @@ def lasting(make: Callable[..., Tensor], *arguments: Any) -> Tensor:
 def joined(tensors: Sequence[Tensor]) -> Tensor:
     """Return one flat tensor that all of `tensors`, of one type and device, are parts of.
 
-    A change of the flat tensor changes all of them in one call. Where they do not lie side by side
-    in one memory (not yet, or not any more), they are moved into a new one.
+    It is to be changed, which changes all of them in one call. They do not see this, so they count
+    it here. Where they do not lie side by side in one memory (not yet, or not any more), they are
+    moved into a new one.
     """
     if not _side_by_side(tensors):
         flat = lasting(cat, [tensor.detach().flatten() for tensor in tensors])
         pieces = flat.split([tensor.numel() for tensor in tensors])
         for tensor, piece in zip(tensors, pieces):
             tensor.data = piece.view(tensor.shape)
+    for tensor in tensors:
+        tensor.detach().transpose_(0, 0)  # counts as a change in place, and changes nothing
     return tensors[0].data.as_strided((sum(tensor.numel() for tensor in tensors),), (1,))
 
 
@@ -44,12 +47,6 @@ def separate(tensors: Iterable[Tensor]) -> None:
         if not tensor.is_leaf and not tensor._is_view():
             tensor.detach_()
         tensor.data = tensor.data.clone()
-
-
-def mark_changed(tensors: Iterable[Tensor]) -> None:
-    """Let each tensor count a change, as it does not see those of the flat one."""
-    for tensor in tensors:
-        tensor.detach().transpose_(0, 0)  # counts as one and changes nothing
 
 
 def _side_by_side(tensors: Sequence[Tensor]) -> bool:

@@ -7,7 +7,7 @@ squared error to the second noisy copy is the one with the least error to the cl
 import math
 from pathlib import Path
 from random import Random
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from torch import arange
 
@@ -61,8 +61,6 @@ class Trainer:
             fewer than `least_warm_up` steps.
         pretrained: start at the lower rate, because the weights are already good.
         checkpoint: file to save the state to after each epoch, and to continue from if it exists.
-        make_optimizer: makes the optimizer from the network and the peak of the rate, in the place
-            of one that the settings name.
 
     Raises:
         ValueError: the checkpoint is damaged or belongs to another training, or the settings name
@@ -78,7 +76,6 @@ class Trainer:
         pretrained: bool = False,
         checkpoint: Optional[Path] = None,
         settings: Optional[Settings] = None,
-        make_optimizer: Optional[Callable[[Module, float], Any]] = None,
     ) -> None:
         self.settings = use = settings or Settings()
         self.device = network.param()[0][0].device
@@ -90,12 +87,12 @@ class Trainer:
         self.bfloat16 = fast_precision(self.device) if use.bfloat16 is None else use.bfloat16
         self.before, self.average = network.state_dict(), network.state_dict()
         self.random = Random(use.seed)
-        self.described = self._describe() if checkpoint else {}
-        velocities = self._load(checkpoint) if checkpoint and checkpoint.exists() else []
-        # Not earlier, because the optimizer computes in the precision of a saved state.
-        self.optimizer = (make_optimizer or self._new_optimizer)(network, self.peak)
-        if velocities:
-            self.optimizer.velocities = velocities
+        self.optimizer: Any = self._new_optimizer()  # a study may put in another one
+        if checkpoint is not None:
+            self.described = self._describe()
+            if checkpoint.exists():
+                self._load(checkpoint)
+        self.optimizer.bfloat16 = self.bfloat16  # a saved state goes on in its own precision
 
     def _divide(self) -> None:
         """Set how many pairs are trained on, and held out, and how many steps the training has."""
@@ -106,14 +103,13 @@ class Trainer:
         self.batch_size = max(1, min(self.settings.batch_size, fitting))
         self.steps = self.num_epochs * math.ceil(self.count / self.batch_size)
 
-    def _new_optimizer(self, network: Module, peak: float) -> SGD:
+    def _new_optimizer(self) -> SGD:
         use = self.settings
         if use.optimizer == "sgd":
-            return SGD(network, peak, use.momentum)
+            return SGD(self.network, self.peak, use.momentum)
         if use.optimizer != "muon":
             raise ValueError(f"expected the optimizer muon or sgd, got {use.optimizer!r}")
-        options = {"bias_factor": use.bias_factor, "bfloat16": self.bfloat16}
-        return Muon(network, peak, use.momentum, **options)
+        return Muon(self.network, self.peak, use.momentum, bias_factor=use.bias_factor)
 
     def run(self) -> None:
         """Train, then leave in the network whichever weights do better on the held-out pairs."""
@@ -213,8 +209,8 @@ class Trainer:
         }
         save(path, state)
 
-    def _load(self, path: Path) -> List[Tensor]:
-        """Take over a saved state, and return the velocities of its optimizer."""
+    def _load(self, path: Path) -> None:
+        """Take over a saved state."""
         state = load(path)
         check_same_training(state.get("described"), self.described, path)
         network = check_weights(state.get("network"), self.before, path)
@@ -228,7 +224,7 @@ class Trainer:
             raise ValueError(f"{path} holds no state of this training: {error}") from error
         self.network.load_state_dict(network)
         self.average = {name: average[name].to(self.device) for name in self.before}
-        return [velocities[name].to(self.device) for name in self.before]
+        self.optimizer.velocities = [velocities[name].to(self.device) for name in self.before]
 
 
 def weights_of_images(noisy: Tensor, target: Tensor, floor: float) -> Tensor:

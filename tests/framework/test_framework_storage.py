@@ -143,6 +143,17 @@ def test_parameters_lie_in_one_piece(make: Callable[[f.Module], Any]) -> None:
     assert same(net, expected)
 
 
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_step_counts_as_a_change(make: Callable[[f.Module], Any]) -> None:
+    """A step changes each parameter, in one piece too: what went before it has no backward pass."""
+    net, (x, _) = network(), images()
+    optimizer, y = make(net), net.forward(x)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        net.backward(y)
+    net.backward(net.forward(x))
+
+
 @pytest.mark.parametrize("name", ["weight", "bias"])
 def test_gradients_follow_assigned_parameters(name: str) -> None:
     """Where a float64 parameter is assigned, float64 images still give gradients in float64."""

@@ -129,13 +129,14 @@ def test_bad_pairs(
         (True, TypeError),
         ("3", TypeError),
         (None, TypeError),
+        (torch.tensor(2.5), TypeError),
     ],
 )
 def test_bad_epochs(subject: Subject, number: object, error: type[Exception]) -> None:
     """A number of epochs that is no positive whole number is refused, and nothing changes."""
     model, (first, second, _) = subject.rough(), noisy_images(4)
     before = weights_of(model)
-    with pytest.raises(error, match=f"num_epochs .*got {number!r}"):
+    with pytest.raises(error, match=f"num_epochs .*got {re.escape(repr(number))}"):
         model.train(first, second, number)
     assert same_bits(weights_of(model), before)
 

@@ -78,14 +78,10 @@ def trainer_of(run: Run, noisy_a: Tensor, noisy_b: Tensor) -> Any:
             return training_1.Trainer(network, noisy_a, noisy_b, epochs, settings=settings)
         channels = run.channels, 3 * run.channels
         own = prescribed(channels, nearest=UPSAMPLINGS[run.upsampling])
-    return training_2.Trainer(
-        own,
-        noisy_a,
-        noisy_b,
-        epochs,
-        settings=training_2.Settings(**PLAIN_LOSS, **common),
-        make_optimizer=lambda net, rate: OPTIMIZERS[run.optimizer](net, rate, run.momentum),
-    )
+    settings = training_2.Settings(**PLAIN_LOSS, **common)
+    trainer = training_2.Trainer(own, noisy_a, noisy_b, epochs, settings=settings)
+    trainer.optimizer = OPTIMIZERS[run.optimizer](own, run.learning_rate, run.momentum)
+    return trainer
 
 
 def steps_of(trainer: Any) -> Iterator[tuple[int, float]]:

@@ -4,6 +4,7 @@ A training step of a small network consists of hundreds of short kernels. A GPU 
 than the processor can launch them one by one. Recorded as a graph, all of them are one launch.
 """
 
+import copy
 from typing import Any
 
 import torch
@@ -40,6 +41,8 @@ class CudaGraphTrainer(Trainer):
         self.share = torch.zeros((), device=self.device)  # of the new weights in their average
         for group in self.optimizer.param_groups:
             group.update(lr=self.rate, capturable=capturable)
+        for state in self.optimizer.state.values():  # of a training that is continued
+            state["step"] = state["step"].to(self.device)
         self.graph: Any = None
 
     def step(self, step: int, batch: Batch) -> Tensor:
@@ -54,13 +57,21 @@ class CudaGraphTrainer(Trainer):
         self.graph.replay()
         return self.last_loss
 
+    def _warm_up(self) -> None:
+        """Steps at a rate of zero, after which weights, average and optimizer are as before."""
+        before = copy.deepcopy(self.optimizer.state_dict()["state"])
+        for _ in range(WARM_UP):
+            self.update(self.inputs, self.share)
+        for number, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():  # in place, because the graph reads this memory
+                value.copy_(before[number][name]) if before else value.zero_()
+
     def _capture(self, batch: Batch) -> Any:
         self.inputs = batch[0].clone(), batch[1].clone()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self.update(self.inputs, self.share)
+            self._warm_up()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):

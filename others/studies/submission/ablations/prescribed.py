@@ -1,7 +1,6 @@
 """One training of the network that the handout prescribes, with some of its settings changed."""
 
-from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,16 +67,15 @@ def train(
     network = prescribed(**{name: changes[name] for name in NETWORK if name in changes})
     if changes.get("framework") == "torch.nn":
         network = Autograd(torch_twin(network))  # with the weights that our network starts from
-    settings = {name: value for name, value in changes.items() if name in Settings._fields}
+    settings = {
+        name: value
+        for name, value in changes.items()
+        if name in Settings._fields and value != "adam"  # which the Trainer does not know
+    }
     use = Settings(**settings, seed=seed)
-    Trainer(
-        network,
-        train_input,
-        train_target,
-        epochs,
-        settings=use,
-        make_optimizer=optimizer_of(changes, use),
-    ).run()
+    trainer = Trainer(network, train_input, train_target, epochs, settings=use)
+    trainer.optimizer = optimizer_of(changes, trainer)
+    trainer.run()
 
     def denoise(images: Tensor, ensemble: bool) -> Tensor:
         forward = network.forward
@@ -86,13 +84,14 @@ def train(
     return denoise
 
 
-def optimizer_of(changes: dict[str, Any], use: Settings) -> Callable[[f.Module, float], Any] | None:
-    """What makes the optimizer of a row that `Settings` cannot describe; None for all others."""
-    if use.optimizer == "adam":
-        return f.Adam
+def optimizer_of(changes: dict[str, Any], trainer: Trainer) -> Any:
+    """The optimizer of a row: the trainer's own, or one that `Settings` cannot describe."""
+    network, rate, use = trainer.network, trainer.peak, trainer.settings
+    if changes.get("optimizer") == "adam":
+        return f.Adam(network, rate)
     if changes.get("layers") == "inner":
-        return partial(InnerMuon, momentum=use.momentum, factor=use.bias_factor)
+        return InnerMuon(network, rate, use.momentum, use.bias_factor)
     arguments = {name: changes[name] for name in MUON if name in changes}
     if arguments:
-        return partial(f.Muon, momentum=use.momentum, bias_factor=use.bias_factor, **arguments)
-    return None
+        return f.Muon(network, rate, use.momentum, bias_factor=use.bias_factor, **arguments)
+    return trainer.optimizer

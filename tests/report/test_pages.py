@@ -100,15 +100,17 @@ def test_what_a_page_says_to_run_is_what_was_run(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(command, "output", Path)
     page = RESULTS / "bench" / "README.md"
     calls = CALL.findall(page.read_text(encoding="utf-8"))
-    assert len(calls) == 7
+    assert len(calls) == 9
     for name, arguments in calls:
         options = importlib.import_module(name).parser().parse_args(shlex.split(arguments))
         on_a_gpu = getattr(options, "device", "cpu") == "cuda" and "cuda" in arguments
-        file = name.rpartition(".")[2] + ("_gpu" if on_a_gpu else "")
+        kind = "_gpu" if on_a_gpu else "_avx2" if "--avx2" in arguments else ""
+        file = name.rpartition(".")[2] + kind
         found = read_json(RESULTS / "bench" / f"{file}.json")
         found["count"] = found.get("layers_of_each_kind")
         for setting in ("rounds", "steps", "side", "count"):
             assert getattr(options, setting, None) == found.get(setting), (file, setting)
+        assert getattr(options, "avx2", False) == found.get("avx2", False)
 
 
 @pytest.mark.parametrize(("command_line", "name"), SPENT.items())

@@ -107,7 +107,7 @@ def test_every_figure_is_drawn_and_shown() -> None:
 def test_a_missing_result_is_named(copy: Path) -> None:
     """Without a measurement there is no report: the error names its file."""
     (copy / "noise_training.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"noise\.json"):
+    with pytest.raises(FileNotFoundError, match=r"noise_training\.json"):
         definitions(Results(copy))
 
 
@@ -245,10 +245,10 @@ def test_a_log_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_oral_references_resolve() -> None:
-    """Twenty-two questions; every `file:line` has on that line what is quoted beside it."""
+    """Twenty-three questions; every `file:line` has on that line what is quoted beside it."""
     text = (REPORT / "ORAL.md").read_text(encoding="utf-8")
     questions = oral.questions(text)
-    assert [question.number for question in questions] == list(range(1, 23))
+    assert [question.number for question in questions] == list(range(1, 24))
     assert len(re.findall(r"^\*\*\d+\. ", text, re.MULTILINE)) == len(questions)
     assert all(question.answer and question.references for question in questions)
     assert all(question.shown and "make demo" not in question.answer for question in questions)

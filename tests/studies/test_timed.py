@@ -88,6 +88,22 @@ def test_the_rate_follows_the_clock(share: float, monkeypatch: pytest.MonkeyPatc
     assert trainer.images == 4
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_average_of_a_stopped_training_is_loaded(number: int, tmp_path: Path) -> None:
+    """The miniproject that is trained loads the file, and has the average of its weights then."""
+    pairs = timed.NewPairs(photographs(), 4, 0.0, seed=0)
+    make = {1: timed.TimedTrainer1, 2: timed.TimedTrainer2}[number]
+    model, other = (pretrained(f"Miniproject {number}") for _ in range(2))
+    trainer = make(model.network, *pairs.both, 1)
+    trainer.start(pairs, 100.0, tmp_path / "average.pth")
+    trainer.step(0, (torch.rand(4, 3, 32, 32), torch.rand(4, 3, 32, 32)))
+    trainer.keep_average()
+    other.load_pretrained_model(tmp_path / "average.pth")
+    kept = trainer.average if number == 2 else trainer.average.state_dict()
+    for name, value in other.network.state_dict().items():
+        assert torch.equal(value, kept[name])
+
+
 def test_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second training of the same miniproject, timed or not, is refused before it begins."""
     monkeypatch.chdir(tmp_path)

@@ -37,6 +37,7 @@ from torch import Tensor
 import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise import training as training_1
 from Miniproject_1.noise2noise.files import write_atomically
+from Miniproject_2.framework import state
 from Miniproject_2.framework import training as training_2
 from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
@@ -132,10 +133,13 @@ class Timed:
                 if self.passed() >= 1:
                     return
                 yield batch
-            average = self.average if isinstance(self.average, dict) else self.average.state_dict()
-            weights = {name: one.cpu() for name, one in average.items()}
-            write_atomically(self.save, partial(torch.save, weights))
+            self.keep_average()
             print(f"{self.passed():.2f} of the time, {self.images} images", flush=True)
+
+    def keep_average(self) -> None:
+        """Write the average of the weights as a file that Miniproject 1 loads."""
+        weights = {name: one.cpu() for name, one in self.average.state_dict().items()}
+        write_atomically(self.save, partial(torch.save, weights))
 
 
 class TimedTrainer1(Timed, training_1.Trainer):
@@ -148,6 +152,10 @@ class TimedGraphTrainer1(Timed, CudaGraphTrainer):
 
 class TimedTrainer2(Timed, training_2.Trainer):
     """Miniproject 2's."""
+
+    def keep_average(self) -> None:
+        """Write the average of the weights as a file that Miniproject 2 loads."""
+        state.save(self.save, self.average)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,7 +23,7 @@ from others.networks.pretrained import load_network, model_names
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import brief, machine
-from others.studies.bench.timing import compare
+from others.studies.bench.timing import compare, ratio_of
 
 FILE = RESULTS / "bench" / "channels_last.json"
 OF_THE_FRAMEWORK = "miniproject_2"  # no network of torch.nn
@@ -39,8 +39,7 @@ def row(name: str, net: nn.Module, side: int, rounds: int) -> dict[str, Any]:
     difference = float((net(last) - y).abs().max() / y.abs().max())
     found = compare(lambda: net(last), lambda: usual(x), rounds, "cpu", time.process_time)
     times = {"channels_last_ms": found["ours_ms"], "usual_ms": found["torch_ms"]}
-    ratio = {key: found[key] for key in ("ratio", "low", "high")}
-    return {"name": name, **ratio, **times, "difference": float(f"{difference:.1e}")}
+    return {"name": name, **ratio_of(found), **times, "difference": float(f"{difference:.1e}")}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import brief, machine
-from others.studies.bench.timing import Step, apart, compare, leave_out_avx512
+from others.studies.bench.timing import Step, apart, compare, leave_out_avx512, ratio_of
 
 FILE = RESULTS / "bench" / "products.json"
 BATCH, KERNEL = 64, 4
@@ -73,12 +73,11 @@ def measure(name: str, kind: str, rounds: int) -> dict[str, Any]:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     found = compare(*steps_of(layers()[name], TYPES[kind]), rounds, "cpu", time.process_time)
-    ratio = {key: found[key] for key in ("ratio", "low", "high")}
     speeds = {
         f"{side}_gflops": round(2e-6 * MULTIPLY_ADDS / found[f"{key}_ms"], 1)
         for side, key in (("product", "ours"), ("convolution", "torch"))
     }
-    return {"name": name, "type": kind, **ratio, **speeds}
+    return {"name": name, "type": kind, **ratio_of(found), **speeds}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from others.engine import command
 from others.records.json_files import save_json
 from others.records.paths import RESULTS
 from others.records.study import brief, machine
-from others.studies.bench.timing import Step, compare
+from others.studies.bench.timing import Step, compare, ratio_of
 
 FILE = RESULTS / "bench" / "straightforward.json"
 BATCH = 64
@@ -138,9 +138,9 @@ def run(options: argparse.Namespace) -> None:
     ):
         ours, straightforward = make(case)
         found = compare(straightforward, ours, options.rounds, "cpu")
-        row = {name: found[name] for name in ("ratio", "low", "high")}
+        row = {"name": case.name, "channels": [case.inputs, case.outputs], **ratio_of(found)}
         times = {"straightforward_ms": found["ours_ms"], "ours_ms": found["torch_ms"]}
-        rows.append({"name": case.name, "channels": [case.inputs, case.outputs], **row, **times})
+        rows.append({**row, **times})
         print(f"{case.name}: {brief(rows[-1])}", flush=True)
     shared = {**machine(), "rounds": options.rounds, "batch": BATCH}
     save_json(options.json, {**shared, "rows": rows, "counts": counts()})

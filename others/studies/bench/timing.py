@@ -49,6 +49,11 @@ def compare(
     return summary(torch.tensor(times))
 
 
+def ratio_of(found: dict[str, float]) -> dict[str, float]:
+    """The ratio and its spread alone, of what `compare` gives."""
+    return {name: found[name] for name in ("ratio", "low", "high")}
+
+
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """What a function returns in a process of its own, which no earlier measurement has changed."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:

@@ -93,10 +93,15 @@ def non_local_means(sigma: float, images: Tensor) -> Tensor:
     return torch.stack([torch.from_numpy(answer).permute(2, 0, 1).float() for answer in answers])
 
 
+def parts_of(name: str) -> tuple[str, str]:
+    """The model of a NAME, and what NAME says more: nothing, or :SHARE, /grey or /luma."""
+    model, *added = re.split("(?=[:/])", name, maxsplit=1)
+    return model, "".join(added)
+
+
 def name_of(text: str) -> str:
     """The type of an option that takes a NAME, so that a wrong one is found before the work."""
-    model, *rest = re.split("(?=[:/])", text, maxsplit=1)
-    added = "".join(rest)
+    model, added = parts_of(text)
     if model not in model_names() and text != NLM:
         known = ", ".join((NLM, *model_names()))
         raise argparse.ArgumentTypeError(f"{text!r} is no model; there is {known}")
@@ -151,12 +156,11 @@ def luma_scores(name: str, grey: bool, clean: Tensor) -> Scores:
 
 def measure_scores(name: str, clean: Tensor) -> Scores:
     """The scores of one model at every noise level, of noise as in a file."""
-    base, _, what = name.partition("/")
-    if what:
-        return luma_scores(base, what == "grey", clean)
-    base, _, share = name.partition(":")
-    if share:
-        return scores(pruned(base, float(share)), clean, SIGMAS)
+    model, added = parts_of(name)
+    if added.startswith("/"):
+        return luma_scores(model, added == "/grey", clean)
+    if added:
+        return scores(pruned(model, float(added[1:])), clean, SIGMAS)
     if name == NLM:
         return {
             f"{s:g}": score(partial(non_local_means, s), with_noise(clean, s), clean)
@@ -188,7 +192,7 @@ def papers_scores(name: str, images: Mapping[str, Tensor]) -> Scores:
 
 def weights_row(name: str) -> Row:
     """The row of a model, which changes when the model gets other weights."""
-    weights = weights_file(re.split("[:/]", name)[0])
+    weights = weights_file(parts_of(name)[0])
     return Row({"weights": digest(weights)} if weights.is_file() else {})
 
 
@@ -260,7 +264,8 @@ def run(options: argparse.Namespace) -> None:
     """Both tables, or the one that is asked for."""
     if options.only == "papers" and options.json:
         raise command.UsageError("--json is for the first table; expected --output for the other")
-    if options.only != "table" and not options.json and re.search("[:/]", " ".join(options.models)):
+    says_more = any(parts_of(name)[1] for name in options.models)
+    if says_more and options.only != "table" and not options.json:
         raise command.UsageError("NAME:SHARE and NAME/grey or /luma are for --only table or --json")
     if options.only != "papers":
         run_table(options)

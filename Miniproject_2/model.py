@@ -10,7 +10,7 @@ import copy
 import os
 import sys
 from pathlib import Path
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Tuple
 
 from torch import arange
 
@@ -18,15 +18,17 @@ HERE = Path(__file__).resolve().parent
 
 if __package__:
     from . import framework
-    from .framework import checks, prediction, state, symmetries, training
+    from .framework import checks, prediction, state, training
     from .framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
+    from .framework.symmetries import ROTATIONS, self_ensemble
     from .framework.tensor import Tensor
 else:
     if str(HERE) not in [os.path.abspath(str(folder)) for folder in sys.path]:  # loaded by its path
         sys.path.append(str(HERE))
     import framework
-    from framework import checks, prediction, state, symmetries, training
+    from framework import checks, prediction, state, training
     from framework.surroundings import Locks, gpu_or_cpu, in_turn, plainly, state_in_turn, wholly
+    from framework.symmetries import ROTATIONS, self_ensemble
     from framework.tensor import Tensor
 
 Module, Sequential = framework.Module, framework.Sequential
@@ -37,34 +39,35 @@ MSE, SGD, Adam, Muon = framework.MSE, framework.SGD, framework.Adam, framework.M
 
 WEIGHTS = HERE / "bestmodel.pth"
 CHANNELS = 128, 256  # after the first and the second convolution
-OUTER_KERNEL = 4  # side of the first and the last layer's kernel in a new model: quick to train
+KERNELS = 4, 4  # sides of the first and last layer's kernels, and of the inner ones: quick to train
 STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 
 
 class Model:
     """The handout's network, trained by Muon from pairs of noisy images, on a GPU if there is one.
 
-    The first and the last layer of a new model have kernels of OUTER_KERNEL; when it loads weights,
-    they become as large as those. Several threads may use one model: it serves one at a time,
+    The kernels of a new model have the sides KERNELS; when it loads weights, they become as large
+    as those. Several threads may use one model: it serves one at a time,
     because its layers keep what their backward passes need.
     """
 
     def __init__(self) -> None:
         self.locks, self.device = Locks(), gpu_or_cpu()
-        self.network = plainly(lambda: self._new_network(OUTER_KERNEL), self.device)
+        self.network = plainly(lambda: self._new_network(*KERNELS), self.device)
         self.pretrained = False
 
-    def _new_network(self, outer: int) -> framework.Sequential:
+    def _new_network(self, outer: int, inner: int) -> framework.Sequential:
         few, many = CHANNELS
-        padding = outer // 2 - 1  # exactly half of H and W come out, and twice of them
+        # With this padding, exactly half of H and W come out, and twice of them.
+        of_outer, of_inner = outer // 2 - 1, inner // 2 - 1
         network = Sequential(
-            Conv2d(3, few, outer, stride=2, padding=padding),  # (N, 128, H/2, W/2)
+            Conv2d(3, few, outer, stride=2, padding=of_outer),  # (N, 128, H/2, W/2)
             ReLU(),
-            Conv2d(few, many, 4, stride=2, padding=1),  # (N, 256, H/4, W/4)
+            Conv2d(few, many, inner, stride=2, padding=of_inner),  # (N, 256, H/4, W/4)
             ReLU(),
-            TransposeConv2d(many, few, 4, stride=2, padding=1),  # (N, 128, H/2, W/2)
+            TransposeConv2d(many, few, inner, stride=2, padding=of_inner),  # (N, 128, H/2, W/2)
             ReLU(),
-            TransposeConv2d(few, 3, outer, stride=2, padding=padding),  # (N, 3, H, W)
+            TransposeConv2d(few, 3, outer, stride=2, padding=of_outer),  # (N, 3, H, W)
             Sigmoid(),
         )
         network.to(self.device)
@@ -95,14 +98,14 @@ class Model:
         path = WEIGHTS if path is None else Path(path)
         weights = state.load(path)
         network = self.network
-        new, old = outer_kernel(weights), outer_kernel(network.state_dict())
-        if new and old and new != old:
-            network = self._new_network(new)
+        new, old = kernels(weights), kernels(network.state_dict())
+        if all(new) and all(old) and new != old:
+            network = self._new_network(*new)
         self._take(network, checks.check_weights(weights, network.state_dict(), path))
 
     @in_turn
     def save_model(self, path: Path) -> None:
-        """Write the weights to `path` as plain float32 values; a kill leaves an old file whole.
+        """Write the weights to `path` as plain values; a kill leaves an old file whole.
 
         Raises:
             OSError: the file cannot be written.
@@ -157,7 +160,7 @@ class Model:
         Args:
             test_input: (N, 3, H, W) or (3, H, W), whole numbers or floating point, in [0, 255] but
                 for noise.
-            ensemble: answer with the mean over the eight flips and rotations: about 0.1 dB better.
+            ensemble: answer with the mean over the four rotations: about 0.1 dB better.
 
         Returns:
             float32 of the same shape, in [0, 255], on the device of the input.
@@ -171,7 +174,7 @@ class Model:
         def apply(inputs: Tensor) -> Tensor:
             whole = padded(inputs.clamp(0, 1))
             forward = self.network.forward
-            answer = symmetries.self_ensemble(forward, whole) if ensemble else forward(whole)
+            answer = self_ensemble(forward, whole, ROTATIONS) if ensemble else forward(whole)
             return answer[..., : inputs.shape[-2], : inputs.shape[-1]]
 
         return prediction.denoise(apply, batch, self.device).view(images.shape)
@@ -190,15 +193,19 @@ def become(network: framework.Sequential, other: framework.Sequential) -> None:
                 setattr(layer, name, value)
 
 
-def outer_kernel(weights: Mapping[str, object]) -> int:
-    """The side of the first layer's kernel in a network with these weights; 0 for any other.
+def kernels(weights: Mapping[str, object]) -> Tuple[int, int]:
+    """The sides of the outer and the inner kernels of a network with these weights.
 
-    It is read from a weight that does hold side times side numbers for each channel, so that a
-    network of this side is not much larger than its weights, whatever they declare.
+    A side is 0 where there is no weight that does hold side times side numbers for each channel. So
+    a network of these sides is not much larger than its weights, whatever they declare.
     """
-    value = weights.get("0.weight")
-    side = value.shape[-1] if isinstance(value, Tensor) and value.dim() == 4 else 0
-    return 0 if side % 2 or checks.flaw(value, (CHANNELS[0], 3, side, side)) else side
+    few, many = CHANNELS
+    return _side(weights.get("0.weight"), few, 3), _side(weights.get("2.weight"), many, few)
+
+
+def _side(weight: object, outputs: int, inputs: int) -> int:
+    side = weight.shape[-1] if isinstance(weight, Tensor) and weight.dim() == 4 else 0
+    return 0 if side % 2 or checks.flaw(weight, (outputs, inputs, side, side)) else side
 
 
 def padded(images: Tensor) -> Tensor:

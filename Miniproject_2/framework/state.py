@@ -1,10 +1,11 @@
 """Parameters in files, without torch's own serialisation.
 
-A file is a line of JSON, then the numbers of all tensors as little-endian float32, then the CRC-32
-of both, in four bytes. In the JSON a tensor is described by its shape alone: its numbers are the
-next ones that no tensor before it has taken.
+A file is a line of JSON, then the numbers of all tensors, then the CRC-32 of both, in four bytes.
+In the JSON a tensor is described by its shape alone: its numbers are the next ones that no tensor
+before it has taken. They are little-endian float32, or float16 in half the room ("half") where all
+numbers of the tensor are such.
 
-    {"epoch": 1, "network": {"0.weight": {"tensor": [128, 3, 4, 4]}, "0.bias": {"tensor": [128]}}}
+    {"epoch": 1, "network": {"0.weight": {"tensor": [128, 3, 4, 4]}, "0.bias": {"half": [128]}}}
 
 Reading runs no code, because JSON knows plain values only, and takes little more memory than the
 file is long, because the numbers of a tensor have to be there.
@@ -24,6 +25,7 @@ from .files import write_atomically
 from .tensor import Tensor
 
 LONGEST = 2**16  # bytes of JSON: seven times those of a training's state
+FORMATS = {"tensor": "f", "half": "e"}  # of the numbers, by their names in the JSON and in `struct`
 
 
 def save(path: Path, content: Dict[str, Any]) -> None:
@@ -36,9 +38,10 @@ def save(path: Path, content: Dict[str, Any]) -> None:
 
     def describe(tensor: Tensor) -> Dict[str, Any]:
         """What stands in the JSON for a tensor, whose numbers go behind it."""
-        values = tensor.detach().cpu().float().flatten().tolist()
-        numbers.append(struct.pack(f"<{len(values)}f", *values))
-        return {"tensor": list(tensor.shape)}
+        values = tensor.detach().cpu().float()
+        kind = "half" if values.half().float().equal(values) else "tensor"
+        numbers.append(struct.pack(f"<{values.numel()}{FORMATS[kind]}", *values.flatten().tolist()))
+        return {kind: list(tensor.shape)}
 
     text = json.dumps(content, default=describe).encode()
     data = b"".join([text, b"\n", *numbers])
@@ -75,10 +78,11 @@ def _read(data: bytes) -> Any:
 
     def with_numbers(found: Dict[str, Any]) -> Any:
         """An object of the JSON, or the tensor that it describes."""
-        if found.keys() != {"tensor"}:
+        if len(found) != 1 or not found.keys() <= FORMATS.keys():
             return found
-        shape = found["tensor"]
-        values = struct.unpack(f"<{prod(shape)}f", numbers.read(4 * prod(shape)))
+        ((kind, shape),) = found.items()
+        form = f"<{prod(shape)}{FORMATS[kind]}"
+        values = struct.unpack(form, numbers.read(struct.calcsize(form)))
         return empty(0, device="cpu").float().new_tensor(values).view(shape)
 
     return json.loads(text, object_hook=with_numbers)

@@ -52,16 +52,20 @@ def prescribed(
     )
 
 
-def with_outer_kernel(weights: Mapping[str, Tensor], side: int) -> dict[str, Tensor]:
-    """Weights of the prescribed network with zeros around its outer kernels: the same answers.
+def with_kernels(weights: Mapping[str, Tensor], outer: int, inner: int) -> dict[str, Tensor]:
+    """Weights of the prescribed network with zeros around its kernels: the same answers.
 
     Args:
-        weights: with a first and a last kernel of an even side, the same for both.
-        side: even and not smaller.
+        weights: with kernels of even sides.
+        outer: the new side of the first and the last kernel, even and not smaller.
+        inner: that of the two between them.
     """
-    more = (side - weights["0.weight"].shape[-1]) // 2
-    outer = {name: pad(weights[name], [more] * 4) for name in ("0.weight", "6.weight")}
-    return {**weights, **outer}
+    sides = {"0.weight": outer, "2.weight": inner, "4.weight": inner, "6.weight": outer}
+    larger = {
+        name: pad(weights[name], [(side - weights[name].shape[-1]) // 2] * 4)
+        for name, side in sides.items()
+    }
+    return {**weights, **larger}
 
 
 def torch_twin(ours: f.Module) -> nn.Module:

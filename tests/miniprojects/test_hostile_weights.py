@@ -121,6 +121,7 @@ SMALL: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "lists of lists twice (1)": (1, lambda path: torch.save({"stem.weight": laughs()}, path)),
     "4 GB of numbers": (2, framed(b'{"x": {"tensor": [1000, 1000, 1000]}}', bytes(4000))),
     "4 EB of numbers": (2, framed(b'{"x": {"tensor": [1152921504606846976]}}', bytes(4000))),
+    "more halves than there are": (2, framed(b'{"x": {"half": [1000]}}', bytes(1998))),
     "more numbers than memory": (2, framed(b'{"x": {"tensor": [1' + b"0" * 1000 + b"]}}")),
     "less than no numbers": (2, framed(b'{"x": {"tensor": [-1]}}', bytes(4000))),
     "no numbers in a large shape": (2, framed(b'{"x": {"tensor": [4611686018427387904, 0]}}')),

@@ -21,8 +21,8 @@ import pytest
 import torch
 
 from Miniproject_2.framework import state
-from Miniproject_2.model import SGD, outer_kernel
-from others.networks.prescribed import prescribed, with_outer_kernel
+from Miniproject_2.model import SGD, kernels
+from others.networks.prescribed import prescribed, with_kernels
 from tests.subjects import Subject, noisy_images, same_bits, weights_of
 
 
@@ -145,14 +145,14 @@ def test_interrupted_at_any_step(
 def test_loading_is_interrupted_at_any_step(subject: Subject, name: str, tmp_path: Path) -> None:
     """Ctrl-C leaves the old weights or the new ones, whole, and the model knows which it has.
 
-    The new ones are wider in Miniproject 1, and have larger outer kernels in Miniproject 2.
+    The new ones are wider in Miniproject 1, and have larger kernels in Miniproject 2.
     """
     path, old, new = tmp_path / "weights.pth", subject.rough(1), subject.rough(2)
     if subject.number == 1:
         new = subject.shipped()
         new.save_model(path)
     else:
-        state.save(path, with_outer_kernel(weights_of(new), 8))
+        state.save(path, with_kernels(weights_of(new), 8, 6))
         new.load_pretrained_model(path)
     image, seen = noisy_images(1, 8, 8)[0], set()
     answers = {False: old.predict(image), True: new.predict(image)}
@@ -200,15 +200,16 @@ def test_the_network_stays_the_same_object(subject: Subject, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("side", [2, 8])
-def test_layers_stay_the_same_with_other_kernels(side: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sides", [(2, 4), (8, 4), (4, 6), (8, 2)])
+def test_layers_stay_the_same_with_other_kernels(sides: tuple[int, int], tmp_path: Path) -> None:
     """Who holds pairs and layers of Miniproject 2 has the model's own after loading other kernels.
 
     Its gradients have the new sizes too, so that a training of one's own goes on.
     """
     model, path = Subject(2).rough(1), tmp_path / "weights.pth"
     network, layers, pairs = model.network, model.network.modules, model.network.param()
-    state.save(path, weights_of(SimpleNamespace(network=prescribed((8, 12), outer=side))))
+    other = prescribed((8, 12), kernel=sides[1], outer=sides[0])
+    state.save(path, weights_of(SimpleNamespace(network=other)))
     model.load_pretrained_model(path)
     assert model.network is network
     assert all(one is other for one, other in zip(layers, network.modules))
@@ -220,7 +221,7 @@ def test_layers_stay_the_same_with_other_kernels(side: int, tmp_path: Path) -> N
     SGD(pairs, lr=0.1).step()
     assert not any(torch.equal(before[name], value) for name, value in weights_of(model).items())
     model.train(*noisy_images(2, 8, 8)[:2], 1)
-    assert outer_kernel(weights_of(model)) == side
+    assert kernels(weights_of(model)) == sides
 
 
 def by_pickle(model: Any) -> Any:

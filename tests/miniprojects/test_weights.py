@@ -18,8 +18,8 @@ import torch
 
 from Miniproject_1.noise2noise import checkpoint as first_reader
 from Miniproject_2.framework import state
-from Miniproject_2.model import outer_kernel
-from others.networks.prescribed import prescribed, with_outer_kernel
+from Miniproject_2.model import kernels
+from others.networks.prescribed import prescribed, with_kernels
 from others.records.paths import ROOT
 from tests.helpers.weights import assert_refused, write
 from tests.subjects import Subject, Weights, noisy_images, same_bits, weights_of
@@ -78,8 +78,8 @@ def test_shipped_file() -> None:
 def test_a_model_becomes_as_wide_as_its_weights(tmp_path: Path) -> None:
     """Wider weights are loaded, trained on, saved and loaded again; weights of no network are not.
 
-    Miniproject 2's are refused by the test of foreign files; its network has one width, and outer
-    kernels of several sides: the next test.
+    Miniproject 2's are refused by the test of foreign files; its network has one width, and kernels
+    of several sides: the next test.
     """
     narrow, wide = Subject(1).rough(), Subject(1).shipped()
     first, second, _ = noisy_images(2, 8, 8)
@@ -97,21 +97,22 @@ def test_a_model_becomes_as_wide_as_its_weights(tmp_path: Path) -> None:
     assert_refused(narrow, tmp_path / "broken.pth")
 
 
-def test_outer_kernels_become_as_large_as_in_the_weights(tmp_path: Path) -> None:
-    """Outer kernels of 2 to 12 are loaded, trained on, saved and loaded; zeros around those of
-    a new model change no answer."""
+def test_kernels_become_as_large_as_in_the_weights(tmp_path: Path) -> None:
+    """Outer and inner kernels of 2 to 12 are loaded, trained on, saved and loaded; zeros around
+    those of a new model change no answer."""
     first, second, _ = noisy_images(2, 8, 8)
     model, small, path = Subject(2).rough(1), Subject(2).rough(2), tmp_path / "weights.pth"
     answer = small.predict(first)
-    for side in (12, 8, 2, 4):
-        if side >= 4:
-            state.save(path, with_outer_kernel(weights_of(small), side))
+    for outer, inner in [(12, 4), (8, 6), (2, 2), (4, 8), (2, 6), (4, 4)]:
+        if min(outer, inner) >= 4:
+            state.save(path, with_kernels(weights_of(small), outer, inner))
             model.load_pretrained_model(path)
             torch.testing.assert_close(model.predict(first), answer)
         else:
-            state.save(path, weights_of(SimpleNamespace(network=prescribed((8, 12), outer=side))))
+            network = prescribed((8, 12), kernel=inner, outer=outer)
+            state.save(path, weights_of(SimpleNamespace(network=network)))
             model.load_pretrained_model(path)
-        assert outer_kernel(weights_of(model)) == side
+        assert kernels(weights_of(model)) == (outer, inner)
         model.train(first, second, 1)
         model.save_model(path)
         loaded = Subject(2).rough()
@@ -121,13 +122,27 @@ def test_outer_kernels_become_as_large_as_in_the_weights(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("first", "last"), [(8, 4), (4, 8), (5, 5), (3, 3), (0, 0), (10, 9)])
-def test_outer_kernels_of_no_network(tmp_path: Path, first: int, last: int) -> None:
+@pytest.mark.parametrize("place", ["outer", "inner"])
+def test_kernels_of_no_network(tmp_path: Path, place: str, first: int, last: int) -> None:
     """Odd sides, none, or two different ones are refused, and the model stays as it was."""
     weights = weights_of(Subject(2).rough())
-    weights["0.weight"] = torch.zeros(8, 3, first, first)
-    weights["6.weight"] = torch.zeros(8, 3, last, last)
+    names = {"outer": ("0.weight", "6.weight"), "inner": ("2.weight", "4.weight")}[place]
+    for name, side in zip(names, (first, last)):
+        weights[name] = torch.zeros(*weights[name].shape[:2], side, side)
     state.save(tmp_path / "weights.pth", weights)
     assert_refused(Subject(2).rough(), tmp_path / "weights.pth")
+
+
+def test_float16_numbers_take_half_the_room(tmp_path: Path) -> None:
+    """A tensor of numbers that float16 holds is written in two bytes each, any other in four, and
+    every number is read back to the bit: the largest, the smallest, infinity and minus zero."""
+    halves = torch.tensor([0.0, -0.0, 1.5, 65504.0, 2.0**-24, float("-inf")])
+    others = [halves + 0.1, halves * 2.0**-24]
+    for tensor, bytes_each in [(halves, 2), *((other, 4) for other in others)]:
+        state.save(tmp_path / "file", {"x": tensor.view(2, 3)})
+        data = (tmp_path / "file").read_bytes()
+        assert len(data) == len(data.partition(b"\n")[0]) + 1 + bytes_each * 6 + 4
+        assert same_bits({"x": tensor.view(2, 3)}, state.load(tmp_path / "file"))
 
 
 def test_a_network_of_ones_own_keeps_its_layers(tmp_path: Path) -> None:

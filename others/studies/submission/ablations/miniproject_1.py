@@ -15,11 +15,11 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from Miniproject_1.model import ROTATIONS, WIDTHS
+from Miniproject_1.model import WIDTHS
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.progress import Progress
 from Miniproject_1.noise2noise.surroundings import gpu_or_cpu
-from Miniproject_1.noise2noise.symmetries import self_ensemble
+from Miniproject_1.noise2noise.symmetries import ROTATIONS, self_ensemble
 from Miniproject_1.noise2noise.training import Batch, Settings, Trainer
 from others.data.course import CLEAN
 from others.networks.catalogue import make_network

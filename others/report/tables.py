@@ -120,7 +120,7 @@ def submissions_two(results: Results) -> Table:
     own, count = shipped["Miniproject 2"], shipped["Miniproject 2"]["parameters"]
     training = submission.training_two(results)
     networks = submission.networks(results)
-    kernels = f"k{networks['TwoOuterKernel']} and k{networks['TwoKernel']}"
+    kernels = f"k{networks['TwoOuterKernel']} and k{networks['TwoInnerKernel']}"
     ours = f"ours, {CHANNELS[0]}-{CHANNELS[1]}, {kernels}, transposed"
     how = (
         f"Muon, momentum {training['TwoMomentum']}, rate {training['TwoLearningRate']}, "

@@ -11,7 +11,7 @@ from Miniproject_1.noise2noise import prediction
 from Miniproject_1.noise2noise.network import ResidualUNet
 from Miniproject_1.noise2noise.training import Settings as SettingsOne
 from Miniproject_2.framework.training import Settings as SettingsTwo
-from Miniproject_2.model import CHANNELS, OUTER_KERNEL
+from Miniproject_2.model import CHANNELS, KERNELS
 from others.data.dead_leaves import SIZE
 from others.data.photographs import WEAK_POINTS, WEAK_STD
 from others.networks.receptive_field import multiply_adds
@@ -69,6 +69,7 @@ def course_images(results: Results) -> dict[str, str]:
 def networks(results: Results) -> dict[str, str]:
     """What the code itself says about the two networks."""
     shipped = ResidualUNet()
+    trained = results.read("training/miniproject_2")
     widths = [int(stage[0].first.in_channels) for stage in shipped.encoder]  # type: ignore[index]
     return {
         "OneWidths": enumeration([str(width) for width in widths]),
@@ -79,8 +80,9 @@ def networks(results: Results) -> dict[str, str]:
         "OneMargin": str(prediction.MARGIN),
         "TwoFew": str(CHANNELS[0]),
         "TwoMany": str(CHANNELS[1]),
-        "TwoKernel": str(OUTER_KERNEL),
-        "TwoOuterKernel": plain(results.read("training/miniproject_2")["outer_kernel"]),
+        "TwoNewKernel": str(KERNELS[1]),
+        "TwoOuterKernel": plain(trained["outer_kernel"]),
+        "TwoInnerKernel": plain(trained["inner_kernel"]),
     }
 
 
@@ -92,6 +94,7 @@ class Kind(NamedTuple):
     device: str
     targets: int
     outer_kernel: int  # 0 in records from before it could be another one
+    inner_kernel: int  # likewise
 
 
 def stretches(log: dict[str, Any]) -> list[dict[str, Any]]:
@@ -146,6 +149,7 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
             training.get("device") or "cpu",
             training.get("targets", 1),
             training.get("outer_kernel", 0),
+            training.get("inner_kernel", 0),
         )
 
     before, told = facts(kind(log), [log]), []
@@ -164,7 +168,7 @@ def continued(log: dict[str, Any], later: list[dict[str, Any]]) -> str:
 
 def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
     """What the trainings of one kind had: each fact at its place, and empty where it is unknown."""
-    photographs, weak, device, targets, side = kind
+    photographs, weak, device, targets, outer, inner = kind
     settings = trainings[0]["settings"]
     batches = dict.fromkeys(plain(one["settings"]["batch_size"]) for one in trainings)
     return [
@@ -175,7 +179,8 @@ def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
         f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
         f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
         f"each input with {targets} noisy target{'s, not exchanged' if targets > 1 else ''}",
-        f"with zeros put around the outer kernels, now {side}×{side}" if side else "",
+        f"with zeros put around the outer kernels, now {outer}×{outer}" if outer else "",
+        f"with zeros put around the inner kernels, now {inner}×{inner}" if inner else "",
     ]
 
 

@@ -183,9 +183,12 @@ class Model:
 def become(network: framework.Sequential, other: framework.Sequential) -> None:
     """Give the layers of a network the sizes and values of another one's layers.
 
-    They stay the same layers with the same tensors, so that pairs of `param()` stay theirs.
+    They stay the same layers with the same tensors, so that pairs of `param()` stay theirs. A
+    forward pass that still waits for its backward pass is forgotten, as it was by other kernels.
     """
+    network._memory = None
     for layer, pattern in zip(network.modules, other.modules):
+        layer._memory = None
         for name, value in vars(pattern).items():
             if isinstance(value, Tensor):
                 getattr(layer, name).data = value.data

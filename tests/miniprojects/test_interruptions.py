@@ -210,7 +210,11 @@ def test_layers_stay_the_same_with_other_kernels(sides: tuple[int, int], tmp_pat
     network, layers, pairs = model.network, model.network.modules, model.network.param()
     other = prescribed((8, 12), kernel=sides[1], outer=sides[0])
     state.save(path, weights_of(SimpleNamespace(network=other)))
+    gradient = network(torch.rand(2, 3, 8, 8))
     model.load_pretrained_model(path)
+    for block in (network, *layers):
+        with pytest.raises(RuntimeError, match="before forward"):
+            block.backward(gradient)
     assert model.network is network
     assert all(one is other for one, other in zip(layers, network.modules))
     now = network.param()

@@ -200,10 +200,13 @@ def kernels(weights: Mapping[str, object]) -> Tuple[int, int]:
     """The sides of the outer and the inner kernels of a network with these weights.
 
     A side is 0 where there is no weight that does hold side times side numbers for each channel. So
-    a network of these sides is not much larger than its weights, whatever they declare.
+    a network of these sides is not much larger than its weights, whatever they declare. Both are 0
+    where an answer would depend on pixels beyond the margin of a tile.
     """
     few, many = CHANNELS
-    return _side(weights.get("0.weight"), few, 3), _side(weights.get("2.weight"), many, few)
+    outer, inner = _side(weights.get("0.weight"), few, 3), _side(weights.get("2.weight"), many, few)
+    farthest = outer + 2 * inner - 3  # pixel, counted from the answer's own
+    return (outer, inner) if farthest <= prediction.MARGIN else (0, 0)
 
 
 def _side(weight: object, outputs: int, inputs: int) -> int:

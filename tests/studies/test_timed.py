@@ -165,7 +165,12 @@ def test_larger_kernels(outer: int | None, inner: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("number", "side", "message"),
-    [("1", "10", "of Miniproject 2"), ("2", "11", "an even side"), ("2", "2", "larger than the")],
+    [
+        ("1", "10", "of Miniproject 2"),
+        ("2", "11", "an even side"),
+        ("2", "2", "larger than the"),
+        ("2", "40", "expected smaller ones"),
+    ],
 )
 @pytest.mark.parametrize("place", ["outer", "inner"])
 def test_kernels_that_are_refused(

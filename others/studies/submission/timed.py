@@ -223,7 +223,7 @@ def enlarge(model: miniproject_2.Model, outer: int | None, inner: int | None) ->
         inner: that of the two between them.
 
     Raises:
-        UsageError: a side is odd, or not larger.
+        UsageError: a side is odd, not larger, or too large for Miniproject 2's model.
     """
     weights = model.network.state_dict()
     sides = list(miniproject_2.kernels(weights))
@@ -236,9 +236,15 @@ def enlarge(model: miniproject_2.Model, outer: int | None, inner: int | None) ->
                 "the weights"
             )
         sides[place] = side
+    larger = with_kernels(weights, *sides)
+    if not all(miniproject_2.kernels(larger)):
+        raise command.UsageError(
+            f"outer kernels of {sides[0]} and inner ones of {sides[1]} see beyond the margin of a "
+            "tile; expected smaller ones"
+        )
     model.network = prescribed(kernel=sides[1], outer=sides[0])
     model.network.to(model.device)
-    model.network.load_state_dict(with_kernels(weights, *sides))
+    model.network.load_state_dict(larger)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from others.data.generated import noisy_and_clean
 from others.engine.metrics import psnr_per_image

@@ -17,7 +17,7 @@ from .tensor import Tensor
 PIXELS = 512 * 512  # of an image that is seen whole: 64 channels of float32 take 64 MiB
 CHUNK = 2**15  # pixels of small images in one call; with 2**18 it takes up to a quarter longer
 TILE = 448  # pixels a side that a tile contributes: a multiple of 4, the networks' step
-MARGIN = 32  # pixels around it that are seen and thrown away: the networks reach 23 and 13
+MARGIN = 32  # pixels around it that are seen and thrown away: the networks reach 23 and 17
 PIECE = 512  # pixels a side, at most, of what is trained on at once
 
 Area = Tuple[slice, slice]

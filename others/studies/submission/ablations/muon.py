@@ -3,8 +3,7 @@
 All rows start from a network with 32 and 96 channels instead of the 128 and 256 that are shipped,
 and compute in float32, so that each can be trained three times on any machine. Their loss is that
 of the handout, where all images count alike; the shipped one is a row. The best rows of SGD and of
-Adam on the same budget stand beside them; sgd.py has the rest of theirs. The best rate of Adam is
-the highest that was tried.
+Adam on the same budget stand beside them; sgd.py has the rest of theirs.
 
 A second ablation, FULL, repeats the rows of the loss, of the kernel and of the batch with the
 shipped channels and one epoch of as many pairs as the course's, in the precision that the processor

@@ -74,6 +74,8 @@ ROWS: dict[str, Row] = {
     "Adam, rate 0.001": Row({"optimizer": "adam", "learning_rate": 1e-3}),
     "Adam, rate 0.003": Row({"optimizer": "adam", "learning_rate": 3e-3}),
     "Adam, rate 0.01": Row({"optimizer": "adam", "learning_rate": 1e-2}),
+    "Adam, rate 0.02": Row({"optimizer": "adam", "learning_rate": 2e-2}),
+    "Adam, rate 0.03": Row({"optimizer": "adam", "learning_rate": 3e-2}),
     # The rest of the training
     "constant rate": Row({"final_rate": 1.0}),
     "no average of weights": Row({"average": 0.0}),

@@ -179,8 +179,8 @@ def facts(kind: Kind, trainings: list[dict[str, Any]]) -> list[str]:
         f"by {trainings[0]['optimizer']}" if "optimizer" in trainings[0] else "",
         f"with the {'weighted' if 'noise_floor' in settings else 'plain'} loss",
         f"each input with {targets} noisy target{'s, not exchanged' if targets > 1 else ''}",
-        f"with zeros put around the outer kernels, now {outer}×{outer}" if outer else "",
-        f"with zeros put around the inner kernels, now {inner}×{inner}" if inner else "",
+        f"with outer kernels grown to {outer}×{outer} by zeros" if outer else "",
+        f"with inner kernels grown to {inner}×{inner} by zeros" if inner else "",
     ]
 
 

@@ -46,9 +46,9 @@ STEP = 4  # H and W are padded to a multiple of this: two strides of 2
 class Model:
     """The handout's network, trained by Muon from pairs of noisy images, on a GPU if there is one.
 
-    The kernels of a new model have the sides KERNELS; when it loads weights, they become as large
-    as those. Several threads may use one model: it serves one at a time,
-    because its layers keep what their backward passes need.
+    The kernels of a new model have the sides KERNELS; when it loads weights, its kernels become as
+    large as theirs. Several threads may use one model: it serves one at a time, because its layers
+    keep what their backward passes need.
     """
 
     def __init__(self) -> None:
@@ -205,8 +205,8 @@ def kernels(weights: Mapping[str, object]) -> Tuple[int, int]:
     """
     few, many = CHANNELS
     outer, inner = _side(weights.get("0.weight"), few, 3), _side(weights.get("2.weight"), many, few)
-    farthest = outer + 2 * inner - 3  # pixel, counted from the answer's own
-    return (outer, inner) if farthest <= prediction.MARGIN else (0, 0)
+    reach = outer + 2 * inner - 3  # pixels to each side that an answer depends on
+    return (outer, inner) if reach <= prediction.MARGIN else (0, 0)
 
 
 def _side(weight: object, outputs: int, inputs: int) -> int:

@@ -226,23 +226,21 @@ def enlarge(model: miniproject_2.Model, outer: int | None, inner: int | None) ->
         UsageError: a side is odd, not larger, or too large for Miniproject 2's model.
     """
     weights = model.network.state_dict()
-    sides = list(miniproject_2.kernels(weights))
-    for place, (name, side) in enumerate([("outer", outer), ("inner", inner)]):
-        if side is None:
-            continue
-        if side % 2 or side <= sides[place]:
+    before = miniproject_2.kernels(weights)
+    for name, side, least in zip(("outer", "inner"), (outer, inner), before):
+        if side is not None and (side % 2 or side <= least):
             raise command.UsageError(
-                f"--{name}-kernel {side}; expected an even side, larger than the {sides[place]} of "
-                "the weights"
+                f"--{name}-kernel {side}; expected an even side, larger than the {least} of the "
+                "weights"
             )
-        sides[place] = side
-    larger = with_kernels(weights, *sides)
+    outer, inner = outer or before[0], inner or before[1]
+    larger = with_kernels(weights, outer, inner)
     if not all(miniproject_2.kernels(larger)):
         raise command.UsageError(
-            f"outer kernels of {sides[0]} and inner ones of {sides[1]} see beyond the margin of a "
-            "tile; expected smaller ones"
+            f"outer kernels of {outer} and inner ones of {inner} see beyond the margin of a tile; "
+            "expected smaller ones"
         )
-    model.network = prescribed(kernel=sides[1], outer=sides[0])
+    model.network = prescribed(kernel=inner, outer=outer)
     model.network.to(model.device)
     model.network.load_state_dict(larger)
 
